@@ -1,0 +1,3 @@
+module github.com/moonphase/moonphase
+
+go 1.26
