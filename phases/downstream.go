@@ -1,0 +1,43 @@
+package phases
+
+import "net"
+
+// Downstream is the client's side of a main request as the engine sees it.
+// The connection loop implements it over a net.Conn; tests and NewHandler
+// bring their own.
+//
+// Write never blocks: it appends to the connection's output buffer. Push
+// starts sending what is buffered without waiting for the client, Flush waits
+// until all of it is out. A Lua handler calls Push with its baton held and
+// Flush only with the baton released.
+type Downstream interface {
+	Write(p []byte) (int, error)
+	Push() error
+	Flush() error
+
+	// Buffered is the number of bytes written but not yet sent.
+	Buffered() int
+	// Sent is the number of bytes handed to the socket for this request.
+	Sent() int64
+
+	// ReadBody gives the next bytes of the request's body, transfer coding
+	// removed, and io.EOF at its end. A client that went away early is any
+	// other error; a malformed chunk is ErrBadChunk.
+	ReadBody(p []byte) (int, error)
+
+	// Aborted is closed when the client is seen to have gone away. It is only
+	// watched from the first call on (lua_check_client_abort).
+	Aborted() <-chan struct{}
+
+	// Number is the connection's serial number ($connection), Requests the
+	// count of requests on it with this one ($connection_requests).
+	Number() int64
+	Requests() int64
+	RemoteAddr() net.Addr
+	LocalAddr() net.Addr
+	// NetConn is the raw connection and the bytes read ahead of it, for
+	// ngx.req.socket(true). After it the connection is not kept alive.
+	NetConn() (net.Conn, []byte)
+	// TLS reports whether the connection is encrypted.
+	TLS() bool
+}

@@ -1,0 +1,80 @@
+package phases
+
+// Header is one header line, the name in its original case.
+type Header struct {
+	Name, Value string
+}
+
+// Headers is an ordered list of header lines. Lists are short, so lookups
+// scan; comparing lengths first makes that cheaper than a map.
+type Headers []Header
+
+// Get is the value of the first line called name, in any case.
+func (h Headers) Get(name string) (string, bool) {
+	for i := range h {
+		if equalFold(h[i].Name, name) {
+			return h[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Has reports whether there is a line called name.
+func (h Headers) Has(name string) bool {
+	_, ok := h.Get(name)
+	return ok
+}
+
+// Add appends a line.
+func (h *Headers) Add(name, value string) { *h = append(*h, Header{name, value}) }
+
+// Set gives the first line called name the value and removes the others; it
+// appends a line when there is none.
+func (h *Headers) Set(name, value string) {
+	list := *h
+	for i := range list {
+		if equalFold(list[i].Name, name) {
+			list[i] = Header{name, value}
+			tail := list[i+1:]
+			tail.Del(name)
+			*h = list[:i+1+len(tail)]
+			return
+		}
+	}
+	*h = append(list, Header{name, value})
+}
+
+// Del removes all lines called name and reports whether there were any.
+func (h *Headers) Del(name string) bool {
+	list := *h
+	keep := list[:0]
+	for i := range list {
+		if !equalFold(list[i].Name, name) {
+			keep = append(keep, list[i])
+		}
+	}
+	found := len(keep) < len(list)
+	clear(list[len(keep):])
+	*h = keep
+	return found
+}
+
+// equalFold compares ASCII names without regard to case.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		if a[i] != b[i] && lowerByte(a[i]) != lowerByte(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lowerByte(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
