@@ -1,0 +1,194 @@
+package conf
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// maxIncludeDepth stops a file that includes itself. nginx stops when it runs
+// out of file descriptors and reports that, so the message is the same.
+const maxIncludeDepth = 512
+
+// reader builds the tree of one configuration.
+type reader struct {
+	tree  *Tree
+	dir   string // includes are relative to it
+	depth int    // of includes
+}
+
+func (r *reader) remember(name string, data []byte) {
+	for _, f := range r.tree.Files {
+		if f.Name == name {
+			return
+		}
+	}
+	r.tree.Files = append(r.tree.Files, File{name, data})
+}
+
+// block reads directives into list up to the end of the file or, when nested,
+// to the closing brace. An error is also left in the list, where it happened.
+func (r *reader) block(s *scanner, list *[]*Directive, nested bool) *Error {
+	fail := func(e *Error) *Error {
+		*list = append(*list, &Directive{File: e.File, Line: e.Line, Err: e})
+		return e
+	}
+	for {
+		words, end, err := s.next()
+		if err != nil {
+			return fail(err)
+		}
+		switch end {
+		case endFile:
+			if nested {
+				return fail(s.errorf(s.line, `unexpected end of file, expecting "}"`))
+			}
+			return nil
+		case endClose:
+			if !nested {
+				return fail(s.unexpected('}'))
+			}
+			return nil
+		case endOpen:
+			if s.param {
+				return fail(s.errorf(s.line, "block directives are not supported in -g option"))
+			}
+		}
+		d := newDirective(s, words)
+		d.HasBlock = end == endOpen
+		if d.Name == "include" {
+			if err := r.include(d, list); err != nil {
+				return err
+			}
+			continue
+		}
+		*list = append(*list, d)
+		if !d.HasBlock {
+			continue
+		}
+		if strings.HasSuffix(d.Name, "_by_lua_block") {
+			d.IsLua = true
+			if d.Lua, err = s.luaBlock(); err != nil {
+				d.Block = []*Directive{{File: err.File, Line: err.Line, Err: err}}
+				return err
+			}
+		} else if err := r.block(s, &d.Block, true); err != nil {
+			return err
+		}
+		d.EndLine = s.line
+	}
+}
+
+func newDirective(s *scanner, words []word) *Directive {
+	d := &Directive{Name: words[0].text, File: s.file, Line: s.line}
+	d.Pos = make([]Pos, len(words))
+	if len(words) > 1 {
+		d.Args = make([]string, len(words)-1)
+	}
+	for i, w := range words {
+		d.Pos[i] = w.pos
+		if i > 0 {
+			d.Args[i-1] = w.text
+		}
+	}
+	return d
+}
+
+// include reads the files that d names into list.
+func (r *reader) include(d *Directive, list *[]*Directive) *Error {
+	fail := func(e *Error) *Error {
+		*list = append(*list, &Directive{File: e.File, Line: e.Line, Err: e})
+		return e
+	}
+	if d.HasBlock {
+		return fail(d.Errorf(`directive "include" is not terminated by ";"`))
+	}
+	if len(d.Args) != 1 {
+		return fail(d.Errorf(`invalid number of arguments in "include" directive`))
+	}
+	path := d.Args[0]
+	if !filepath.IsAbs(path) {
+		path = r.dir + "/" + path
+	}
+	files := []string{path}
+	if strings.ContainsAny(path, "*?[") {
+		var err error
+		if files, err = glob(path); err != nil {
+			return fail(d.Errorf(`glob() "%s" failed`, path))
+		}
+	}
+	if r.depth++; r.depth > maxIncludeDepth {
+		return fail(d.Errorf(`open() "%s" failed (24: Too many open files)`, path))
+	}
+	defer func() { r.depth-- }()
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			e := openError(f, err)
+			e.File, e.Line = d.File, d.Line
+			return fail(e)
+		}
+		r.remember(f, data)
+		if err := r.block(&scanner{src: string(data), file: f, line: 1}, list, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// glob finds files as glob(3) does: sorted, "[!a]" negates, and a name that
+// starts with a dot needs a pattern that does.
+func glob(pattern string) ([]string, error) {
+	matches, err := filepath.Glob(strings.ReplaceAll(pattern, "[!", "[^"))
+	if err != nil {
+		return nil, err
+	}
+	want := strings.Split(filepath.Clean(pattern), "/")
+	kept := matches[:0]
+	for _, m := range matches {
+		if !hiddenMatch(want, strings.Split(m, "/")) {
+			kept = append(kept, m)
+		}
+	}
+	sort.Strings(kept)
+	return kept, nil
+}
+
+// hiddenMatch tells whether a wildcard at the start of a path element matched a
+// leading dot.
+func hiddenMatch(pattern, path []string) bool {
+	for i, elem := range path {
+		if strings.HasPrefix(elem, ".") && i < len(pattern) && !strings.HasPrefix(pattern[i], ".") {
+			return true
+		}
+	}
+	return false
+}
+
+// openError words a failure to read a file as nginx does.
+func openError(path string, err error) *Error {
+	call := "open()"
+	reason := err.Error()
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		if pathErr.Op == "read" {
+			call = "read()"
+		}
+		reason = Errno(pathErr.Err)
+	}
+	return &Error{Msg: call + ` "` + path + `" failed (` + reason + `)`}
+}
+
+// Errno renders a system error as nginx does: "2: No such file or directory".
+func Errno(err error) string {
+	var no syscall.Errno
+	if !errors.As(err, &no) {
+		return err.Error()
+	}
+	return strconv.Itoa(int(no)) + ": " + strerror(no)
+}
