@@ -1,0 +1,3 @@
+local cjson = require "cjson"
+require("trail").add("content: whoami")
+ngx.say(cjson.encode({ user = ngx.ctx.user }))
