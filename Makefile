@@ -1,0 +1,48 @@
+# `make help` lists what can be typed.
+GO      ?= go
+CONFORM ?= ../shared/conformance
+
+.DEFAULT_GOAL := bin/moonphase
+.PHONY: bin/moonphase demo test race vet check golden-update oracle fuzz bench bench-http conform conform-update help
+
+bin/moonphase: ## the command (also: plain `make`)
+	$(GO) build -o $@ ./cmd/moonphase
+
+demo: bin/moonphase ## build and serve examples/gateway, send it requests, show what each phase did
+	$(GO) run ./examples/gateway/demo
+
+test: bin/moonphase ## all tests
+	$(GO) test ./...
+
+race: ## all tests under the race detector
+	$(GO) test -race ./...
+
+vet: ## gofmt and go vet
+	@test -z "$$(gofmt -l cmd examples golden phases runtime transpile)" || { gofmt -l cmd examples golden phases runtime transpile; exit 1; }
+	$(GO) vet ./...
+
+check: vet test race conform ## what CI runs
+
+golden-update: ## rewrite what we print (want.go, want.ir, want.diag) in golden/
+	$(GO) test ./golden -update
+
+oracle: ## rewrite what Lua and nginx print (want.out, want.response) in golden/; needs luajit and nginx
+	$(GO) test ./golden -oracle
+
+fuzz: ## each fuzz target for 30 seconds
+	golden/fuzz.sh 30s
+
+bench: bin/moonphase ## user time beside luajit, luajit -joff and lua5.1
+	$(GO) run ./golden/bench
+
+bench-http: bin/moonphase ## requests per CPU-second beside nginx with ngx_lua; needs both and wrk
+	$(GO) run ./golden/bench/http
+
+conform: bin/moonphase ## ngx_lua's test blocks in CONFORM, against golden/conform-pass.txt
+	$(GO) run ./golden/conform -dir $(CONFORM)
+
+conform-update: bin/moonphase ## the same, adding newly passing blocks to the list
+	$(GO) run ./golden/conform -dir $(CONFORM) -update
+
+help:
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
