@@ -29,14 +29,22 @@ type Directive struct {
 	Name string
 	Args []string // without the name; quotes and escapes are resolved
 	Pos  []Pos    // of the name and of each argument
+	// Text says where the text of the name and of each argument starts, which
+	// is behind the quote if there is one. Col is 0 when escapes were resolved:
+	// columns in the argument are not columns in the file then.
+	Text []Pos
 
 	HasBlock bool         // the directive ended in "{", not in ";"
 	Block    []*Directive // its content, empty for a Lua block
 
 	IsLua bool   // the block is a *_by_lua_block
 	Lua   string // the text between its braces, verbatim
+	LuaAt Pos    // of its first byte
 
 	File string // "" for text that came from the command line
+	// Name of the file in chunk names: relative to the main file's folder when
+	// it is in there.
+	ShortFile string
 	// Line is the line nginx names in errors about the directive: where its
 	// ";" or "{" stands. EndLine is the line of the closing "}".
 	Line, EndLine int
@@ -50,6 +58,8 @@ type Error struct {
 	Msg  string
 	File string // "" when the place is the command line (option -g)
 	Line int    // 0 when the error has no place
+	// Level is the severity nginx logs it with, "" for "emerg".
+	Level string
 }
 
 // Error renders e as nginx does, without the level.
@@ -119,5 +129,5 @@ func (r *reader) result(e *Error) error {
 
 func (r *reader) parse(name string, data []byte) *Error {
 	r.remember(name, data)
-	return r.block(&scanner{src: string(data), file: name, line: 1}, &r.tree.Directives, false)
+	return r.block(r.scan(name, data), &r.tree.Directives, false)
 }

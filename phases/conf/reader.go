@@ -31,6 +31,14 @@ func (r *reader) remember(name string, data []byte) {
 	r.tree.Files = append(r.tree.Files, File{name, data})
 }
 
+func (r *reader) scan(name string, data []byte) *scanner {
+	short := name
+	if rest, ok := strings.CutPrefix(name, r.dir+"/"); ok {
+		short = rest
+	}
+	return &scanner{src: string(data), file: name, shortFile: short, line: 1}
+}
+
 // block reads directives into list up to the end of the file or, when nested,
 // to the closing brace. An error is also left in the list, where it happened.
 func (r *reader) block(s *scanner, list *[]*Directive, nested bool) *Error {
@@ -73,6 +81,7 @@ func (r *reader) block(s *scanner, list *[]*Directive, nested bool) *Error {
 		}
 		if strings.HasSuffix(d.Name, "_by_lua_block") {
 			d.IsLua = true
+			d.LuaAt = s.at(s.pos)
 			if d.Lua, err = s.luaBlock(); err != nil {
 				d.Block = []*Directive{{File: err.File, Line: err.Line, Err: err}}
 				return err
@@ -85,13 +94,14 @@ func (r *reader) block(s *scanner, list *[]*Directive, nested bool) *Error {
 }
 
 func newDirective(s *scanner, words []word) *Directive {
-	d := &Directive{Name: words[0].text, File: s.file, Line: s.line}
-	d.Pos = make([]Pos, len(words))
+	d := &Directive{Name: words[0].text, File: s.file, ShortFile: s.shortFile, Line: s.line}
+	places := make([]Pos, 2*len(words))
+	d.Pos, d.Text = places[:len(words)], places[len(words):]
 	if len(words) > 1 {
 		d.Args = make([]string, len(words)-1)
 	}
 	for i, w := range words {
-		d.Pos[i] = w.pos
+		d.Pos[i], d.Text[i] = w.pos, w.start
 		if i > 0 {
 			d.Args[i-1] = w.text
 		}
@@ -134,7 +144,7 @@ func (r *reader) include(d *Directive, list *[]*Directive) *Error {
 			return fail(e)
 		}
 		r.remember(f, data)
-		if err := r.block(&scanner{src: string(data), file: f, line: 1}, list, false); err != nil {
+		if err := r.block(r.scan(f, data), list, false); err != nil {
 			return err
 		}
 	}

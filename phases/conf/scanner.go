@@ -21,6 +21,7 @@ const (
 type scanner struct {
 	src       string
 	file      string
+	shortFile string
 	param     bool // the text comes from option -g
 	pos       int
 	line      int
@@ -29,8 +30,9 @@ type scanner struct {
 
 // word is one word of a directive.
 type word struct {
-	text string
-	pos  Pos
+	text  string
+	pos   Pos
+	start Pos // of the text; Col 0 when escapes were resolved
 }
 
 func (s *scanner) errorf(line int, msg string) *Error {
@@ -154,6 +156,7 @@ func (s *scanner) quoted(quote byte) (word, *Error) {
 	line := s.line
 	s.pos++
 	start := s.pos
+	w.start = s.at(start)
 	for ; ; s.pos++ {
 		if s.pos >= len(s.src) {
 			return w, s.unexpectedEnd()
@@ -179,7 +182,7 @@ func (s *scanner) quoted(quote byte) (word, *Error) {
 		}
 		break
 	}
-	w.text = unescape(s.src[start:s.pos])
+	w.finish(s.src[start:s.pos])
 	s.pos++
 	if s.pos == len(s.src) {
 		return w, nil
@@ -197,7 +200,7 @@ func (s *scanner) quoted(quote byte) (word, *Error) {
 // bare reads an unquoted word. It ends at white space, ";" or "{", but the "{"
 // of "${name}" belongs to it.
 func (s *scanner) bare() (word, *Error) {
-	w := word{pos: s.at(s.pos)}
+	w := word{pos: s.at(s.pos), start: s.at(s.pos)}
 	line, start := s.line, s.pos
 	dollar := false
 	for ; s.pos < len(s.src); s.pos++ {
@@ -218,11 +221,19 @@ func (s *scanner) bare() (word, *Error) {
 			continue
 		}
 		if c == ';' || c == '{' || isSpace(c) {
-			w.text = unescape(s.src[start:s.pos])
+			w.finish(s.src[start:s.pos])
 			return w, nil
 		}
 	}
 	return w, s.unexpectedEnd()
+}
+
+// finish sets w's text, resolving the escapes of raw.
+func (w *word) finish(raw string) {
+	w.text = unescape(raw)
+	if len(w.text) != len(raw) {
+		w.start.Col = 0
+	}
 }
 
 // unescape resolves the escapes nginx knows in words: \" \' \\ \t \r \n. Any
