@@ -24,13 +24,16 @@ type Comment struct {
 
 // Func is a function body: the main function of a chunk or a function expression.
 type Func struct {
-	Pos      Pos // the word `function`
-	End      Pos // the word `end`
+	Pos Pos // the word `function`
+	End Pos // the word `end`
+	// Line is LuaJIT's "line defined"; 0 for the main function.
+	Line     int
 	Params   []*Local
 	IsVararg bool
 	// Method is set for `function a:m()`; Params[0] is then the implicit self.
 	Method bool
-	// Name is what the definition calls the function ("f", "M.f", "M:f"), or "".
+	// Name is what the function is defined as or assigned to ("f", "M.f",
+	// "M:f", a table field's name), or "".
 	Name string
 	Body *Block
 
@@ -58,15 +61,21 @@ type Local struct {
 	Name string
 	Pos  Pos
 	Kind LocalKind
+	// NextLine is the line of the token after the name, where LuaJIT stands
+	// when it counts the local against its limit.
+	NextLine int
 
 	// Set by resolve.
-	Func       *Func // the function that declares it
-	Assigned   int   // assignments after its declaration
-	Captured   bool  // used by an inner function
-	Uses       int   // reads
-	Init       Expr  // the single initial value if the declaration gives exactly one to it, else nil
-	FuncValue  *Func // the function it holds for its whole life: declared with it, or declared empty and assigned once before any use
-	OnlyCalled bool  // FuncValue is set and every use is a call's callee
+	Func       *Func  // the function that declares it
+	Assigned   int    // assignments after its declaration
+	Captured   bool   // used by an inner function
+	Uses       int    // reads
+	Init       Expr   // the expression its declaration gives it (a call's first result when it is open), nil if there is none
+	Block      *Block // the block that declares it; nil for parameters and loop variables
+	FuncValue  *Func  // the function it holds for its whole life: declared with it, or declared empty and assigned once before any use
+	LateFunc   *Func  // declared empty, and its only assignment gives it this function; uses may come before, and then see nil
+	LateFirst  bool   // the assignment of LateFunc stands in Block, with no use before it
+	OnlyCalled bool   // FuncValue is set and every use is a call's callee
 	Calls      []*Call
 	DeclDepth  int // loop depth of the declaration inside Func
 }
@@ -149,6 +158,7 @@ type (
 	NumForStmt struct {
 		S
 		Var               *Local
+		Line              int  // of `do`: where LuaJIT reports a bound that is no number
 		Start, Stop, Step Expr // Step may be nil
 		Body              *Block
 	}
@@ -156,6 +166,7 @@ type (
 		S
 		Vars  []*Local
 		Exprs []Expr
+		Line  int // of the first token after `in`: where LuaJIT reports an iterator that cannot be called
 		Body  *Block
 	}
 	ReturnStmt struct {
@@ -168,12 +179,15 @@ type (
 	}
 	GotoStmt struct {
 		S
-		Label  string
-		Target *LabelStmt // set by resolve
+		Label    string
+		LabelPos Pos
+		Target   *LabelStmt // set by resolve
 	}
 	LabelStmt struct {
 		S
-		Name string
+		Name    string
+		NamePos Pos
+		EndLine int // of the closing `::`
 		// Set by resolve.
 		Gotos []*GotoStmt
 		Block *Block // the block it stands in
@@ -215,6 +229,7 @@ type (
 		Obj, Key Expr
 		Dot      bool
 		OpPos    Pos // the `.` or `[`
+		Line     int // the line LuaJIT reports when the access (read or store) fails
 	}
 	// Call is f(args), f"s", f{t} or obj:Method(args).
 	Call struct {
@@ -222,10 +237,10 @@ type (
 		Fn     Expr // nil for a method call
 		Obj    Expr // nil for a plain call
 		Method string
-		MPos   Pos // of the method name
+		MPos   Pos // of the method name: its line is the one LuaJIT reports when the method lookup fails
 		Args   []Expr
 		Paren  bool // (f()): adjusted to one value
-		OpPos  Pos  // the `(`, string or table that starts the arguments: the line LuaJIT reports
+		OpPos  Pos  // the `(`, string or table that starts the arguments: the line LuaJIT reports. Col 0: only the line is known
 	}
 	FuncExpr struct {
 		E
@@ -237,18 +252,21 @@ type (
 		Op    string
 		OpPos Pos
 		L, R  Expr
+		Line  int // the line LuaJIT reports when the operation fails
 	}
 	// Logical is `and` or `or`.
 	Logical struct {
 		E
-		Op   string
-		L, R Expr
+		Op    string
+		OpPos Pos
+		L, R  Expr
 	}
 	// Unary is "-", "not" or "#".
 	Unary struct {
 		E
-		Op string
-		X  Expr
+		Op   string
+		X    Expr
+		Line int // the line LuaJIT reports when the operation fails
 	}
 	// Table is a constructor. Field.Key nil: an array item.
 	Table struct {
@@ -260,6 +278,7 @@ type (
 		Pos   Pos
 		Key   Expr
 		Value Expr
+		Line  int // the line LuaJIT reports for a key that is nil or NaN
 	}
 )
 

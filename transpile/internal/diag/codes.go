@@ -1,0 +1,25 @@
+package diag
+
+// Code names a kind of finding for good: it is never reused. L1xxx: LuaJIT
+// refuses the chunk. L2xxx: LuaJIT takes it, this compiler does not. L3xxx:
+// it compiles, and is certainly or probably a mistake.
+type Code string
+
+const (
+	Syntax        Code = "L1001"
+	BadNumber     Code = "L1002"
+	BadString     Code = "L1003"
+	BadEscape     Code = "L1004"
+	BadLong       Code = "L1005"
+	VarargOutside Code = "L1006"
+	BreakOutside  Code = "L1007"
+	NoLabel       Code = "L1008"
+	DoubleLabel   Code = "L1009"
+	GotoScope     Code = "L1010"
+	Limit         Code = "L1011"
+	Nesting       Code = "L1012"
+	Bytecode      Code = "L1013"
+
+	LongChain Code = "L2001"
+	Internal  Code = "L2999"
+)
