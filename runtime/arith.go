@@ -1,0 +1,200 @@
+package runtime
+
+import "math"
+
+// The operators have three layers: the exported form with the test for two
+// numbers; the same with suffix C, which the compiler may not inline (for big
+// functions, see the compile-time budget in the package documentation); and arith, which
+// converts strings and runs metamethods.
+
+// Add returns a + b.
+func Add(th *Thread, a, b Value, where string) Value {
+	if min(a.n, b.n) >= numberMin {
+		return Number(a.Num() + b.Num())
+	}
+	return th.arith(evAdd, a, b, where)
+}
+
+// Sub returns a - b.
+func Sub(th *Thread, a, b Value, where string) Value {
+	if min(a.n, b.n) >= numberMin {
+		return Number(a.Num() - b.Num())
+	}
+	return th.arith(evSub, a, b, where)
+}
+
+// Mul returns a * b.
+func Mul(th *Thread, a, b Value, where string) Value {
+	if min(a.n, b.n) >= numberMin {
+		return Number(a.Num() * b.Num())
+	}
+	return th.arith(evMul, a, b, where)
+}
+
+// Div returns a / b.
+func Div(th *Thread, a, b Value, where string) Value {
+	if min(a.n, b.n) >= numberMin {
+		return Number(a.Num() / b.Num())
+	}
+	return th.arith(evDiv, a, b, where)
+}
+
+// Mod returns a % b.
+func Mod(th *Thread, a, b Value, where string) Value {
+	if min(a.n, b.n) >= numberMin {
+		return Number(ModFloat(a.Num(), b.Num()))
+	}
+	return th.arith(evMod, a, b, where)
+}
+
+// Pow returns a ^ b.
+func Pow(th *Thread, a, b Value, where string) Value {
+	if min(a.n, b.n) >= numberMin {
+		return Number(PowFloat(a.Num(), b.Num()))
+	}
+	return th.arith(evPow, a, b, where)
+}
+
+// Unm returns -a.
+func Unm(th *Thread, a Value, where string) Value {
+	if a.n >= numberMin {
+		return Number(-a.Num())
+	}
+	return th.arith(evUnm, a, a, where)
+}
+
+// AddC is Add, never inlined.
+//
+//go:noinline
+func AddC(th *Thread, a, b Value, where string) Value { return Add(th, a, b, where) }
+
+// SubC is Sub, never inlined.
+//
+//go:noinline
+func SubC(th *Thread, a, b Value, where string) Value { return Sub(th, a, b, where) }
+
+// MulC is Mul, never inlined.
+//
+//go:noinline
+func MulC(th *Thread, a, b Value, where string) Value { return Mul(th, a, b, where) }
+
+// DivC is Div, never inlined.
+//
+//go:noinline
+func DivC(th *Thread, a, b Value, where string) Value { return Div(th, a, b, where) }
+
+// ModC is Mod, never inlined.
+//
+//go:noinline
+func ModC(th *Thread, a, b Value, where string) Value { return Mod(th, a, b, where) }
+
+// PowC is Pow, never inlined.
+//
+//go:noinline
+func PowC(th *Thread, a, b Value, where string) Value { return Pow(th, a, b, where) }
+
+// UnmC is Unm, never inlined.
+//
+//go:noinline
+func UnmC(th *Thread, a Value, where string) Value { return Unm(th, a, where) }
+
+// ModFloat is Lua's a % b: the result has the sign of b.
+func ModFloat(a, b float64) float64 {
+	const exact = 1 << 53
+	if b > 0 && b <= exact && a >= 0 && a <= exact {
+		if x, y := uint64(a), uint64(b); float64(x) == a && float64(y) == b {
+			return float64(x % y)
+		}
+	}
+	return a - math.Floor(a/b)*b
+}
+
+// PowFloat is Lua's a ^ b.
+func PowFloat(a, b float64) float64 {
+	switch b {
+	case 2:
+		return a * a
+	case 0.5:
+		return powHalf(a)
+	}
+	return math.Pow(a, b)
+}
+
+// powHalf is pow(a, 0.5), which differs from sqrt for -0 and -Inf.
+func powHalf(a float64) float64 {
+	if a == 0 || math.IsInf(a, -1) {
+		return math.Abs(a)
+	}
+	return math.Sqrt(a)
+}
+
+// arithFloat does the operation ev on floats.
+func arithFloat(ev event, a, b float64) float64 {
+	switch ev {
+	case evAdd:
+		return a + b
+	case evSub:
+		return a - b
+	case evMul:
+		return a * b
+	case evDiv:
+		return a / b
+	case evMod:
+		return ModFloat(a, b)
+	case evPow:
+		return PowFloat(a, b)
+	}
+	return -a
+}
+
+// arith does an arithmetic operation on any two values.
+//
+//go:noinline
+func (th *Thread) arith(ev event, a, b Value, where string) Value {
+	x, okA := toNumber(a)
+	y, okB := toNumber(b)
+	if okA && okB {
+		return Number(arithFloat(ev, x, y))
+	}
+	if a.n == tagCData || b.n == tagCData {
+		if v, ok := th.arithCData(ev, a, b); ok {
+			return v
+		}
+	}
+	h := th.metamethod(a, ev)
+	if h.n == tagNil {
+		h = th.metamethod(b, ev)
+	}
+	if h.n == tagNil {
+		first, second := splitWhere(where)
+		if ev == evUnm {
+			second = first
+		}
+		// LuaJIT blames the second operand when both are wrong... unless the
+		// second is a number (or a string that reads as one).
+		if okB {
+			th.typeError("perform arithmetic on", a, first)
+		}
+		if !okA {
+			th.typeError("perform arithmetic on", a, first)
+		}
+		th.typeError("perform arithmetic on", b, second)
+	}
+	r, _ := Call2(th, h, "", a, b)
+	return r
+}
+
+// ForNum returns the float of a numeric for's initial value, limit or step.
+func ForNum(th *Thread, v Value, what string) float64 {
+	if v.n >= numberMin {
+		return v.Num()
+	}
+	f, ok := toNumber(v)
+	if !ok {
+		th.runtimeError("'for' %s must be a number", what)
+	}
+	return f
+}
+
+// ToFloat is ForNum.
+func ToFloat(th *Thread, v Value, what string) float64 { return ForNum(th, v, what) }

@@ -1,0 +1,372 @@
+package runtime
+
+// Func is the compiled form of a Lua function. n is the number of arguments; the
+// first three are in a, b and c (nil when absent), further ones in th.extra. The
+// results are the first value (nil when there is none) and the count, further ones in
+// th.ret. A count of tailCount asks the caller to run th.tail instead.
+type Func func(th *Thread, n int, a, b, c Value) (Value, int)
+
+// GoFunc is a library function. args is valid until it returns.
+type GoFunc func(th *Thread, args []Value) (Value, int)
+
+// tailCount is the result count that marks a tail call.
+const tailCount = -1
+
+// Proto describes a Lua function to error messages and tracebacks.
+type Proto struct {
+	Name           string // as the source names it, "" for an anonymous function
+	Line, LastLine int
+	Params         int
+	Vararg         bool
+	Chunk          *Chunk // set when the chunk's set is given to a state
+}
+
+// Function is a Lua function: a closure, or a Go function of a library.
+type Function struct {
+	fn    Func
+	proto *Proto // nil for a Go function
+	name  string // of a Go function
+	env   *Env   // of a chunk's main function
+}
+
+// NewFunction returns the closure fn of proto p.
+func NewFunction(p *Proto, fn Func) Value {
+	return FunctionValue(&Function{fn: fn, proto: p})
+}
+
+// NewBuiltin returns a library function that takes its arguments in registers;
+// for hot ones.
+func NewBuiltin(name string, fn Func) Value {
+	registerNative(name, fn)
+	return FunctionValue(&Function{fn: fn, name: name})
+}
+
+// nativeWeight is the depth a call of a Go function counts for: it bounds
+// recursion that goes through Go functions only.
+const nativeWeight = 8
+
+// NewGoFunction returns a library function called name in messages.
+func NewGoFunction(name string, f GoFunc) Value {
+	registerNative(name, f)
+	return FunctionValue(&Function{name: name, fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
+		th.Enter(nativeWeight)
+		block, top := th.args.block, th.args.top
+		args := th.args.take(n)
+		switch n {
+		case 0:
+		case 1:
+			args[0] = a
+		case 2:
+			args[0], args[1] = a, b
+		case 3:
+			args[0], args[1], args[2] = a, b, c
+		default:
+			args[0], args[1], args[2] = a, b, c
+			copy(args[3:], th.extra)
+		}
+		v, r := f(th, args)
+		th.args.block, th.args.top = block, top
+		th.depth -= nativeWeight
+		return v, r
+	}})
+}
+
+// Proto returns the description of a Lua function, nil for a Go function.
+func (f *Function) Proto() *Proto { return f.proto }
+
+// Arg returns argument i, i >= 3, of the running function; at its entry only.
+func (th *Thread) Arg(i int) Value { return th.extra[i-3] }
+
+// setExtra passes the arguments after the third.
+func (th *Thread) setExtra(more []Value) {
+	if cap(th.extra) < len(more) {
+		th.extra = make([]Value, len(more), 2*len(more)+8)
+	}
+	th.extra = th.extra[:len(more)]
+	copy(th.extra, more)
+}
+
+// Varargs returns the arguments after the first nparams, at entry of a function.
+func (th *Thread) Varargs(n int, a, b, c Value, nparams int) []Value {
+	if n <= nparams {
+		return nil
+	}
+	args := make([]Value, n-nparams)
+	i := 0
+	switch nparams {
+	case 0:
+		args[0] = a
+		i = 1
+		fallthrough
+	case 1:
+		if i < len(args) {
+			args[i] = b
+			i++
+		}
+		fallthrough
+	case 2:
+		if i < len(args) {
+			args[i] = c
+			i++
+		}
+		nparams = 3
+	}
+	if i < len(args) {
+		copy(args[i:], th.extra[nparams-3:])
+	}
+	return args
+}
+
+// Result returns result i >= 1 of the call that just returned n results.
+func (th *Thread) Result(n, i int) Value {
+	if i >= n {
+		return Nil
+	}
+	return th.ret[i]
+}
+
+// First adapts the results of a call to its first value.
+func First(v Value, _ int) Value { return v }
+
+// Return2 returns two values.
+func (th *Thread) Return2(a, b Value) (Value, int) {
+	th.ret[1].set(b)
+	return a, 2
+}
+
+// Return3 returns three values.
+func (th *Thread) Return3(a, b, c Value) (Value, int) {
+	th.ret[1].set(b)
+	th.ret[2].set(c)
+	return a, 3
+}
+
+// ReturnN returns the values vs.
+func (th *Thread) ReturnN(vs ...Value) (Value, int) { return th.ReturnList(vs) }
+
+// ReturnList returns the values of list.
+func (th *Thread) ReturnList(list []Value) (Value, int) {
+	n := len(list)
+	if n == 0 {
+		return Nil, 0
+	}
+	if n > len(th.ret) {
+		th.ret = make([]Value, 2*n)
+	}
+	copy(th.ret[1:], list[1:])
+	return list[0], n
+}
+
+// Return2 returns two values from generated code.
+func Return2(th *Thread, a, b Value) (Value, int) { return th.Return2(a, b) }
+
+// Return3 returns three values from generated code.
+func Return3(th *Thread, a, b, c Value) (Value, int) { return th.Return3(a, b, c) }
+
+// ReturnN returns the values vs from generated code.
+func ReturnN(th *Thread, vs ...Value) (Value, int) { return th.ReturnList(vs) }
+
+// ReturnList returns the values of list from generated code.
+func ReturnList(th *Thread, list []Value) (Value, int) { return th.ReturnList(list) }
+
+// List returns fixed followed by the n results of the call that just returned v.
+func List(th *Thread, v Value, n int, fixed ...Value) []Value {
+	list := make([]Value, len(fixed)+n)
+	copy(list, fixed)
+	if n > 0 {
+		rest := list[len(fixed):]
+		rest[0] = v
+		copy(rest[1:], th.ret[1:n])
+	}
+	return list
+}
+
+// tailCall is a call that a function asked its caller to make. Arguments after
+// the third are in Thread.extra.
+type tailCall struct {
+	f       *Function
+	n       int
+	a, b, c Value
+}
+
+// runTail makes the pending tail call, and those that it asks for.
+func (th *Thread) runTail() (Value, int) {
+	for {
+		t := &th.tail
+		v, n := t.f.fn(th, t.n, t.a, t.b, t.c)
+		if n >= 0 {
+			return v, n
+		}
+	}
+}
+
+// Call0 calls f without arguments. where names f for messages.
+func Call0(th *Thread, f Value, where string) (Value, int) {
+	if f.n != tagFunction {
+		return th.callValue(f, where, 0, Nil, Nil, Nil)
+	}
+	v, n := f.Func().fn(th, 0, Nil, Nil, Nil)
+	if n < 0 {
+		return th.runTail()
+	}
+	return v, n
+}
+
+// Call1 calls f with one argument.
+func Call1(th *Thread, f Value, where string, a Value) (Value, int) {
+	if f.n != tagFunction {
+		return th.callValue(f, where, 1, a, Nil, Nil)
+	}
+	v, n := f.Func().fn(th, 1, a, Nil, Nil)
+	if n < 0 {
+		return th.runTail()
+	}
+	return v, n
+}
+
+// Call2 calls f with two arguments.
+func Call2(th *Thread, f Value, where string, a, b Value) (Value, int) {
+	if f.n != tagFunction {
+		return th.callValue(f, where, 2, a, b, Nil)
+	}
+	v, n := f.Func().fn(th, 2, a, b, Nil)
+	if n < 0 {
+		return th.runTail()
+	}
+	return v, n
+}
+
+// Call3 calls f with three arguments.
+func Call3(th *Thread, f Value, where string, a, b, c Value) (Value, int) {
+	if f.n != tagFunction {
+		return th.callValue(f, where, 3, a, b, c)
+	}
+	v, n := f.Func().fn(th, 3, a, b, c)
+	if n < 0 {
+		return th.runTail()
+	}
+	return v, n
+}
+
+// CallN calls f with args.
+func CallN(th *Thread, f Value, where string, args ...Value) (Value, int) {
+	return CallList(th, f, where, args)
+}
+
+// CallList calls f with the values of args.
+func CallList(th *Thread, f Value, where string, args []Value) (Value, int) {
+	n, a, b, c := th.spread(args)
+	if f.n != tagFunction {
+		return th.callValue(f, where, n, a, b, c)
+	}
+	v, r := f.Func().fn(th, n, a, b, c)
+	if r < 0 {
+		return th.runTail()
+	}
+	return v, r
+}
+
+// spread puts an argument list in the places of the calling convention.
+func (th *Thread) spread(args []Value) (n int, a, b, c Value) {
+	switch n = len(args); n {
+	case 0:
+	case 1:
+		a = args[0]
+	case 2:
+		a, b = args[0], args[1]
+	default:
+		a, b, c = args[0], args[1], args[2]
+		if n > 3 {
+			th.setExtra(args[3:])
+		}
+	}
+	return
+}
+
+// callValue calls what is not a function through its __call metamethod.
+//
+//go:noinline
+func (th *Thread) callValue(f Value, where string, n int, a, b, c Value) (Value, int) {
+	fn, n, a, b, c := th.callable(f, where, n, a, b, c)
+	v, r := fn.fn(th, n, a, b, c)
+	if r < 0 {
+		return th.runTail()
+	}
+	return v, r
+}
+
+// callable finds the function that a call of f runs, and its arguments.
+func (th *Thread) callable(f Value, where string, n int, a, b, c Value) (*Function, int, Value, Value, Value) {
+	if f.n == tagFunction {
+		return f.Func(), n, a, b, c
+	}
+	h := th.metamethod(f, evCall)
+	if h.n != tagFunction {
+		th.typeError("call", f, where)
+	}
+	if n >= 3 {
+		rest := make([]Value, 0, n-2)
+		rest = append(rest, c)
+		if n > 3 {
+			rest = append(rest, th.extra[:n-3]...)
+		}
+		th.setExtra(rest)
+	}
+	return h.Func(), n + 1, f, a, b
+}
+
+// Call calls f and returns all results; errors are raised.
+func (th *Thread) Call(f Value, args ...Value) []Value {
+	v, n := CallList(th, f, "", args)
+	return List(th, v, n)
+}
+
+// Call1 calls f and returns its first result; errors are raised.
+func (th *Thread) Call1(f Value, args ...Value) Value {
+	v, _ := CallList(th, f, "", args)
+	return v
+}
+
+// TailCall0 asks the caller to call f; the result of a `return f()`.
+func TailCall0(th *Thread, f Value, where string) (Value, int) {
+	return th.tailCall(f, where, 0, Nil, Nil, Nil)
+}
+
+// TailCall1 is `return f(a)`.
+func TailCall1(th *Thread, f Value, where string, a Value) (Value, int) {
+	return th.tailCall(f, where, 1, a, Nil, Nil)
+}
+
+// TailCall2 is `return f(a, b)`.
+func TailCall2(th *Thread, f Value, where string, a, b Value) (Value, int) {
+	return th.tailCall(f, where, 2, a, b, Nil)
+}
+
+// TailCall3 is `return f(a, b, c)`.
+func TailCall3(th *Thread, f Value, where string, a, b, c Value) (Value, int) {
+	return th.tailCall(f, where, 3, a, b, c)
+}
+
+// TailCallN is `return f(args...)`.
+func TailCallN(th *Thread, f Value, where string, args ...Value) (Value, int) {
+	return TailCallList(th, f, where, args)
+}
+
+// TailCallList is `return f(...)` for a list of arguments.
+func TailCallList(th *Thread, f Value, where string, args []Value) (Value, int) {
+	n, a, b, c := th.spread(args)
+	return th.tailCall(f, where, n, a, b, c)
+}
+
+func (th *Thread) tailCall(f Value, where string, n int, a, b, c Value) (Value, int) {
+	t := &th.tail
+	if f.n == tagFunction {
+		t.f, t.n = f.Func(), n
+	} else {
+		t.f, t.n, a, b, c = th.callable(f, where, n, a, b, c)
+	}
+	t.a.set(a)
+	t.b.set(b)
+	t.c.set(c)
+	return Nil, tailCount
+}

@@ -1,0 +1,125 @@
+package runtime
+
+import (
+	"sort"
+	"sync"
+)
+
+// Chunk is a compiled Lua source: what generated code registers.
+type Chunk struct {
+	Key      string // ngx_lua's cache key, or the path of a module
+	Name     string // chunk name, as in "@/path/x.lua" or "=access_by_lua(nginx.conf:50)"
+	Module   string // name that require knows it by, "" when none
+	LineFile string // base name in //line directives; unique in its package
+	Main     func(th *Thread, env *Env, args []Value) (Value, int)
+	Protos   []*Proto
+	Err      string // a syntax error: loading the chunk raises it
+	Hash     string // SHA-256 of the source, in hex
+}
+
+// ChunkSet is the chunks of a generated package, sorted by key.
+type ChunkSet []*Chunk
+
+// chunkTable is what a state knows about chunks.
+type chunkTable struct {
+	index *chunkIndex
+	names map[*Chunk]string // names given by Load, where they differ from the chunk's
+	envs  map[*Chunk]*Env   // environment of the latest load
+}
+
+// chunkIndex finds the chunks of a set; states share it.
+type chunkIndex struct {
+	lines   map[string]*Chunk
+	keys    map[string]*Chunk
+	modules map[string]*Chunk
+}
+
+// indexes keeps one index a chunk set, by its first chunk.
+var indexes = struct {
+	sync.Mutex
+	of map[*Chunk]*chunkIndex
+}{of: map[*Chunk]*chunkIndex{}}
+
+// add makes the chunks of a set known.
+func (c *chunkTable) add(set ChunkSet) {
+	c.names, c.envs = map[*Chunk]string{}, map[*Chunk]*Env{}
+	if len(set) == 0 {
+		c.index = &chunkIndex{}
+		return
+	}
+	indexes.Lock()
+	defer indexes.Unlock()
+	index := indexes.of[set[0]]
+	if index == nil || len(index.keys) != len(set) {
+		index = newChunkIndex(set)
+		indexes.of[set[0]] = index
+	}
+	c.index = index
+}
+
+func newChunkIndex(set ChunkSet) *chunkIndex {
+	x := &chunkIndex{map[string]*Chunk{}, map[string]*Chunk{}, map[string]*Chunk{}}
+	for _, c := range set {
+		x.lines[c.LineFile] = c
+		x.keys[c.Key] = c
+		if c.Module != "" {
+			x.modules[c.Module] = c
+		}
+		for _, p := range c.Protos {
+			p.Chunk = c
+		}
+		sort.SliceStable(c.Protos, func(i, j int) bool { return c.Protos[i].Line < c.Protos[j].Line })
+	}
+	return x
+}
+
+func (c *chunkTable) byLine(file string) *Chunk { return c.index.lines[file] }
+
+// name returns the chunk's name in this state.
+func (c *chunkTable) name(chunk *Chunk) string {
+	if n, ok := c.names[chunk]; ok {
+		return n
+	}
+	return chunk.Name
+}
+
+// protoAt returns the innermost function around a line, nil for the main chunk.
+func (c *Chunk) protoAt(line int) *Proto {
+	var best *Proto
+	for _, p := range c.Protos {
+		if p.Line <= line && line <= p.LastLine && p.Line > 0 {
+			if best == nil || p.LastLine-p.Line <= best.LastLine-best.Line {
+				best = p
+			}
+		}
+	}
+	return best
+}
+
+// Chunk returns the chunk with a cache key, nil when the state has none.
+func (st *State) Chunk(key string) *Chunk { return st.chunks.index.keys[key] }
+
+// ModuleChunk returns the chunk that require finds under a name, or nil.
+func (st *State) ModuleChunk(name string) *Chunk { return st.chunks.index.modules[name] }
+
+// Load returns chunk as a Lua function with the state's globals. name, when not
+// empty, is what messages call it; the first name given wins.
+func (st *State) Load(chunk *Chunk, name string) Value {
+	return st.LoadEnv(chunk, name, &Env{Table: st.Globals})
+}
+
+// LoadEnv is Load with an environment of the caller's.
+func (st *State) LoadEnv(chunk *Chunk, name string, env *Env) Value {
+	if _, ok := st.chunks.names[chunk]; !ok && name != "" && name != chunk.Name {
+		st.chunks.names[chunk] = name
+	}
+	st.chunks.envs[chunk] = env
+	f := &Function{proto: &Proto{Chunk: chunk, Vararg: true}, env: env}
+	f.fn = func(th *Thread, n int, a, b, c Value) (Value, int) {
+		if chunk.Err != "" {
+			th.Throw(String(chunk.Err))
+		}
+		return chunk.Main(th, f.env, th.Varargs(n, a, b, c, 0))
+	}
+	return FunctionValue(f)
+}

@@ -1,0 +1,346 @@
+package runtime
+
+import (
+	"iter"
+	"runtime"
+	"sync"
+	"weak"
+)
+
+// A coroutine runs on a goroutine of its own and is switched to directly, as
+// iter.Pull does, without the scheduler. Three objects keep its life apart:
+//
+//   - Coroutine is the handle, what a Lua value of type thread points at.
+//   - coroutine is the state. The goroutine's stack refers to it, never to the
+//     handle, so a handle that becomes unreachable tells that nobody can resume
+//     the coroutine any more; it is then unwound.
+//   - runner is the goroutine; it is used again when its coroutine has ended.
+
+// Coroutine is the handle of a coroutine.
+type Coroutine struct{ co *coroutine }
+
+// coroutineStatus is what coroutine.status tells.
+type coroutineStatus uint8
+
+const (
+	suspended coroutineStatus = iota
+	running
+	normal // it resumed another one
+	dead
+)
+
+var statusNames = [...]string{suspended: "suspended", running: "running", normal: "normal", dead: "dead"}
+
+// coroutine is the state of a coroutine.
+type coroutine struct {
+	th     *Thread
+	fn     Value
+	status coroutineStatus
+	runner *runner // nil before the first resume and after the end
+	handle weak.Pointer[Coroutine]
+
+	// What a switch carries: n values, the first in v, the others in more; or
+	// the panic that ended the coroutine.
+	n     int
+	v     Value
+	more  []Value
+	fail  any
+	ended bool
+	trace string // traceback of where it last stopped
+
+	prev, next *coroutine // in control.live of the entry thread
+}
+
+// runner is a goroutine that runs coroutines one after the other.
+type runner struct {
+	job    *coroutine
+	resume func() (struct{}, bool)
+	stop   func()
+	yield  func(struct{}) bool
+}
+
+// idleRunners keeps goroutines whose coroutine has ended.
+var idleRunners = struct {
+	sync.Mutex
+	list []*runner
+}{}
+
+// maxIdleRunners bounds idleRunners; a goroutine more than that ends.
+const maxIdleRunners = 256
+
+// newRunner returns a goroutine to run co on.
+func newRunner(co *coroutine) *runner {
+	idleRunners.Lock()
+	if n := len(idleRunners.list); n > 0 {
+		r := idleRunners.list[n-1]
+		idleRunners.list = idleRunners.list[:n-1]
+		idleRunners.Unlock()
+		r.job = co
+		return r
+	}
+	idleRunners.Unlock()
+	r := &runner{job: co}
+	r.resume, r.stop = iter.Pull(r.loop)
+	return r
+}
+
+// retire puts a runner whose coroutine has ended aside.
+func (r *runner) retire() {
+	r.job = nil
+	idleRunners.Lock()
+	keep := len(idleRunners.list) < maxIdleRunners
+	if keep {
+		idleRunners.list = append(idleRunners.list, r)
+	}
+	idleRunners.Unlock()
+	if !keep {
+		r.stop()
+	}
+}
+
+// loop is the body of the goroutine.
+func (r *runner) loop(yield func(struct{}) bool) {
+	r.yield = yield
+	for {
+		r.job.run()
+		if !yield(struct{}{}) {
+			return
+		}
+	}
+}
+
+// killed unwinds a coroutine that will never be resumed.
+type killed struct{}
+
+func (killed) Error() string { return "coroutine killed" }
+
+// LuaAbort makes killed an Abort.
+func (killed) LuaAbort() {}
+
+// maxNesting bounds how deep coroutines resume coroutines, as LuaJIT's limit of C
+// calls does.
+const maxNesting = 200
+
+// run calls the coroutine's function and leaves its results, or the panic that
+// ended it, in co.
+func (co *coroutine) run() {
+	defer func() {
+		co.ended = true
+		if x := recover(); x != nil {
+			if err, ok := x.(*Error); ok && err.Traceback == "" {
+				co.trace = co.th.Traceback("", 0)
+			}
+			co.fail = x
+		}
+	}()
+	n, a, b, c := co.arguments()
+	f := co.fn
+	co.fn = Nil
+	v, r := f.Func().fn(co.th, n, a, b, c)
+	if r < 0 {
+		v, r = co.th.runTail()
+	}
+	co.put(co.th, v, r)
+}
+
+// put stores r results of th for the other side of a switch.
+func (co *coroutine) put(th *Thread, v Value, r int) {
+	co.v, co.n = v, r
+	co.more = co.more[:0]
+	if r > 1 {
+		co.more = append(co.more, th.ret[1:r]...)
+	}
+}
+
+// putArgs stores arguments for the other side of a switch.
+func (co *coroutine) putArgs(args []Value) {
+	co.n, co.v = len(args), Nil
+	co.more = co.more[:0]
+	if len(args) > 0 {
+		co.v = args[0]
+		co.more = append(co.more, args[1:]...)
+	}
+}
+
+// arguments takes what a switch brought as the arguments of a call.
+func (co *coroutine) arguments() (n int, a, b, c Value) {
+	n, a = co.n, co.v
+	if n > 1 {
+		b = co.more[0]
+	}
+	if n > 2 {
+		c = co.more[1]
+	}
+	if n > 3 {
+		co.th.setExtra(co.more[2:])
+	}
+	return n, a, b, c
+}
+
+// take returns what a switch brought as results on th.
+func (co *coroutine) take(th *Thread) (Value, int) {
+	n := co.n
+	if n > 1 {
+		if n > len(th.ret) {
+			th.ret = make([]Value, 2*n)
+		}
+		copy(th.ret[1:], co.more)
+	}
+	v := co.v
+	co.v = Nil
+	return v, n
+}
+
+// NewCoroutine returns a coroutine that will run the function f.
+func (th *Thread) NewCoroutine(f Value) *Coroutine {
+	root := th.root
+	co := &coroutine{fn: f, th: &Thread{
+		State: th.State, Host: th.Host, control: root.control, root: root,
+	}}
+	co.th.coroutine = co
+	co.th.ret = make([]Value, 4)
+	handle := &Coroutine{co}
+	co.handle = weak.Make(handle)
+	return handle
+}
+
+// start gives co a goroutine and enters it in its entry thread's list.
+func (co *coroutine) start(handle *Coroutine) {
+	co.runner = newRunner(co)
+	c := co.th.control
+	c.mu.Lock()
+	if co.next = c.live; co.next != nil {
+		co.next.prev = co
+	}
+	c.live = co
+	c.mu.Unlock()
+	runtime.AddCleanup(handle, func(co *coroutine) { co.kill() }, co)
+}
+
+// unlink takes co out of its entry thread's list and returns its runner, nil when
+// somebody else did so before.
+func (co *coroutine) unlink() *runner {
+	c := co.th.control
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := co.runner
+	if r == nil {
+		return nil
+	}
+	co.runner = nil
+	if co.prev != nil {
+		co.prev.next = co.next
+	} else {
+		c.live = co.next
+	}
+	if co.next != nil {
+		co.next.prev = co.prev
+	}
+	co.prev, co.next = nil, nil
+	return r
+}
+
+// kill unwinds a suspended coroutine and ends its goroutine.
+func (co *coroutine) kill() {
+	if r := co.unlink(); r != nil {
+		r.stop()
+	}
+}
+
+// Close unwinds the suspended coroutines that the thread's Lua code has left, when a
+// request has ended.
+func (th *Thread) Close() {
+	for {
+		c := th.control
+		c.mu.Lock()
+		co := c.live
+		c.mu.Unlock()
+		if co == nil {
+			return
+		}
+		co.kill()
+		co.status = dead
+	}
+}
+
+// Resume continues handle's coroutine with args. The error is the one that ended the
+// coroutine or that says why it cannot run.
+func (th *Thread) Resume(handle *Coroutine, args []Value) (Value, int, *Error) {
+	co := handle.co
+	if co.status != suspended {
+		what := statusNames[co.status]
+		if co.status == normal {
+			what = "non-suspended"
+		}
+		return Nil, 0, &Error{Value: String("cannot resume " + what + " coroutine")}
+	}
+	if th.nesting >= maxNesting {
+		return Nil, 0, &Error{Value: String("C stack overflow")}
+	}
+	if co.runner == nil {
+		if co.fn.n == tagNil { // its request has ended
+			return Nil, 0, &Error{Value: String("cannot resume dead coroutine")}
+		}
+		co.start(handle)
+	}
+	co.putArgs(args)
+	co.th.nesting = th.nesting + 1
+	if th.coroutine != nil {
+		th.coroutine.status = normal
+	}
+	co.status = running
+	co.runner.resume()
+	runtime.KeepAlive(handle)
+	if th.coroutine != nil {
+		th.coroutine.status = running
+	}
+	if !co.ended {
+		co.status = suspended
+		v, n := co.take(th)
+		return v, n, nil
+	}
+	co.status = dead
+	if r := co.unlink(); r != nil {
+		r.retire()
+	}
+	if co.fail != nil {
+		x := co.fail
+		co.fail = nil
+		return Nil, 0, th.caught(x)
+	}
+	v, n := co.take(th)
+	return v, n, nil
+}
+
+// Yield suspends the running coroutine, giving args to who resumed it, and
+// returns what the next resume passes.
+func (th *Thread) Yield(args []Value) (Value, int) {
+	co := th.coroutine
+	if co == nil {
+		th.Throw(String("attempt to yield across C-call boundary"))
+	}
+	co.putArgs(args)
+	if !co.runner.yield(struct{}{}) {
+		panic(killed{})
+	}
+	return co.take(th)
+}
+
+// Running returns the handle of the coroutine th is the inside of; nil for a main or entry thread.
+func (th *Thread) Running() *Coroutine {
+	if th.coroutine == nil {
+		return nil
+	}
+	return th.coroutine.handle.Value()
+}
+
+// Status returns what coroutine.status gives.
+func (c *Coroutine) Status() string { return statusNames[c.co.status] }
+
+// Traceback returns the traceback of where the coroutine stands.
+func (c *Coroutine) Traceback() string {
+	if c.co.trace != "" {
+		return c.co.trace
+	}
+	return "stack traceback:"
+}

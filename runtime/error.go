@@ -1,0 +1,319 @@
+package runtime
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// Error is a Lua error on its way to a pcall: generated code and libraries panic
+// with an *Error.
+type Error struct {
+	Value     Value
+	Traceback string // set where an error leaves Lua (Thread.PCall)
+	GoStack   []byte // of an internal error
+}
+
+// Error returns the error's message as the host would log it.
+func (e *Error) Error() string {
+	switch {
+	case e.Value.IsString():
+		return e.Value.Str()
+	case e.Value.IsNumber():
+		return NumberString(e.Value.Num())
+	}
+	return "(error object is a " + TypeName(e.Value) + " value)"
+}
+
+// Abort is a panic value that unwinds Lua code without being an error of it:
+// ngx.exit, a killed thread. pcall, xpcall and coroutines pass it on.
+type Abort interface {
+	error
+	LuaAbort()
+}
+
+// Throw raises v as an error.
+func (th *Thread) Throw(v Value) { panic(&Error{Value: v}) }
+
+// Errorf raises a message as libraries do: with the position of the Lua code that called
+// the running Go function.
+func (th *Thread) Errorf(format string, args ...any) {
+	panic(&Error{Value: String(th.Where(1) + sprintf(format, args))})
+}
+
+// runtimeError raises the message of an operation that failed, with its position.
+func (th *Thread) runtimeError(format string, args ...any) {
+	panic(th.newError(sprintf(format, args)))
+}
+
+// newError returns the error for an operation that failed in the running function.
+func (th *Thread) newError(message string) *Error {
+	return &Error{Value: String(th.Where(0) + message)}
+}
+
+func sprintf(format string, args []any) string {
+	if len(args) == 0 {
+		return format
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// splitWhere splits the operand names "local x, field y" at the first comma.
+func splitWhere(where string) (first, rest string) {
+	first, rest, _ = strings.Cut(where, ", ")
+	return first, rest
+}
+
+// typeError raises "attempt to <op> local 'x' (a nil value)".
+func (th *Thread) typeError(op string, v Value, where string) {
+	kind, name, named := strings.Cut(where, " ")
+	if named {
+		th.runtimeError("attempt to %s %s '%s' (a %s value)", op, kind, name, TypeName(v))
+	}
+	th.runtimeError("attempt to %s a %s value", op, TypeName(v))
+}
+
+// indexError raises the error of an access to a field of v.
+func (th *Thread) indexError(v Value, where string, key Value) {
+	if v.n == tagCData {
+		name, _ := toString(key)
+		th.runtimeError("'%s' has no member named '%s'", v.CData().TypeName(), name)
+	}
+	th.typeError("index", v, where)
+}
+
+// state is what a protected call puts back when it caught an error.
+type protection struct {
+	depth int
+	block []Value
+	top   int
+}
+
+func (th *Thread) protection() protection {
+	return protection{th.depth, th.args.block, th.args.top}
+}
+
+func (th *Thread) restore(p protection) {
+	th.depth, th.args.block, th.args.top = p.depth, p.block, p.top
+}
+
+// caught turns a recovered panic value into an error; an Abort goes on unwinding. A
+// panic of Go itself is a defect of this program: it becomes a Lua error that
+// says so, and its Go stack is kept for the log.
+func (th *Thread) caught(x any) *Error {
+	switch x := x.(type) {
+	case *Error:
+		return x
+	case Abort:
+		panic(x)
+	}
+	return &Error{
+		Value:   String(fmt.Sprintf("internal error: %v", x)),
+		GoStack: debug.Stack(),
+	}
+}
+
+// PCall calls f for the host and returns all results or the error, with its
+// traceback. An Abort is not caught.
+func (th *Thread) PCall(f Value, args ...Value) (results []Value, err *Error) {
+	p := th.protection()
+	defer func() {
+		if x := recover(); x != nil {
+			err = th.caught(x)
+			th.restore(p)
+			if err.Traceback == "" {
+				err.Traceback = th.Traceback("", 1)
+			}
+			results = nil
+		}
+	}()
+	v, n := CallList(th, f, "", args)
+	return List(th, v, n), nil
+}
+
+// protectedCall calls f and catches errors. handler, when not nil, maps the error's
+// value while the stack of the error is still there.
+func (th *Thread) protectedCall(handler Value, f Value, n int, a, b, c Value) (v Value, r int, err *Error) {
+	p := th.protection()
+	defer func() {
+		if x := recover(); x != nil {
+			err = th.caught(x)
+			th.restore(p)
+			if handler.n != tagNil {
+				err = th.handled(handler, err)
+			}
+		}
+	}()
+	if f.n == tagFunction {
+		if v, r = f.Func().fn(th, n, a, b, c); r < 0 {
+			v, r = th.runTail()
+		}
+		return v, r, nil
+	}
+	v, r = th.callValue(f, "", n, a, b, c)
+	return v, r, nil
+}
+
+// handled runs xpcall's handler.
+func (th *Thread) handled(handler Value, err *Error) *Error {
+	v, _, again := th.protectedCall(Nil, handler, 1, err.Value, Nil, Nil)
+	if again != nil {
+		return &Error{Value: String("error in error handling")}
+	}
+	return &Error{Value: v, GoStack: err.GoStack}
+}
+
+// frame is a level of the Lua call stack.
+type frame struct {
+	chunk  *Chunk // of a Lua function
+	proto  *Proto // nil when unknown
+	line   int
+	native string // name of a Go function, when chunk is nil
+	method bool   // called as obj:name()
+	goName string
+}
+
+// frames returns the Lua call stack, innermost first, up to max levels. The Go
+// stack holds it: functions of generated code are known by the file name that
+// //line gave them, Go functions of libraries by registerNative.
+func (th *Thread) frames(max int) []frame {
+	var out []frame
+	var pcs [64]uintptr
+	method, gap := false, true
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		if n == 0 {
+			return out
+		}
+		it := runtime.CallersFrames(pcs[:n])
+		for {
+			f, more := it.Next()
+			fr, ok := th.frameOf(&f)
+			switch {
+			case ok && fr.chunk != nil:
+				if last := len(out) - 1; !gap && fr.partOf(&out[last]) {
+					out[last].goName = fr.goName
+				} else {
+					if method && last >= 0 {
+						out[last].method = true
+					}
+					out = append(out, fr)
+				}
+				method, gap = false, false
+			case ok:
+				out = append(out, fr)
+				method, gap = false, true
+			default:
+				gap = true
+				method = method || isMethodCall(f.Function)
+			}
+			if len(out) > max {
+				return out[:max]
+			}
+			if !more {
+				break
+			}
+		}
+		if n < len(pcs) {
+			return out
+		}
+	}
+}
+
+// frameOf tells what Lua function a Go frame is.
+func (th *Thread) frameOf(f *runtime.Frame) (frame, bool) {
+	if strings.HasPrefix(f.Function, runtimePackage) {
+		if name, ok := nativeName(f.Function); ok {
+			return frame{native: name, goName: f.Function}, true
+		}
+		return frame{}, false
+	}
+	base := f.File[strings.LastIndexByte(f.File, '/')+1:]
+	if c := th.State.chunks.byLine(base); c != nil {
+		return frame{chunk: c, proto: c.protoAt(f.Line), line: f.Line, goName: f.Function}, true
+	}
+	if name, ok := nativeName(f.Function); ok {
+		return frame{native: name, goName: f.Function}, true
+	}
+	return frame{}, false
+}
+
+// partOf reports whether fr, called directly by Go code of the function of outer...
+// is the function that the Go closure inner belongs to: the compiler may print
+// parts of a Lua function as closures.
+func (fr *frame) partOf(inner *frame) bool {
+	return inner.chunk == fr.chunk && inner.proto == fr.proto && inner.goName != fr.goName &&
+		strings.HasPrefix(inner.goName, fr.goName)
+}
+
+// runtimePackage is the prefix of this package's functions in stack traces.
+var runtimePackage = func() string {
+	pc, _, _, _ := runtime.Caller(0)
+	name := runtime.FuncForPC(pc).Name()
+	slash := strings.LastIndexByte(name, '/') + 1
+	return name[:slash+strings.IndexByte(name[slash:], '.')+1]
+}()
+
+// isMethodCall reports whether a Go function is one that generated code calls for
+// obj:name().
+func isMethodCall(function string) bool {
+	name, ok := strings.CutPrefix(function, runtimePackage)
+	if !ok {
+		return false
+	}
+	switch name {
+	case "Method0", "Method1", "Method2", "MethodN", "MethodList":
+		return true
+	}
+	return false
+}
+
+// Where returns the position "file:line: " of a level of the call stack, "" when
+// it is not a Lua function: level 0 is the running function, 1 its caller. When
+// generated code runs, it is level 0 and also, for operations that raise errors of libraries,
+// stands in for level 1 of a Go function that the compiler replaced.
+func (th *Thread) Where(level int) string {
+	frames := th.frames(level + 1)
+	if level == 1 && len(frames) > 0 && frames[0].chunk != nil {
+		level = 0
+	}
+	if level >= len(frames) {
+		return ""
+	}
+	return th.position(&frames[level])
+}
+
+// position returns "file:line: " of a frame of a Lua function.
+func (th *Thread) position(f *frame) string {
+	if f.chunk == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", ShortSource(th.State.chunks.name(f.chunk)), f.line)
+}
+
+// idSize is LUA_IDSIZE, the room for a chunk name in messages.
+const idSize = 60
+
+// ShortSource returns a chunk name as messages show it.
+func ShortSource(name string) string {
+	switch {
+	case name == "":
+		return `[string ""]`
+	case name[0] == '=':
+		return name[1:min(len(name), idSize)]
+	case name[0] == '@':
+		if name = name[1:]; len(name) > idSize-1 {
+			return "..." + name[len(name)-(idSize-4):]
+		}
+		return name
+	}
+	line, _, cut := strings.Cut(name, "\n")
+	if i := strings.IndexByte(line, '\r'); i >= 0 {
+		line, cut = line[:i], true
+	}
+	if room := idSize - len(`[string ""]`) - 4; len(line) > room || cut {
+		return `[string "` + line[:min(len(line), room)] + `..."]`
+	}
+	return `[string "` + line + `"]`
+}

@@ -1,0 +1,136 @@
+package runtime
+
+import "math/bits"
+
+// hashPart holds the keys of a table that are neither in its array nor in its
+// record. Entries stand in insertion order, which is also the order of next; an
+// entry whose value became nil keeps its place until the part is rebuilt, so
+// that a traversal may clear fields.
+type hashPart struct {
+	entries []entry
+	index   []uint64 // hash<<32 | 1 + entry, open addressing; nil while few entries fit
+	ints    int      // entries whose key is a positive whole number
+}
+
+type entry struct{ key, value Value }
+
+// smallHash is the number of entries up to which a scan beats hashing.
+const smallHash = 8
+
+// hashKey returns the hash of a normalised key.
+func hashKey(k Value) uint64 {
+	if k.IsString() {
+		return hashString(k.Str())
+	}
+	h := (k.n ^ uint64(k.address())>>4) * 0x9E3779B97F4A7C15
+	return h ^ h>>32
+}
+
+// sameKey reports whether two normalised keys are equal.
+func sameKey(a, b Value) bool {
+	return a.n == b.n && (a.p == b.p || a.IsString() && a.Str() == b.Str())
+}
+
+// get returns the value of a normalised key.
+func (h *hashPart) get(k Value) Value {
+	if i := h.find(k); i >= 0 {
+		return h.entries[i].value
+	}
+	return Nil
+}
+
+// find returns the entry of a normalised key, or -1.
+func (h *hashPart) find(k Value) int {
+	if h.index == nil {
+		for i := range h.entries {
+			if e := &h.entries[i]; e.key.n == k.n && sameKey(e.key, k) {
+				return i
+			}
+		}
+		return -1
+	}
+	return h.findHashed(k, hashKey(k))
+}
+
+// findHashed is find for a key whose hash is known.
+func (h *hashPart) findHashed(k Value, hash uint64) int {
+	if h.index == nil {
+		return h.find(k)
+	}
+	mask := uint64(len(h.index) - 1)
+	high := hash << 32
+	for i := hash & mask; ; i = (i + 1) & mask {
+		x := h.index[i]
+		if x == 0 {
+			return -1
+		}
+		if x&^0xFFFFFFFF == high {
+			e := uint32(x) - 1
+			if sameKey(h.entries[e].key, k) {
+				return int(e)
+			}
+		}
+	}
+}
+
+// add appends a key that is not present. The caller has made sure of room.
+func (h *hashPart) add(k, v Value) {
+	h.entries = append(h.entries, entry{k, v})
+	if isArrayKey(k) {
+		h.ints++
+	}
+	if h.index != nil {
+		h.place(k, uint64(len(h.entries)))
+	}
+}
+
+// place enters a key into the index.
+func (h *hashPart) place(k Value, position uint64) {
+	hash := hashKey(k)
+	mask := uint64(len(h.index) - 1)
+	i := hash & mask
+	for h.index[i] != 0 {
+		i = (i + 1) & mask
+	}
+	h.index[i] = hash<<32 | position
+}
+
+// newHash returns an empty part with room for n entries.
+func newHash(n int) *hashPart {
+	h := &hashPart{}
+	if n <= smallHash {
+		h.entries = make([]entry, 0, max(n, 2))
+		return h
+	}
+	size := 1 << bits.Len(uint(n-1))
+	h.entries = make([]entry, 0, size)
+	h.index = make([]uint64, 2*size)
+	return h
+}
+
+// isArrayKey reports whether k is a whole number from 1 to 2^31, a key that may
+// move to the array part.
+func isArrayKey(k Value) bool {
+	if !k.IsNumber() {
+		return false
+	}
+	f := k.Num()
+	return f >= 1 && f <= 1<<31 && f == float64(int64(f))
+}
+
+// arraySize returns the size of the array part for the whole-number keys counted
+// in nums, nums[i] of them in (2^(i-1), 2^i]: the largest power of two of which
+// more than half is in use.
+func arraySize(nums *[33]int) int {
+	size, sum := 0, 0
+	for i, power := 0, 1; i < len(nums); i, power = i+1, power*2 {
+		sum += nums[i]
+		if sum > power/2 {
+			size = power
+		}
+	}
+	return size
+}
+
+// bucket returns the i of arraySize for key k.
+func bucket(k int) int { return bits.Len(uint(k - 1)) }

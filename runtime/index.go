@@ -1,0 +1,365 @@
+package runtime
+
+// maxMetaChain is the number of __index or __newindex steps after which a chain
+// counts as a loop.
+const maxMetaChain = 100
+
+// Field returns v.name through the site's caches.
+func Field(th *Thread, v Value, s *Site, where string) Value {
+	if v.n == tagTable {
+		t := v.Table()
+		if c := s.own.Load(); uint32(c>>32) == t.shapeID {
+			if r := *t.rec.at(uint32(c)); r.n != tagNil {
+				return r
+			}
+		} else if p := s.proto.Load(); uint32(p>>40) == t.shapeID && t.hash == nil && t.meta != nil {
+			if slot := t.meta.shape.events[evIndex]; slot != 0 {
+				if index := *t.meta.rec.at(uint32(slot - 1)); index.n == tagTable {
+					proto := index.Table()
+					if uint32(p>>16)&0xFFFFFF == proto.shapeID {
+						if r := *proto.rec.at(uint32(p & 0xFFFF)); r.n != tagNil {
+							return r
+						}
+					}
+				}
+			}
+		}
+	}
+	return th.fieldSlow(v, s, where)
+}
+
+// fieldSlow is Field without caches; it fills them.
+//
+//go:noinline
+func (th *Thread) fieldSlow(v Value, s *Site, where string) Value {
+	key := s.key()
+	object, level := v, 0 // the table that the cache is about
+	for ; level < maxMetaChain; level++ {
+		var h Value
+		if v.n == tagTable {
+			t := v.Table()
+			slot := t.shape.findSite(s)
+			if slot >= 0 {
+				if r := *t.rec.at(uint32(slot)); r.n != tagNil {
+					s.remember(object, t, level, slot)
+					return r
+				}
+			} else if t.hash != nil {
+				if i := t.hash.findSite(s); i >= 0 {
+					if r := t.hash.entries[i].value; r.n != tagNil {
+						return r
+					}
+				}
+			}
+			if h = t.meta.metaField(evIndex); h.n == tagNil {
+				return Nil
+			}
+		} else {
+			if h = th.State.typeIndex(th, v); h.n == tagNil {
+				th.indexError(v, where, key)
+			}
+			if level == 0 {
+				object, level = h, -1 // the shared __index table is cached as its own
+			}
+		}
+		if h.n == tagFunction {
+			r, _ := Call2(th, h, "", v, key)
+			return r
+		}
+		v = h
+	}
+	th.runtimeError("loop in gettable")
+	return Nil
+}
+
+// remember caches that the key was found in slot of t, level steps up from object.
+func (s *Site) remember(object Value, t *Table, level, slot int) {
+	switch level {
+	case 0:
+		s.own.Store(uint64(t.shapeID)<<32 | uint64(slot))
+	case 1:
+		if object.n == tagTable && object.Table().hash == nil {
+			s.proto.Store(uint64(object.Table().shapeID)<<40 | uint64(t.shapeID)<<16 | uint64(slot))
+		}
+	}
+}
+
+// findSite is find for a site's key, whose hash is kept.
+func (s *Shape) findSite(site *Site) int {
+	if len(s.keys) <= linearKeys {
+		return s.find(site.key())
+	}
+	return s.findHashed(site.key(), uint32(site.hash()))
+}
+
+// findSite is find for a site's key, whose hash is kept.
+func (h *hashPart) findSite(site *Site) int {
+	if h.index == nil {
+		return h.find(site.key())
+	}
+	return h.findHashed(site.key(), site.hash())
+}
+
+// typeIndex returns the __index of a value that is not a table.
+func (st *State) typeIndex(th *Thread, v Value) Value {
+	return th.metatable(v).metaField(evIndex)
+}
+
+// Index returns v[k].
+func Index(th *Thread, v, k Value, where string) Value {
+	if v.n == tagTable {
+		t := v.Table()
+		if k.n >= numberMin {
+			f := k.Num()
+			if i := int(f); float64(i) == f && uint(i-1) < uint(len(t.arr)) {
+				if r := t.arr[i-1]; r.n != tagNil {
+					return r
+				}
+			}
+		}
+		if r := t.Get(k); r.n != tagNil || t.meta == nil {
+			return r
+		}
+	}
+	return th.indexSlow(v, k, where)
+}
+
+// indexSlow is Index by way of metamethods.
+//
+//go:noinline
+func (th *Thread) indexSlow(v, k Value, where string) Value {
+	for level := 0; level < maxMetaChain; level++ {
+		var h Value
+		if v.n == tagTable {
+			t := v.Table()
+			if r := t.Get(k); r.n != tagNil {
+				return r
+			}
+			if h = t.meta.metaField(evIndex); h.n == tagNil {
+				return Nil
+			}
+		} else if h = th.State.typeIndex(th, v); h.n == tagNil {
+			th.indexError(v, where, k)
+		}
+		if h.n == tagFunction {
+			r, _ := Call2(th, h, "", v, k)
+			return r
+		}
+		v = h
+	}
+	th.runtimeError("loop in gettable")
+	return Nil
+}
+
+// IndexInt returns v[i].
+func IndexInt(th *Thread, v Value, i int, where string) Value {
+	if v.n == tagTable {
+		t := v.Table()
+		if uint(i-1) < uint(len(t.arr)) {
+			if r := t.arr[i-1]; r.n != tagNil {
+				return r
+			}
+		}
+		if r := t.Int(i); r.n != tagNil || t.meta == nil {
+			return r
+		}
+	}
+	return th.indexSlow(v, Int(i), where)
+}
+
+// IndexNum returns v[f].
+func IndexNum(th *Thread, v Value, f float64, where string) Value {
+	if v.n == tagTable {
+		t := v.Table()
+		if i := int(f); float64(i) == f && uint(i-1) < uint(len(t.arr)) {
+			if r := t.arr[i-1]; r.n != tagNil {
+				return r
+			}
+		}
+		if r := t.getNum(f); r.n != tagNil || t.meta == nil {
+			return r
+		}
+	}
+	return th.indexSlow(v, Number(f), where)
+}
+
+// SetField sets o.name = v through the site's caches.
+func SetField(th *Thread, o Value, s *Site, v Value, where string) {
+	if o.n == tagTable {
+		t := o.Table()
+		if c := s.own.Load(); uint32(c>>32) == t.shapeID {
+			slot := t.rec.at(uint32(c))
+			if slot.n != tagNil || t.meta == nil {
+				slot.set(v)
+				return
+			}
+		}
+	}
+	th.setFieldSlow(o, s, v, where)
+}
+
+// setFieldSlow is SetField without caches; it fills them.
+//
+//go:noinline
+func (th *Thread) setFieldSlow(o Value, s *Site, v Value, where string) {
+	if o.n == tagTable {
+		t := o.Table()
+		if t.meta == nil || t.meta.metaField(evNewIndex).n == tagNil {
+			t.setSite(s, v)
+			return
+		}
+	}
+	th.setIndexSlow(o, s.key(), v, where)
+}
+
+// setSite sets a field without metamethods and fills the site's caches.
+func (t *Table) setSite(s *Site, v Value) {
+	if p := s.proto.Load(); uint32(p>>40) == t.shapeID && t.hash == nil && v.n != tagNil {
+		next := t.shape.last.Load()
+		if next != nil && next.id == uint32(p>>16)&0xFFFFFF && next.lastKey().Str() == s.Key {
+			t.addSlot(next, v)
+			return
+		}
+	}
+	old := t.shapeID
+	if slot := t.shape.findSite(s); slot >= 0 {
+		s.own.Store(uint64(old)<<32 | uint64(slot))
+		t.rec.at(uint32(slot)).set(v)
+		return
+	}
+	t.setField(s.key(), v)
+	if t.shapeID != old {
+		s.proto.Store(uint64(old)<<40 | uint64(t.shapeID)<<16 | uint64(len(t.shape.keys)-1))
+	}
+}
+
+// SetIndex sets o[k] = v.
+func SetIndex(th *Thread, o, k, v Value, where string) {
+	if o.n == tagTable {
+		t := o.Table()
+		if k.n >= numberMin {
+			f := k.Num()
+			if i := int(f); float64(i) == f {
+				SetIndexInt(th, o, i, v, where)
+				return
+			}
+		}
+		if t.meta == nil {
+			th.RawSet(t, k, v)
+			return
+		}
+	}
+	th.setIndexSlow(o, k, v, where)
+}
+
+// setIndexSlow is SetIndex by way of metamethods.
+//
+//go:noinline
+func (th *Thread) setIndexSlow(o, k, v Value, where string) {
+	for level := 0; level < maxMetaChain; level++ {
+		var h Value
+		if o.n == tagTable {
+			t := o.Table()
+			if t.meta == nil {
+				th.RawSet(t, k, v)
+				return
+			}
+			if h = t.meta.metaField(evNewIndex); h.n == tagNil || t.Get(k).n != tagNil {
+				th.RawSet(t, k, v)
+				return
+			}
+		} else if h = th.metamethod(o, evNewIndex); h.n == tagNil {
+			th.indexError(o, where, k)
+		}
+		if h.n == tagFunction {
+			Call3(th, h, "", o, k, v)
+			return
+		}
+		o = h
+	}
+	th.runtimeError("loop in settable")
+}
+
+// SetIndexInt sets o[i] = v.
+func SetIndexInt(th *Thread, o Value, i int, v Value, where string) {
+	if o.n == tagTable {
+		t := o.Table()
+		if uint(i-1) < uint(len(t.arr)) {
+			slot := &t.arr[i-1]
+			if v.n != tagNil && (slot.n != tagNil || t.meta == nil) {
+				slot.set(v)
+				return
+			}
+		}
+		if t.meta == nil {
+			t.SetInt(i, v)
+			return
+		}
+	}
+	th.setIndexSlow(o, Int(i), v, where)
+}
+
+// SetIndexNum sets o[f] = v.
+func SetIndexNum(th *Thread, o Value, f float64, v Value, where string) {
+	if i := int(f); float64(i) == f {
+		SetIndexInt(th, o, i, v, where)
+		return
+	}
+	SetIndex(th, o, Number(f), v, where)
+}
+
+// RawSet sets t[k] = v without metamethods, raising the errors for nil and NaN keys.
+func (th *Thread) RawSet(t *Table, k, v Value) {
+	if k.n == tagNil {
+		th.runtimeError("table index is nil")
+	}
+	if k.IsNumber() && k.Num() != k.Num() {
+		th.runtimeError("table index is NaN")
+	}
+	t.Set(k, v)
+}
+
+// Env is the environment of a chunk's functions; setfenv and module change Table.
+type Env struct {
+	Table *Table
+}
+
+// Global returns the global variable of the site's name.
+func Global(th *Thread, env *Env, s *Site) Value {
+	t := env.Table
+	if c := s.own.Load(); uint32(c>>32) == t.shapeID {
+		if r := *t.rec.at(uint32(c)); r.n != tagNil {
+			return r
+		}
+	}
+	return Field(th, TableValue(t), s, "")
+}
+
+// SetGlobal sets the global variable of the site's name.
+func SetGlobal(th *Thread, env *Env, s *Site, v Value) {
+	SetField(th, TableValue(env.Table), s, v, "")
+}
+
+// Len returns #v.
+func Len(th *Thread, v Value, where string) Value {
+	switch {
+	case v.n == tagTable:
+		t := v.Table()
+		if t.meta == nil {
+			return Int(t.Len())
+		}
+		if h := t.meta.metaField(evLen); h.n != tagNil {
+			r, _ := Call1(th, h, "", v)
+			return r
+		}
+		return Int(t.Len())
+	case v.IsString():
+		return Int(int(v.n & lengthMask))
+	}
+	h := th.metamethod(v, evLen)
+	if h.n == tagNil {
+		th.typeError("get length of", v, where)
+	}
+	r, _ := Call1(th, h, "", v)
+	return r
+}

@@ -1,0 +1,533 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+)
+
+// baseLib is the functions of the base library.
+var baseLib = []libFunc{
+	{"assert", baseAssert},
+	{"collectgarbage", baseCollectGarbage},
+	{"dofile", unsupported("dofile")},
+	{"error", baseError},
+	{"gcinfo", baseGCInfo},
+	{"getfenv", baseGetfenv},
+	{"getmetatable", baseGetMetatable},
+	{"load", unsupported("load")},
+	{"loadfile", unsupported("loadfile")},
+	{"loadstring", unsupported("loadstring")},
+	{"newproxy", baseNewProxy},
+	{"pairs", basePairs},
+	{"ipairs", baseIpairs},
+	{"print", basePrint},
+	{"rawequal", baseRawEqual},
+	{"rawget", baseRawGet},
+	{"rawlen", baseRawLen},
+	{"rawset", baseRawSet},
+	{"select", baseSelect},
+	{"setfenv", baseSetfenv},
+	{"setmetatable", baseSetMetatable},
+	{"tonumber", baseToNumber},
+	{"tostring", baseToString},
+	{"type", baseType},
+	{"unpack", baseUnpack},
+	{"xpcall", baseXPCall},
+}
+
+// next and the iterator of ipairs are the same functions in every state, so that a
+// generic for can know them.
+var (
+	nextFunction   = NewGoFunction("next", baseNext).Func()
+	ipairsFunction = NewGoFunction("ipairs_aux", ipairsNext).Func()
+)
+
+func openBase(st *State) {
+	g := st.Globals
+	g.SetStr("_G", TableValue(g))
+	g.SetStr("_VERSION", String("Lua 5.1"))
+	for _, f := range baseLib {
+		g.SetStr(f.name, NewGoFunction(f.name, f.fn))
+	}
+	g.SetStr("next", FunctionValue(nextFunction))
+	g.SetStr("pcall", NewBuiltin("pcall", basePCall))
+	st.Loaded.SetStr("_G", TableValue(g))
+}
+
+// unsupported returns a function that says that it needs the evaluator.
+func unsupported(name string) GoFunc {
+	return func(th *Thread, args []Value) (Value, int) {
+		th.Errorf("%s: compiling Lua at run time is not supported", name)
+		return Nil, 0
+	}
+}
+
+func basePrint(th *Thread, args []Value) (Value, int) {
+	var buf []byte
+	for i, v := range args {
+		if i > 0 {
+			buf = append(buf, '\t')
+		}
+		buf = append(buf, th.ToStringMeta(v)...)
+	}
+	buf = append(buf, '\n')
+	if w := th.State.Stdout; w != nil {
+		w.Write(buf)
+	} else {
+		os.Stdout.Write(buf)
+	}
+	return Nil, 0
+}
+
+// ToStringMeta returns what tostring gives for v, which must be a string.
+func (th *Thread) ToStringMeta(v Value) string {
+	s, ok := toString(th.toStringValue(v))
+	if !ok {
+		th.Errorf("'tostring' must return a string to 'print'")
+	}
+	return s
+}
+
+// toStringValue is tostring: __tostring may give any value.
+func (th *Thread) toStringValue(v Value) Value {
+	switch {
+	case v.IsString():
+		return v
+	case v.n >= numberMin && th.State.typeMeta[TypeNumber] == nil:
+		return String(NumberString(v.Num()))
+	}
+	if h := th.metamethod(v, evToString); h.n != tagNil {
+		r, _ := Call1(th, h, "", v)
+		return r
+	}
+	return String(Describe(v))
+}
+
+// Describe returns what tostring gives for v without metamethods.
+func Describe(v Value) string {
+	switch v.Type() {
+	case TypeNil:
+		return "nil"
+	case TypeBoolean:
+		return strconv.FormatBool(v.n == tagTrue)
+	case TypeNumber:
+		return NumberString(v.Num())
+	case TypeString:
+		return v.Str()
+	case TypeCData:
+		return v.CData().String()
+	case TypeFunction:
+		if v.Func().proto == nil {
+			return fmt.Sprintf("function: builtin: %#x", v.address())
+		}
+	case TypeLightUserdata:
+		if v == LightNull {
+			return "userdata: NULL"
+		}
+	}
+	return fmt.Sprintf("%s: 0x%08x", TypeName(v), v.address())
+}
+
+// LightNull is the null light userdata: ngx.null and cjson.null.
+var LightNull = LightUserdata(&nullByte)
+
+var nullByte byte
+
+func baseType(th *Thread, args []Value) (Value, int) {
+	return typeNameValues[th.CheckAny(args, 0).Type()], 1
+}
+
+var typeNameValues = func() (vs [numTypes]Value) {
+	for i, name := range typeNames {
+		vs[i] = String(name)
+	}
+	return
+}()
+
+func baseNext(th *Thread, args []Value) (Value, int) {
+	k, v, ok := th.CheckTable(args, 0).Next(ArgAt(args, 1))
+	if !ok {
+		th.Throw(String("invalid key to 'next'"))
+	}
+	if k.n == tagNil {
+		return Nil, 1
+	}
+	return th.Return2(k, v)
+}
+
+func basePairs(th *Thread, args []Value) (Value, int) {
+	v := ArgAt(args, 0)
+	if h := th.metamethod(v, evPairs); h.n != tagNil {
+		a, n := Call1(th, h, "", v)
+		return th.Return3(a, th.Result(n, 1), th.Result(n, 2))
+	}
+	th.CheckTable(args, 0)
+	return th.Return3(FunctionValue(nextFunction), v, Nil)
+}
+
+func baseIpairs(th *Thread, args []Value) (Value, int) {
+	v := th.CheckAny(args, 0)
+	if h := th.metamethod(v, evIpairs); h.n != tagNil {
+		a, n := Call1(th, h, "", v)
+		return th.Return3(a, th.Result(n, 1), th.Result(n, 2))
+	}
+	th.CheckTable(args, 0)
+	return th.Return3(FunctionValue(ipairsFunction), v, Int(0))
+}
+
+func ipairsNext(th *Thread, args []Value) (Value, int) {
+	i := th.CheckInt(args, 1) + 1
+	v := th.CheckTable(args, 0).Int(i)
+	if v.n == tagNil {
+		return Nil, 1
+	}
+	return th.Return2(Int(i), v)
+}
+
+func basePCall(th *Thread, n int, a, b, c Value) (Value, int) {
+	if n == 0 {
+		th.ArgError(0, "value expected")
+	}
+	n, f, a, b, c := th.shiftArgs(n, a, b, c)
+	v, r, err := th.protectedCall(Nil, f, n, a, b, c)
+	if err != nil {
+		return th.Return2(False, err.Value)
+	}
+	return th.prepend(True, v, r)
+}
+
+// shiftArgs takes the first argument away.
+func (th *Thread) shiftArgs(n int, a, b, c Value) (int, Value, Value, Value, Value) {
+	d := Nil
+	if n > 3 {
+		d = th.extra[0]
+		copy(th.extra, th.extra[1:])
+		th.extra = th.extra[:len(th.extra)-1]
+	}
+	return n - 1, a, b, c, d
+}
+
+func baseXPCall(th *Thread, args []Value) (Value, int) {
+	if len(args) == 0 {
+		th.ArgError(0, "value expected")
+	}
+	handler := th.CheckFunction(args, 1)
+	n, a, b, c := th.spread(args[2:])
+	v, r, err := th.protectedCall(handler, args[0], n, a, b, c)
+	if err != nil {
+		return th.Return2(False, err.Value)
+	}
+	return th.prepend(True, v, r)
+}
+
+func baseError(th *Thread, args []Value) (Value, int) {
+	v := ArgAt(args, 0)
+	if level := th.OptInt(args, 1, 1); v.IsString() && level > 0 {
+		v = String(th.Where(level) + v.Str())
+	}
+	th.Throw(v)
+	return Nil, 0
+}
+
+func baseAssert(th *Thread, args []Value) (Value, int) {
+	if v := th.CheckAny(args, 0); v.Truthy() {
+		return th.ReturnList(args)
+	}
+	if len(args) < 2 || args[1].n == tagNil {
+		th.Throw(String("assertion failed!"))
+	}
+	th.Throw(args[1])
+	return Nil, 0
+}
+
+func baseToString(th *Thread, args []Value) (Value, int) {
+	return th.toStringValue(th.CheckAny(args, 0)), 1
+}
+
+func baseToNumber(th *Thread, args []Value) (Value, int) {
+	base := th.OptInt(args, 1, 10)
+	if base == 10 {
+		v := th.CheckAny(args, 0)
+		if v.n >= numberMin {
+			return v, 1
+		}
+		if v.n == tagCData {
+			return Number(v.CData().Float()), 1
+		}
+		if f, ok := toNumber(v); ok {
+			return Number(f), 1
+		}
+		return Nil, 1
+	}
+	s := th.CheckString(args, 0)
+	if base < 2 || base > 36 {
+		th.ArgError(1, "base out of range")
+	}
+	f, ok := parseBase(trimSpace(s), base)
+	if !ok {
+		return Nil, 1
+	}
+	return Number(f), 1
+}
+
+// parseBase reads a whole number in a base, with the wrap-around of a 64-bit
+// strtoul that LuaJIT does not have: it sums in floats.
+func parseBase(s string, base int) (float64, bool) {
+	neg := false
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		neg = s[0] == '-'
+		s = s[1:]
+	}
+	if s == "" {
+		return 0, false
+	}
+	f := 0.0
+	for i := range len(s) {
+		d := digit(s[i])
+		if d >= base {
+			return 0, false
+		}
+		f = f*float64(base) + float64(d)
+	}
+	if neg {
+		f = -f
+	}
+	return f, true
+}
+
+func digit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'z':
+		return int(c|0x20-'a') + 10
+	}
+	return 99
+}
+
+func baseRawGet(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 0)
+	return t.Get(th.CheckAny(args, 1)), 1
+}
+
+func baseRawSet(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 0)
+	k := th.CheckAny(args, 1)
+	th.RawSet(t, k, th.CheckAny(args, 2))
+	return args[0], 1
+}
+
+func baseRawEqual(th *Thread, args []Value) (Value, int) {
+	a := th.CheckAny(args, 0)
+	return Bool(RawEq(a, th.CheckAny(args, 1))), 1
+}
+
+func baseRawLen(th *Thread, args []Value) (Value, int) {
+	v := ArgAt(args, 0)
+	switch {
+	case v.n == tagTable:
+		return Int(v.Table().Len()), 1
+	case v.IsString():
+		return Int(len(v.Str())), 1
+	}
+	th.ArgTypeError(args, 0, "table or string")
+	return Nil, 0
+}
+
+func baseGetMetatable(th *Thread, args []Value) (Value, int) {
+	m := th.metatable(th.CheckAny(args, 0))
+	if m == nil {
+		return Nil, 1
+	}
+	if v := m.metaField(evMetatable); v.n != tagNil {
+		return v, 1
+	}
+	return TableValue(m), 1
+}
+
+func baseSetMetatable(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 0)
+	m := ArgAt(args, 1)
+	if len(args) < 2 || m.n != tagNil && m.n != tagTable {
+		th.ArgError(1, "nil or table expected")
+	}
+	if t.meta.metaField(evMetatable).n != tagNil {
+		th.Errorf("cannot change a protected metatable")
+	}
+	if m.n == tagNil {
+		t.meta = nil
+	} else {
+		t.meta = m.Table()
+	}
+	return args[0], 1
+}
+
+func baseSelect(th *Thread, args []Value) (Value, int) {
+	if len(args) > 0 && EqString(args[0], "#") {
+		return Int(len(args) - 1), 1
+	}
+	i := th.CheckInt(args, 0)
+	if i < 0 {
+		i += len(args)
+	}
+	if i <= 0 {
+		th.ArgError(0, "index out of range")
+	}
+	if i >= len(args) {
+		return Nil, 0
+	}
+	return th.ReturnList(args[i:])
+}
+
+// Select is select(i, ...), its first result.
+func Select(th *Thread, i Value, args []Value) Value {
+	f := ForInt(th, i)
+	if f < 0 {
+		f += len(args) + 1
+	}
+	if f <= 0 {
+		th.Throw(String(th.Where(0) + "bad argument #1 to 'select' (index out of range)"))
+	}
+	if f > len(args) {
+		return Nil
+	}
+	return args[f-1]
+}
+
+// ForInt returns the whole number that v is, for Select.
+func ForInt(th *Thread, v Value) int {
+	f, ok := toNumber(v)
+	if !ok {
+		th.Throw(String(fmt.Sprintf("%sbad argument #1 to 'select' (number expected, got %s)", th.Where(0), TypeName(v))))
+	}
+	return floatInt(f)
+}
+
+// SelectCount is select('#', ...).
+func SelectCount(args []Value) Value { return Int(len(args)) }
+
+// maxUnpack is the number of results from which unpack gives up, near LuaJIT's.
+const maxUnpack = 8000
+
+func baseUnpack(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 0)
+	from := th.OptInt(args, 1, 1)
+	to := 0
+	if isAbsent(args, 2) {
+		to = t.Len()
+	} else {
+		to = th.CheckInt(args, 2)
+	}
+	if from > to {
+		return Nil, 0
+	}
+	n := to - from + 1
+	if n <= 0 || n >= maxUnpack {
+		th.Throw(String("too many results to unpack"))
+	}
+	if n > len(th.ret) {
+		th.ret = make([]Value, 2*n)
+	}
+	for i := 1; i < n; i++ {
+		th.ret[i].set(t.Int(from + i))
+	}
+	return t.Int(from), n
+}
+
+func baseCollectGarbage(th *Thread, args []Value) (Value, int) {
+	switch opt := th.OptString(args, 0, "collect"); opt {
+	case "collect":
+		runtime.GC()
+		return Int(0), 1
+	case "count":
+		return Number(heapKiB()), 1
+	case "step":
+		return True, 1
+	case "isrunning":
+		return True, 1
+	case "stop", "restart":
+		return Int(0), 1
+	case "setpause", "setstepmul":
+		return Int(200), 1
+	default:
+		th.ArgError(0, "invalid option '"+opt+"'")
+	}
+	return Nil, 0
+}
+
+// heapKiB is the size of the Go heap: all states of the process share it.
+func heapKiB() float64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / 1024
+}
+
+func baseGCInfo(th *Thread, args []Value) (Value, int) { return Number(heapKiB()), 1 }
+
+func baseNewProxy(th *Thread, args []Value) (Value, int) {
+	v := ArgAt(args, 0)
+	switch {
+	case v == False || v.n == tagNil:
+		return NewUserdata(nil, nil), 1
+	case v == True:
+		return NewUserdata(nil, NewTable(0, 0)), 1
+	case v.n == tagUserdata:
+		return NewUserdata(nil, v.Userdata().Meta), 1
+	}
+	th.ArgError(0, "boolean or proxy expected")
+	return Nil, 0
+}
+
+// envOf returns the environment of the function or stack level in argument 0.
+func (th *Thread) envOf(args []Value) *Env {
+	v := ArgAt(args, 0)
+	if v.n == tagFunction {
+		return th.State.functionEnv(v.Func())
+	}
+	level := th.OptInt(args, 0, 1)
+	if level < 0 {
+		th.ArgError(0, "level must be non-negative")
+	}
+	if level == 0 {
+		return th.State.globalEnv()
+	}
+	frames := th.frames(level + 1)
+	if level >= len(frames) {
+		th.ArgError(0, "invalid level")
+	}
+	if c := frames[level].chunk; c != nil {
+		return th.State.chunks.envs[c]
+	}
+	return th.State.globalEnv()
+}
+
+// functionEnv returns the environment of f: that of its chunk.
+func (st *State) functionEnv(f *Function) *Env {
+	if f.env != nil {
+		return f.env
+	}
+	if f.proto != nil && f.proto.Chunk != nil {
+		if env := st.chunks.envs[f.proto.Chunk]; env != nil {
+			return env
+		}
+	}
+	return st.globalEnv()
+}
+
+func (st *State) globalEnv() *Env { return &Env{Table: st.Globals} }
+
+func baseGetfenv(th *Thread, args []Value) (Value, int) {
+	return TableValue(th.envOf(args).Table), 1
+}
+
+func baseSetfenv(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 1)
+	env := th.envOf(args)
+	env.Table = t
+	if args[0].n == tagFunction {
+		return args[0], 1
+	}
+	return Nil, 0
+}

@@ -1,0 +1,113 @@
+package runtime
+
+// Method0 calls obj:name(). where names obj for messages.
+func Method0(th *Thread, obj Value, s *Site, where string) (Value, int) {
+	f := th.method(obj, s, where)
+	v, n := f.fn(th, 1, obj, Nil, Nil)
+	if n < 0 {
+		return th.runTail()
+	}
+	return v, n
+}
+
+// Method1 calls obj:name(a).
+func Method1(th *Thread, obj Value, s *Site, where string, a Value) (Value, int) {
+	f := th.method(obj, s, where)
+	v, n := f.fn(th, 2, obj, a, Nil)
+	if n < 0 {
+		return th.runTail()
+	}
+	return v, n
+}
+
+// Method2 calls obj:name(a, b).
+func Method2(th *Thread, obj Value, s *Site, where string, a, b Value) (Value, int) {
+	f := th.method(obj, s, where)
+	v, n := f.fn(th, 3, obj, a, b)
+	if n < 0 {
+		return th.runTail()
+	}
+	return v, n
+}
+
+// MethodN calls obj:name(args...).
+func MethodN(th *Thread, obj Value, s *Site, where string, args ...Value) (Value, int) {
+	return MethodList(th, obj, s, where, args)
+}
+
+// MethodList calls obj:name(...) for a list of arguments.
+func MethodList(th *Thread, obj Value, s *Site, where string, args []Value) (Value, int) {
+	f := th.method(obj, s, where)
+	n, a, b := th.spreadMethod(args)
+	v, r := f.fn(th, n, obj, a, b)
+	if r < 0 {
+		return th.runTail()
+	}
+	return v, r
+}
+
+// TailMethod0 is `return obj:name()`.
+func TailMethod0(th *Thread, obj Value, s *Site, where string) (Value, int) {
+	return th.tailMethod(obj, s, where, 1, Nil, Nil)
+}
+
+// TailMethod1 is `return obj:name(a)`.
+func TailMethod1(th *Thread, obj Value, s *Site, where string, a Value) (Value, int) {
+	return th.tailMethod(obj, s, where, 2, a, Nil)
+}
+
+// TailMethod2 is `return obj:name(a, b)`.
+func TailMethod2(th *Thread, obj Value, s *Site, where string, a, b Value) (Value, int) {
+	return th.tailMethod(obj, s, where, 3, a, b)
+}
+
+// TailMethodN is `return obj:name(args...)`.
+func TailMethodN(th *Thread, obj Value, s *Site, where string, args ...Value) (Value, int) {
+	return TailMethodList(th, obj, s, where, args)
+}
+
+// TailMethodList is `return obj:name(...)` for a list of arguments.
+func TailMethodList(th *Thread, obj Value, s *Site, where string, args []Value) (Value, int) {
+	f := th.method(obj, s, where)
+	n, a, b := th.spreadMethod(args)
+	return th.tailCall(FunctionValue(f), "", n, obj, a, b)
+}
+
+func (th *Thread) tailMethod(obj Value, s *Site, where string, n int, a, b Value) (Value, int) {
+	return th.tailCall(FunctionValue(th.method(obj, s, where)), "", n, obj, a, b)
+}
+
+// spreadMethod is spread for the arguments after the object.
+func (th *Thread) spreadMethod(args []Value) (n int, a, b Value) {
+	switch n = len(args); n {
+	case 0:
+	case 1:
+		a = args[0]
+	default:
+		a, b = args[0], args[1]
+		if n > 2 {
+			th.setExtra(args[2:])
+		}
+	}
+	return n + 1, a, b
+}
+
+// method returns the function that obj:name() calls. A callable object stands in
+// through a closure that puts it in front of the arguments.
+func (th *Thread) method(obj Value, s *Site, where string) *Function {
+	f := Field(th, obj, s, where)
+	if f.n == tagFunction {
+		return f.Func()
+	}
+	return th.methodObject(f, s)
+}
+
+//go:noinline
+func (th *Thread) methodObject(f Value, s *Site) *Function {
+	if th.metamethod(f, evCall).n != tagFunction {
+		th.typeError("call", f, "method "+s.Key)
+	}
+	return &Function{fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
+		return th.callValue(f, "", n, a, b, c)
+	}}
+}

@@ -1,0 +1,70 @@
+package runtime
+
+import (
+	"runtime/debug"
+	"sync"
+)
+
+// State is a Lua state: globals, loaded modules, type metatables. A worker has
+// one; only the goroutine that holds the worker's baton may touch it.
+type State struct {
+	Globals *Table // _G
+	Loaded  *Table // package.loaded
+	Preload *Table // package.preload
+
+	// Stdout is where print writes; os.Stdout when nil.
+	Stdout Writer
+
+	// Host is what the embedding program attaches to the state.
+	Host any
+
+	main     *Thread
+	typeMeta [numTypes]*Table
+	chunks   chunkTable
+}
+
+// Writer is the part of io.Writer that print needs.
+type Writer interface {
+	Write(p []byte) (int, error)
+}
+
+// Options configures NewState.
+type Options struct {
+	Chunks ChunkSet // what require, loadfile and dofile find
+	Stdout Writer   // where print writes; os.Stdout when nil
+	Host   any
+}
+
+// maxGoStack is the limit of one goroutine's stack in bytes. maxDepth counts
+// weights (see Enter); a unit of weight is a frame of at most 64 KiB.
+const maxGoStack = 2 << 30
+
+var raiseStackLimit = sync.OnceFunc(func() { debug.SetMaxStack(maxGoStack) })
+
+// NewState returns a state with the standard libraries.
+func NewState(opts Options) *State {
+	raiseStackLimit()
+	st := &State{
+		Globals: NewTable(0, 64),
+		Loaded:  NewTable(0, 16),
+		Preload: NewTable(0, 0),
+		Stdout:  opts.Stdout,
+		Host:    opts.Host,
+	}
+	st.main = st.NewThread()
+	st.chunks.add(opts.Chunks)
+	openLibs(st)
+	return st
+}
+
+// NewThread returns a thread that runs on its caller's goroutine: the main thread
+// of a worker or the entry thread of a handler.
+func (st *State) NewThread() *Thread {
+	th := &Thread{State: st, control: &control{}}
+	th.root = th
+	th.ret = make([]Value, 8)
+	return th
+}
+
+// Main returns the state's main thread.
+func (st *State) Main() *Thread { return st.main }

@@ -1,0 +1,103 @@
+package runtime
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// natives maps the Go name of a library function to its Lua name.
+var natives = struct {
+	sync.RWMutex
+	names map[string]string
+}{names: map[string]string{}}
+
+// registerNative makes the Go function fn known to messages and tracebacks.
+func registerNative(name string, fn any) {
+	full := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name()
+	natives.Lock()
+	defer natives.Unlock()
+	natives.names[full] = name
+}
+
+func nativeName(full string) (string, bool) {
+	natives.RLock()
+	defer natives.RUnlock()
+	name, ok := natives.names[full]
+	return name, ok
+}
+
+// The levels that a traceback shows from each end of a deep stack.
+const (
+	tracebackHead = 12
+	tracebackTail = 10
+)
+
+// Traceback returns a traceback in LuaJIT's format that begins with level, 0 being
+// the running function. message, when not empty, becomes the first line.
+func (th *Thread) Traceback(message string, level int) string {
+	var b strings.Builder
+	if message != "" {
+		b.WriteString(message)
+		b.WriteByte('\n')
+	}
+	b.WriteString("stack traceback:")
+	frames := th.frames(math.MaxInt)
+	for i := min(level, len(frames)); i < len(frames); i++ {
+		if i == level+tracebackHead && len(frames)-i > tracebackTail {
+			b.WriteString("\n\t...")
+			i = len(frames) - tracebackTail
+		}
+		b.WriteString("\n\t")
+		b.WriteString(th.frameLine(&frames[i]))
+	}
+	return b.String()
+}
+
+// frameLine describes a frame in a traceback.
+func (th *Thread) frameLine(f *frame) string {
+	if f.chunk == nil {
+		return "[C]: in function '" + f.native + "'"
+	}
+	source := ShortSource(th.State.chunks.name(f.chunk))
+	at := fmt.Sprintf("%s:%d: in ", source, f.line)
+	switch {
+	case f.proto == nil || f.proto.Line == 0:
+		return at + "main chunk"
+	case f.proto.Name != "":
+		name := f.proto.Name[strings.LastIndexAny(f.proto.Name, ".:")+1:]
+		return at + "function '" + name + "'"
+	}
+	return at + fmt.Sprintf("function <%s:%d>", source, f.proto.Line)
+}
+
+// Level describes a level of the call stack to the debug library.
+type Level struct {
+	Name   string // "" when unknown
+	Native bool
+	Main   bool
+	Source string // the chunk's name
+	Line   int
+	Proto  *Proto
+}
+
+// Level returns level n of the call stack, 0 being the running Go function.
+func (th *Thread) Level(n int) (Level, bool) {
+	frames := th.frames(n + 1)
+	if n < 0 || n >= len(frames) {
+		return Level{}, false
+	}
+	f := &frames[n]
+	if f.chunk == nil {
+		return Level{Name: f.native, Native: true, Source: "=[C]", Line: -1}, true
+	}
+	l := Level{Source: th.State.chunks.name(f.chunk), Line: f.line, Proto: f.proto}
+	l.Main = f.proto == nil || f.proto.Line == 0
+	if !l.Main {
+		l.Name = f.proto.Name
+	}
+	return l, true
+}
