@@ -2,7 +2,8 @@ package diag
 
 // Code names a kind of finding for good: it is never reused. L1xxx: LuaJIT
 // refuses the chunk. L2xxx: LuaJIT takes it, this compiler does not. L3xxx:
-// it compiles, and is certainly or probably a mistake.
+// it compiles, and is certainly or probably a mistake. C1xxx: the mistake is in
+// what surrounds the chunks.
 type Code string
 
 const (
@@ -22,4 +23,8 @@ const (
 
 	LongChain Code = "L2001"
 	Internal  Code = "L2999"
+
+	Conf          Code = "C1001"
+	MissingFile   Code = "C1002"
+	MissingModule Code = "C1003"
 )

@@ -52,13 +52,14 @@ type Related struct {
 	Msg       string
 }
 
-// Sort orders by file, line, column and code.
-func Sort(ds []Diagnostic) {
-	slices.SortStableFunc(ds, func(a, b Diagnostic) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Col, b.Col), cmp.Compare(a.Code, b.Code))
-	})
+// Compare orders by file, line, column and code.
+func Compare(a, b Diagnostic) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
+		cmp.Compare(a.Col, b.Col), cmp.Compare(a.Code, b.Code))
 }
+
+// Sort orders by Compare.
+func Sort(ds []Diagnostic) { slices.SortStableFunc(ds, Compare) }
 
 // HasErrors reports whether any of ds is an Error.
 func HasErrors(ds []Diagnostic) bool {

@@ -1,0 +1,126 @@
+package transpile
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/moonphase/moonphase/transpile/internal/diag"
+)
+
+// CodeInfo explains one code, for `moonphase explain`.
+type CodeInfo struct {
+	Code  Code
+	Title string
+	// Text says why it is a mistake and what to do, in sentences.
+	Text string
+	// Before is Lua that has the mistake, After the same without it. Both are
+	// empty for codes that are not about Lua text.
+	Before, After string
+}
+
+// Codes lists every code in order.
+func Codes() []CodeInfo { return slices.Clone(catalogue) }
+
+// Explain finds a code's entry.
+func Explain(code string) (CodeInfo, bool) {
+	i := slices.IndexFunc(catalogue, func(c CodeInfo) bool { return string(c.Code) == code })
+	if i < 0 {
+		return CodeInfo{}, false
+	}
+	return catalogue[i], true
+}
+
+var catalogue = []CodeInfo{
+	{
+		Code: diag.Conf, Title: "the configuration cannot be read",
+		Text: "The message is nginx's own. Everything after the place it names is unknown, so nothing else is checked.",
+	},
+	{
+		Code: diag.MissingFile, Title: "a Lua file that the configuration names is missing",
+		Text: "A *_by_lua_file directive names a file that cannot be read. Relative names start at the server prefix (-p).",
+	},
+	{
+		Code: diag.MissingModule, Title: "a required module is not on lua_package_path",
+		Text: "nginx finds this out at the first request; here it is an error of the build. " +
+			"Put the module on lua_package_path, or require it under pcall when the program can do without it.",
+	},
+	{
+		Code: diag.Syntax, Title: "syntax error",
+		Text: "The text is LuaJIT's: it names the token that does not fit and, where only one thing could follow, what was expected. " +
+			"A server built from such a chunk raises this error when the chunk is to run, as OpenResty does.",
+		Before: "local x = = 1", After: "local x = 1",
+	},
+	{
+		Code: diag.BadNumber, Title: "malformed number",
+		Text: "Digits, letters and dots that touch are read as one number, so `3x` and `1..2` are not two tokens. " +
+			"Put a space before `..` after a number.",
+		Before: "local x = 1..2", After: "local x = 1 ..2",
+	},
+	{
+		Code: diag.BadString, Title: "unfinished string",
+		Text:   "A string in quotes ends on its line. Use \\n, a backslash before the line end, or [[ ]].",
+		Before: "local x = \"a\nb\"", After: "local x = \"a\\nb\"",
+	},
+	{
+		Code: diag.BadEscape, Title: "invalid escape sequence",
+		Text: "LuaJIT knows \\a \\b \\f \\n \\r \\t \\v \\\\ \\\" \\' \\xHH \\ddd \\u{HHH} \\z and a backslash before a line end. " +
+			"A regular expression such as \"\\d+\" needs [[\\d+]] or \"\\\\d+\"; inside a quoted nginx directive, one more level.",
+		Before: `local m = ngx.re.match(x, "\d+")`, After: `local m = ngx.re.match(x, [[\d+]])`,
+	},
+	{
+		Code: diag.BadLong, Title: "unfinished long string or comment",
+		Text:   "What starts with [[ or [==[ ends with ]] or ]==], with as many equals signs.",
+		Before: "local x = [==[ a ]]", After: "local x = [==[ a ]==]",
+	},
+	{
+		Code: diag.VarargOutside, Title: "'...' outside a vararg function",
+		Text:   "Only a function whose parameters end in `...` has them; an inner function does not see those around it.",
+		Before: "function f(...) return function() return ... end end",
+		After:  "function f(...) local args = {...} return function() return unpack(args) end end",
+	},
+	{
+		Code: diag.BreakOutside, Title: "break outside a loop",
+		Text:   "A loop around the function that `break` stands in does not count.",
+		Before: "if x then break end", After: "if x then return end",
+	},
+	{
+		Code: diag.NoLabel, Title: "goto without its label",
+		Text:   "A goto reaches labels of its own block and of the blocks around it in the same function.",
+		Before: "goto done\ndo ::done:: end", After: "goto done\n::done::",
+	},
+	{
+		Code: diag.DoubleLabel, Title: "label defined twice",
+		Text:   "A block cannot have two labels of one name.",
+		Before: "::a:: ::a::", After: "::a:: ::b::",
+	},
+	{
+		Code: diag.GotoScope, Title: "goto into the scope of a local",
+		Text:   "A jump may not pass a `local` that is still in scope at the label, unless the label ends its block.",
+		Before: "goto skip\nlocal x = 1\n::skip::\nprint(x)", After: "local x\ngoto skip\nx = 1\n::skip::\nprint(x)",
+	},
+	{
+		Code: diag.Limit, Title: "too many locals or upvalues",
+		Text: "LuaJIT allows 200 locals in a function, loop control included, and OpenResty's 120 upvalues. " +
+			"Put groups of locals into `do ... end` blocks or into a table.",
+		Before: strings.Repeat("local x ", 201), After: "local t = {}",
+	},
+	{
+		Code: diag.Nesting, Title: "nested too deep",
+		Text:   "LuaJIT allows 200 levels of blocks and expressions.",
+		Before: "return " + strings.Repeat("(", 200) + "1" + strings.Repeat(")", 200), After: "return 1",
+	},
+	{
+		Code: diag.Bytecode, Title: "compiled Lua",
+		Text:   "Output of `luajit -b` is not source; give the .lua file it was made from.",
+		Before: "\x1bLJ\x02", After: "return 1",
+	},
+	{
+		Code: diag.LongChain, Title: "too many operators or calls in a row",
+		Text:   "LuaJIT takes it, but the Go compiler would go as deep as the expression is long. Build the value in several statements.",
+		Before: "x = a" + strings.Repeat("+a", 10001), After: "x = a + a",
+	},
+	{
+		Code: diag.Internal, Title: "internal error",
+		Text: "The compiler contradicts itself. It is not the script's fault: please report it, with the chunk.",
+	},
+}

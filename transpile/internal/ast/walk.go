@@ -1,0 +1,119 @@
+package ast
+
+// Walk calls visit for every statement and expression below n, n itself
+// included, in program order, and into functions. n is a *Block, Stmt or Expr.
+// visit returns false to skip what is inside.
+func Walk(n any, visit func(n any) bool) {
+	switch n := n.(type) {
+	case *Block:
+		for _, s := range n.Stmts {
+			Walk(s, visit)
+		}
+	case Stmt:
+		if visit(n) {
+			walkStmt(n, visit)
+		}
+	case Expr:
+		if visit(n) {
+			walkExpr(n, visit)
+		}
+	}
+}
+
+func walkExprs(es []Expr, visit func(any) bool) {
+	for _, e := range es {
+		Walk(e, visit)
+	}
+}
+
+func walkStmt(s Stmt, visit func(any) bool) {
+	switch s := s.(type) {
+	case *LocalStmt:
+		walkExprs(s.Exprs, visit)
+	case *LocalFuncStmt:
+		Walk(s.Func, visit)
+	case *AssignStmt:
+		walkExprs(s.Targets, visit)
+		walkExprs(s.Exprs, visit)
+	case *CallStmt:
+		Walk(s.Call, visit)
+	case *DoStmt:
+		Walk(s.Body, visit)
+	case *WhileStmt:
+		Walk(s.Cond, visit)
+		Walk(s.Body, visit)
+	case *RepeatStmt:
+		Walk(s.Body, visit)
+		Walk(s.Cond, visit)
+	case *IfStmt:
+		for _, c := range s.Clauses {
+			Walk(c.Cond, visit)
+			Walk(c.Body, visit)
+		}
+		if s.Else != nil {
+			Walk(s.Else, visit)
+		}
+	case *NumForStmt:
+		Walk(s.Start, visit)
+		Walk(s.Stop, visit)
+		if s.Step != nil {
+			Walk(s.Step, visit)
+		}
+		Walk(s.Body, visit)
+	case *GenForStmt:
+		walkExprs(s.Exprs, visit)
+		Walk(s.Body, visit)
+	case *ReturnStmt:
+		walkExprs(s.Exprs, visit)
+	}
+}
+
+func walkExpr(e Expr, visit func(any) bool) {
+	switch e := e.(type) {
+	case *Index:
+		Walk(e.Obj, visit)
+		Walk(e.Key, visit)
+	case *Call:
+		if e.Fn != nil {
+			Walk(e.Fn, visit)
+		} else {
+			Walk(e.Obj, visit)
+		}
+		walkExprs(e.Args, visit)
+	case *FuncExpr:
+		Walk(e.Func.Body, visit)
+	case *Binary:
+		Walk(e.L, visit)
+		Walk(e.R, visit)
+	case *Logical:
+		Walk(e.L, visit)
+		Walk(e.R, visit)
+	case *Unary:
+		Walk(e.X, visit)
+	case *Table:
+		for _, f := range e.Fields {
+			if f.Key != nil {
+				Walk(f.Key, visit)
+			}
+			Walk(f.Value, visit)
+		}
+	}
+}
+
+// GlobalName is the global that e surely reads: its own name, or the one that a
+// never-reassigned local was declared with (`local require = require`). It is
+// "" for everything else. It needs resolve.
+func GlobalName(e Expr) string {
+	for {
+		n, ok := e.(*Name)
+		switch {
+		case !ok:
+			return ""
+		case n.Local == nil:
+			return n.Name
+		case n.Local.Assigned > 0 || n.Local.Init == nil:
+			return ""
+		}
+		e = n.Local.Init
+	}
+}
