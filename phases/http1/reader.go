@@ -1,0 +1,340 @@
+package http1
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// Limits are the directives that bound what a client may send. nginx takes them
+// from the default server of the port, as the name is not known yet.
+type Limits struct {
+	HeaderBuffer  int           // client_header_buffer_size
+	LargeBuffer   int           // size of large_client_header_buffers
+	LargeCount    int           // number of large_client_header_buffers
+	MaxHeaders    int           // max_headers
+	HeaderTimeout time.Duration // client_header_timeout
+	IdleTimeout   time.Duration // keepalive_timeout
+	BodyTimeout   time.Duration // client_body_timeout
+	Fields        FieldOptions
+}
+
+// DefaultLimits are nginx's.
+var DefaultLimits = Limits{
+	HeaderBuffer:  1024,
+	LargeBuffer:   8192,
+	LargeCount:    4,
+	MaxHeaders:    1000,
+	HeaderTimeout: 60 * time.Second,
+	IdleTimeout:   75 * time.Second,
+	BodyTimeout:   60 * time.Second,
+}
+
+// initialBuffer is the size a connection's read buffer starts with: enough for
+// the head of nearly every request, so that one read takes it.
+const initialBuffer = 4096
+
+// Reader reads the requests of one connection.
+type Reader struct {
+	conn   net.Conn
+	limits *Limits
+
+	buf        []byte
+	start, end int // the bytes read ahead are buf[start:end]
+
+	// BeforeWait is called before the reader waits for the start of a request,
+	// so that pending output can be sent first. An error ends the wait.
+	BeforeWait func() error
+
+	deadline deadline
+	body     body
+	fields   []field // of the head being read, offsets from start
+	last     string  // text of the last head, to share it with an equal one
+}
+
+// Reset prepares rd for a new connection.
+func (rd *Reader) Reset(conn net.Conn, limits *Limits) {
+	buf := rd.buf
+	if buf == nil || len(buf) > 4*initialBuffer {
+		buf = make([]byte, initialBuffer)
+	}
+	*rd = Reader{conn: conn, limits: limits, buf: buf, fields: rd.fields[:0], deadline: deadline{set: conn.SetReadDeadline}}
+}
+
+// SetLimits replaces the limits, once the server that a request is for is known.
+func (rd *Reader) SetLimits(limits *Limits) { rd.limits = limits }
+
+// Buffered gives the bytes read ahead. They stay read ahead.
+func (rd *Reader) Buffered() []byte { return rd.buf[rd.start:rd.end] }
+
+// Take gives the bytes read ahead away.
+func (rd *Reader) Take() []byte {
+	b := bytes.Clone(rd.Buffered())
+	rd.start, rd.end = 0, 0
+	return b
+}
+
+// ErrTimeout is returned when the client was too slow in the middle of a head or
+// body; ErrIdle when it did not start a request in time.
+var (
+	ErrTimeout = errors.New("client timed out")
+	ErrIdle    = errors.New("client was idle")
+)
+
+// ReadHead reads the next request's head into h. The first request of a
+// connection must start within the header timeout, later ones within the idle
+// timeout. The error is io.EOF or ErrIdle when no request came, *Error for one to
+// be refused, and else ErrTimeout, io.ErrUnexpectedEOF or a network error. With
+// an error h holds what is known of the request.
+func (rd *Reader) ReadHead(h *Head, first bool) error {
+	h.reset()
+	rd.body = body{}
+	if err := rd.skipEmptyLines(first); err != nil {
+		return err
+	}
+	scan := headScan{room: rd.limits.HeaderBuffer}
+	for {
+		perr, done := scan.lines(rd)
+		// nginx looks at a line as soon as it has it, so what an earlier line
+		// says comes first.
+		if err := rd.judge(h, &scan); err != nil {
+			perr = err
+		}
+		if done && perr == nil {
+			perr = h.finish()
+		}
+		if perr != nil {
+			if perr == errMethod09 {
+				h.Minor = 9
+			}
+			if h.Line == "" {
+				h.Line = brokenLine(rd.Buffered())
+			}
+			return perr
+		}
+		if done {
+			rd.last = h.Text
+			rd.start += len(h.Text)
+			rd.body.init(h)
+			return nil
+		}
+		if err := rd.more(rd.limits.HeaderTimeout); err != nil {
+			if h.Line == "" {
+				h.Line = brokenLine(rd.Buffered())
+			}
+			return err
+		}
+	}
+}
+
+// skipEmptyLines reads until the first byte that is no line end. nginx lets them
+// stand before a request.
+func (rd *Reader) skipEmptyLines(first bool) error {
+	timeout := rd.limits.IdleTimeout
+	if first {
+		timeout = rd.limits.HeaderTimeout
+	}
+	for {
+		for rd.start < rd.end {
+			if c := rd.buf[rd.start]; c != '\r' && c != '\n' {
+				return nil
+			}
+			rd.start++
+		}
+		rd.start, rd.end = 0, 0
+		rd.deadline.extend(timeout)
+		if rd.BeforeWait != nil {
+			if err := rd.BeforeWait(); err != nil {
+				return err
+			}
+		}
+		n, err := rd.conn.Read(rd.buf)
+		rd.end = n
+		if n == 0 && err != nil {
+			if isTimeout(err) {
+				return ErrIdle
+			}
+			return err
+		}
+	}
+}
+
+// more reads more bytes behind those read ahead, which stay in one piece.
+func (rd *Reader) more(timeout time.Duration) error {
+	if rd.start > 0 {
+		copy(rd.buf, rd.buf[rd.start:rd.end])
+		rd.end -= rd.start
+		rd.start = 0
+	}
+	if rd.end == len(rd.buf) {
+		rd.buf = append(rd.buf, make([]byte, len(rd.buf))...)
+	}
+	rd.deadline.extend(timeout)
+	n, err := rd.conn.Read(rd.buf[rd.end:])
+	rd.end += n
+	switch {
+	case n > 0:
+		return nil
+	case err == io.EOF:
+		return io.ErrUnexpectedEOF
+	case isTimeout(err):
+		return ErrTimeout
+	}
+	return err
+}
+
+// headScan is the state of finding the lines of one head.
+type headScan struct {
+	line   requestLine
+	next   int // offset of the first line that is not complete
+	judged int // what next was when the lines were last looked at
+	// nginx keeps the head in buffers, and no line may cross from one to the
+	// next: room is what the current one has left, used counts the large ones.
+	room, used int
+}
+
+// lines finds the complete lines among the bytes read ahead. done tells that the
+// head is complete. Header lines go to rd.fields.
+func (s *headScan) lines(rd *Reader) (perr *Error, done bool) {
+	b := rd.Buffered()
+	if s.next == 0 {
+		rd.fields = rd.fields[:0]
+		line, ok, err := parseRequestLine(b)
+		if err != nil {
+			return err, false
+		}
+		if err := s.fits(rd.limits, b, line.next, ok, errTooLong); err != nil || !ok {
+			return err, false
+		}
+		s.line, s.next = line, line.next
+		if line.major == 0 {
+			return nil, true // HTTP/0.9 has no headers
+		}
+	}
+	for {
+		rest := b[s.next:]
+		f, ok, bad := parseField(rest, rd.limits.Fields)
+		if bad {
+			return invalidLine(rest[:f.next+1]), false
+		}
+		if err := s.fits(rd.limits, rest, f.next, ok, nil); err != nil || !ok {
+			return err, false
+		}
+		f.start = s.next
+		s.next += f.next
+		if f.last {
+			return nil, true
+		}
+		if len(rd.fields) == rd.limits.MaxHeaders {
+			return errTooMany, false
+		}
+		rd.fields = append(rd.fields, f)
+	}
+}
+
+// fits accounts for the line at the start of b: of length next when it is
+// complete, else of all that b holds. tooLong is the error for one that does not
+// fit, nil for that of header lines.
+func (s *headScan) fits(limits *Limits, b []byte, next int, complete bool, tooLong *Error) *Error {
+	size := next
+	if !complete {
+		// A full buffer without a line end does not do.
+		if size = len(b); size < s.room {
+			return nil
+		}
+		size++
+	}
+	if size <= s.room {
+		s.room -= size
+		return nil
+	}
+	if size > limits.LargeBuffer || s.used == limits.LargeCount {
+		if tooLong == nil {
+			shown := b[:min(len(b), maxLineShown)]
+			tooLong = &Error{494, `client sent too long header line: "` + string(shown) + `..."` + readingHeaders}
+		}
+		return tooLong
+	}
+	if complete {
+		s.used++
+		s.room = limits.LargeBuffer - size
+	}
+	return nil
+}
+
+// invalidLine reports the header line whose last byte may not stand there.
+func invalidLine(line []byte) *Error {
+	const hex = "0123456789abcdef"
+	n := len(line) - 1
+	shown := append([]byte(`client sent invalid header line: "`), line[:n]...)
+	shown = append(shown, '\\', 'x', hex[line[n]>>4], hex[line[n]&15])
+	return &Error{400, string(shown) + `..."` + readingHeaders}
+}
+
+// maxLineShown bounds what a log line quotes of a header line
+// (NGX_MAX_ERROR_STR - 300).
+const maxLineShown = 1748
+
+// judge takes the complete lines over into h, from the first one on, and reports
+// the first that the request must be refused for.
+func (rd *Reader) judge(h *Head, s *headScan) *Error {
+	if s.next == s.judged {
+		return nil
+	}
+	s.judged = s.next
+	h.reset()
+	text := rd.share(s.next)
+	h.Text = text
+	if err := h.setLine(text, &s.line); err != nil {
+		return err
+	}
+	for _, f := range rd.fields {
+		if f.invalid && !rd.limits.Fields.KeepInvalid {
+			continue
+		}
+		line := text[f.start:]
+		if err := h.add(line[:f.nameEnd], line[f.valueStart:f.valueEnd]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// share gives the first n bytes read ahead as a string. Clients that keep a
+// connection often repeat themselves, so an equal head costs no memory.
+func (rd *Reader) share(n int) string {
+	text := rd.buf[rd.start : rd.start+n]
+	if string(text) == rd.last {
+		return rd.last
+	}
+	return string(text)
+}
+
+// brokenLine is what log lines show of a request line that was refused.
+func brokenLine(b []byte) string {
+	if n := bytes.IndexAny(b, "\r\n"); n >= 0 {
+		b = b[:n]
+	}
+	return string(b)
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// deadline moves a connection's deadline ahead. As that costs more than reading
+// a small request, one that is already within 1/64 of the wanted time stays.
+type deadline struct {
+	set func(time.Time) error
+	at  time.Time
+}
+
+func (d *deadline) extend(timeout time.Duration) {
+	want := time.Now().Add(timeout)
+	if late := want.Sub(d.at); late >= 0 && late <= timeout/64 {
+		return
+	}
+	d.at = want
+	_ = d.set(want) // fails only on a closed connection, and so will the read
+}
