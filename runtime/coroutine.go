@@ -27,9 +27,10 @@ const (
 	running
 	normal // it resumed another one
 	dead
+	zombie // a light thread that ended and that its parent has not asked about
 )
 
-var statusNames = [...]string{suspended: "suspended", running: "running", normal: "normal", dead: "dead"}
+var statusNames = [...]string{suspended: "suspended", running: "running", normal: "normal", dead: "dead", zombie: "zombie"}
 
 // coroutine is the state of a coroutine.
 type coroutine struct {
@@ -285,6 +286,7 @@ func (th *Thread) Resume(handle *Coroutine, args []Value) (Value, int, *Error) {
 	}
 	co.putArgs(args)
 	co.th.nesting = th.nesting + 1
+	co.th.light = th.light
 	if th.coroutine != nil {
 		th.coroutine.status = normal
 	}

@@ -48,7 +48,13 @@ func (th *Thread) prepend(first, v Value, n int) (Value, int) {
 	return first, n + 1
 }
 
-func coroutineYield(th *Thread, args []Value) (Value, int) { return th.Yield(args) }
+func coroutineYield(th *Thread, args []Value) (Value, int) {
+	if th.coroutine == nil && th.light != nil {
+		th.YieldTurn()
+		return Nil, 0
+	}
+	return th.Yield(args)
+}
 
 func coroutineStatusOf(th *Thread, args []Value) (Value, int) {
 	return String(th.checkCoroutine(args, 0).Status()), 1
@@ -58,7 +64,7 @@ func coroutineRunning(th *Thread, args []Value) (Value, int) {
 	if co := th.Running(); co != nil {
 		return th.Return2(ThreadValue(co), False)
 	}
-	return th.Return2(ThreadValue(th.mainHandle()), True)
+	return th.Return2(ThreadValue(th.mainHandle()), Bool(th.light == nil))
 }
 
 // mainHandle returns the handle that stands for an entry thread.

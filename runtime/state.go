@@ -18,6 +18,9 @@ type State struct {
 	// Host is what the embedding program attaches to the state.
 	Host any
 
+	// Baton is the right to run in this state.
+	Baton *Baton
+
 	main     *Thread
 	typeMeta [numTypes]*Table
 	chunks   chunkTable
@@ -33,6 +36,7 @@ type Options struct {
 	Chunks ChunkSet // what require, loadfile and dofile find
 	Stdout Writer   // where print writes; os.Stdout when nil
 	Host   any
+	Baton  *Baton // of the worker; one of its own when nil
 }
 
 // maxGoStack is the limit of one goroutine's stack in bytes. maxDepth counts
@@ -50,6 +54,10 @@ func NewState(opts Options) *State {
 		Preload: NewTable(0, 0),
 		Stdout:  opts.Stdout,
 		Host:    opts.Host,
+		Baton:   opts.Baton,
+	}
+	if st.Baton == nil {
+		st.Baton = NewBaton()
 	}
 	st.main = st.NewThread()
 	st.chunks.add(opts.Chunks)

@@ -26,10 +26,11 @@ type Thread struct {
 	tail tailCall
 	args arena
 
-	nesting   int        // resumes below this thread
-	root      *Thread    // the entry thread that this coroutine belongs to; itself when it is one
-	coroutine *coroutine // nil for a main or entry thread
-	handle    *Coroutine // of a main or entry thread, made by coroutine.running
+	nesting   int          // resumes below this thread
+	root      *Thread      // the entry thread that this coroutine belongs to; itself when it is one
+	coroutine *coroutine   // nil for a main or entry thread
+	light     *LightThread // it runs on; nil outside of a handler
+	handle    *Coroutine   // of a main or entry thread, made by coroutine.running
 }
 
 // control is what other goroutines may change; the coroutines of an entry thread
