@@ -123,7 +123,7 @@ func (th *Thread) PCall(f Value, args ...Value) (results []Value, err *Error) {
 			err = th.caught(x)
 			th.restore(p)
 			if err.Traceback == "" {
-				err.Traceback = th.Traceback("", 1)
+				err.Traceback = th.Traceback("", 0)
 			}
 			results = nil
 		}
@@ -179,10 +179,10 @@ type frame struct {
 // //line gave them, Go functions of libraries by registerNative.
 func (th *Thread) frames(max int) []frame {
 	var out []frame
-	var pcs [64]uintptr
+	pcs := make([]uintptr, 64)
 	method, gap := false, true
-	for skip := 2; ; skip += len(pcs) {
-		n := runtime.Callers(skip, pcs[:])
+	for skip := 2; ; {
+		n := runtime.Callers(skip, pcs)
 		if n == 0 {
 			return out
 		}
@@ -218,17 +218,13 @@ func (th *Thread) frames(max int) []frame {
 		if n < len(pcs) {
 			return out
 		}
+		skip += n
+		pcs = make([]uintptr, 4*n) // Callers walks the skipped frames again
 	}
 }
 
 // frameOf tells what Lua function a Go frame is.
 func (th *Thread) frameOf(f *runtime.Frame) (frame, bool) {
-	if strings.HasPrefix(f.Function, runtimePackage) {
-		if name, ok := nativeName(f.Function); ok {
-			return frame{native: name, goName: f.Function}, true
-		}
-		return frame{}, false
-	}
 	base := f.File[strings.LastIndexByte(f.File, '/')+1:]
 	if c := th.State.chunks.byLine(base); c != nil {
 		return frame{chunk: c, proto: c.protoAt(f.Line), line: f.Line, goName: f.Function}, true
