@@ -202,49 +202,57 @@ func (th *Thread) runTail() (Value, int) {
 
 // Call0 calls f without arguments. where names f for messages.
 func Call0(th *Thread, f Value, where string) (Value, int) {
-	if f.n != tagFunction {
+	if f.n != tagFunction || th.depth >= maxDepth {
 		return th.callValue(f, where, 0, Nil, Nil, Nil)
 	}
+	th.depth++
 	v, n := f.Func().fn(th, 0, Nil, Nil, Nil)
 	if n < 0 {
-		return th.runTail()
+		v, n = th.runTail()
 	}
+	th.depth--
 	return v, n
 }
 
 // Call1 calls f with one argument.
 func Call1(th *Thread, f Value, where string, a Value) (Value, int) {
-	if f.n != tagFunction {
+	if f.n != tagFunction || th.depth >= maxDepth {
 		return th.callValue(f, where, 1, a, Nil, Nil)
 	}
+	th.depth++
 	v, n := f.Func().fn(th, 1, a, Nil, Nil)
 	if n < 0 {
-		return th.runTail()
+		v, n = th.runTail()
 	}
+	th.depth--
 	return v, n
 }
 
 // Call2 calls f with two arguments.
 func Call2(th *Thread, f Value, where string, a, b Value) (Value, int) {
-	if f.n != tagFunction {
+	if f.n != tagFunction || th.depth >= maxDepth {
 		return th.callValue(f, where, 2, a, b, Nil)
 	}
+	th.depth++
 	v, n := f.Func().fn(th, 2, a, b, Nil)
 	if n < 0 {
-		return th.runTail()
+		v, n = th.runTail()
 	}
+	th.depth--
 	return v, n
 }
 
 // Call3 calls f with three arguments.
 func Call3(th *Thread, f Value, where string, a, b, c Value) (Value, int) {
-	if f.n != tagFunction {
+	if f.n != tagFunction || th.depth >= maxDepth {
 		return th.callValue(f, where, 3, a, b, c)
 	}
+	th.depth++
 	v, n := f.Func().fn(th, 3, a, b, c)
 	if n < 0 {
-		return th.runTail()
+		v, n = th.runTail()
 	}
+	th.depth--
 	return v, n
 }
 
@@ -256,13 +264,15 @@ func CallN(th *Thread, f Value, where string, args ...Value) (Value, int) {
 // CallList calls f with the values of args.
 func CallList(th *Thread, f Value, where string, args []Value) (Value, int) {
 	n, a, b, c := th.spread(args)
-	if f.n != tagFunction {
+	if f.n != tagFunction || th.depth >= maxDepth {
 		return th.callValue(f, where, n, a, b, c)
 	}
+	th.depth++
 	v, r := f.Func().fn(th, n, a, b, c)
 	if r < 0 {
-		return th.runTail()
+		v, r = th.runTail()
 	}
+	th.depth--
 	return v, r
 }
 
@@ -283,15 +293,18 @@ func (th *Thread) spread(args []Value) (n int, a, b, c Value) {
 	return
 }
 
-// callValue calls what is not a function through its __call metamethod.
+// callValue calls what is not a function, through its __call metamethod, or at
+// the limit of depth, where Enter raises the error.
 //
 //go:noinline
 func (th *Thread) callValue(f Value, where string, n int, a, b, c Value) (Value, int) {
+	th.Enter(1)
 	fn, n, a, b, c := th.callable(f, where, n, a, b, c)
 	v, r := fn.fn(th, n, a, b, c)
 	if r < 0 {
-		return th.runTail()
+		v, r = th.runTail()
 	}
+	th.depth--
 	return v, r
 }
 
@@ -358,13 +371,19 @@ func TailCallList(th *Thread, f Value, where string, args []Value) (Value, int) 
 	return th.tailCall(f, where, n, a, b, c)
 }
 
+// tailCall leaves the call to the caller, or makes it here when it is of a Go
+// function, which needs no stack of Lua's. error is the exception: the position it adds is
+// that of the caller, the tail-calling frame being gone.
 func (th *Thread) tailCall(f Value, where string, n int, a, b, c Value) (Value, int) {
 	t := &th.tail
-	if f.n == tagFunction {
-		t.f, t.n = f.Func(), n
-	} else {
-		t.f, t.n, a, b, c = th.callable(f, where, n, a, b, c)
+	fn := f.Func()
+	if f.n != tagFunction {
+		fn, n, a, b, c = th.callable(f, where, n, a, b, c)
 	}
+	if fn.proto == nil && fn != errorFunction {
+		return fn.fn(th, n, a, b, c)
+	}
+	t.f, t.n = fn, n
 	t.a.set(a)
 	t.b.set(b)
 	t.c.set(c)

@@ -9,7 +9,6 @@ type Iter struct {
 	n    int // results of this round's call
 	pos  int // position of the traversal
 	t    *Table
-	th   *Thread
 	f, s Value
 	name string
 }
@@ -32,7 +31,7 @@ func ForIn(th *Thread, f, s, c Value, where string) Iter {
 				it.kind, it.t = iterNext, s.Table()
 			}
 		case ipairsFunction:
-			if c.n >= numberMin && c.Num() == 0 && s.Table().meta == nil {
+			if c.n >= numberMin && c.Num() == 0 {
 				it.kind, it.t = iterIpairs, s.Table()
 			}
 		}
@@ -40,8 +39,9 @@ func ForIn(th *Thread, f, s, c Value, where string) Iter {
 	return it
 }
 
-// Next moves on to the next round; false ends the loop.
+// Next moves on to the next round; false ends the loop. It polls.
 func (it *Iter) Next(th *Thread) bool {
+	th.Poll()
 	switch it.kind {
 	case iterNext:
 		k, v, pos := it.t.nextFrom(it.pos)

@@ -12,7 +12,6 @@ var baseLib = []libFunc{
 	{"assert", baseAssert},
 	{"collectgarbage", baseCollectGarbage},
 	{"dofile", unsupported("dofile")},
-	{"error", baseError},
 	{"gcinfo", baseGCInfo},
 	{"getfenv", baseGetfenv},
 	{"getmetatable", baseGetMetatable},
@@ -27,7 +26,6 @@ var baseLib = []libFunc{
 	{"rawget", baseRawGet},
 	{"rawlen", baseRawLen},
 	{"rawset", baseRawSet},
-	{"select", baseSelect},
 	{"setfenv", baseSetfenv},
 	{"setmetatable", baseSetMetatable},
 	{"tonumber", baseToNumber},
@@ -37,11 +35,12 @@ var baseLib = []libFunc{
 	{"xpcall", baseXPCall},
 }
 
-// next and the iterator of ipairs are the same functions in every state, so that a
-// generic for can know them.
+// These are the same functions in every state, so that other code can know them.
 var (
 	nextFunction   = NewGoFunction("next", baseNext).Func()
 	ipairsFunction = NewGoFunction("ipairs_aux", ipairsNext).Func()
+	selectFunction = NewGoFunction("select", baseSelect).Func()
+	errorFunction  = NewGoFunction("error", baseError).Func()
 )
 
 func openBase(st *State) {
@@ -51,7 +50,9 @@ func openBase(st *State) {
 	for _, f := range baseLib {
 		g.SetStr(f.name, NewGoFunction(f.name, f.fn))
 	}
-	g.SetStr("next", FunctionValue(nextFunction))
+	for _, f := range []*Function{nextFunction, selectFunction, errorFunction} {
+		g.SetStr(f.name, FunctionValue(f))
+	}
 	g.SetStr("pcall", NewBuiltin("pcall", basePCall))
 	st.Loaded.SetStr("_G", TableValue(g))
 }
@@ -380,33 +381,6 @@ func baseSelect(th *Thread, args []Value) (Value, int) {
 	}
 	return th.ReturnList(args[i:])
 }
-
-// Select is select(i, ...), its first result.
-func Select(th *Thread, i Value, args []Value) Value {
-	f := ForInt(th, i)
-	if f < 0 {
-		f += len(args) + 1
-	}
-	if f <= 0 {
-		th.Throw(String(th.Where(0) + "bad argument #1 to 'select' (index out of range)"))
-	}
-	if f > len(args) {
-		return Nil
-	}
-	return args[f-1]
-}
-
-// ForInt returns the whole number that v is, for Select.
-func ForInt(th *Thread, v Value) int {
-	f, ok := toNumber(v)
-	if !ok {
-		th.Throw(String(fmt.Sprintf("%sbad argument #1 to 'select' (number expected, got %s)", th.Where(0), TypeName(v))))
-	}
-	return floatInt(f)
-}
-
-// SelectCount is select('#', ...).
-func SelectCount(args []Value) Value { return Int(len(args)) }
 
 // maxUnpack is the number of results from which unpack gives up, near LuaJIT's.
 const maxUnpack = 8000

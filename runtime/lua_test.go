@@ -86,7 +86,7 @@ func TestErrorPositions(t *testing.T) {
 		{"error level 0", lua(protoAnon, luaRaise), []Value{String("m"), Int(0)}, "m"},
 		{"error level 2 from C", lua(protoAnon, luaRaise), []Value{String("m"), Int(2)}, "m"},
 		{"tail call loses its frame", lua(protoAnon, luaTailRaise), []Value{String("m"), Nil}, "m"},
-		{"stack overflow", lua(protoDeep, luaDeep), nil, "dir/t.lua:31: stack overflow"},
+		{"stack overflow", lua(protoDeep, luaDeep), nil, "dir/t.lua:32: stack overflow"},
 		{"C function called by C", global(th, "setmetatable"), []Value{Int(1)}, "bad argument #1 to '?' (table expected, got number)"},
 		{"call of nil", Nil, nil, "attempt to call a nil value"},
 	}

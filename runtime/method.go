@@ -3,30 +3,36 @@ package runtime
 // Method0 calls obj:name(). where names obj for messages.
 func Method0(th *Thread, obj Value, s *Site, where string) (Value, int) {
 	f := th.method(obj, s, where)
+	th.depth++
 	v, n := f.fn(th, 1, obj, Nil, Nil)
 	if n < 0 {
-		return th.runTail()
+		v, n = th.runTail()
 	}
+	th.depth--
 	return v, n
 }
 
 // Method1 calls obj:name(a).
 func Method1(th *Thread, obj Value, s *Site, where string, a Value) (Value, int) {
 	f := th.method(obj, s, where)
+	th.depth++
 	v, n := f.fn(th, 2, obj, a, Nil)
 	if n < 0 {
-		return th.runTail()
+		v, n = th.runTail()
 	}
+	th.depth--
 	return v, n
 }
 
 // Method2 calls obj:name(a, b).
 func Method2(th *Thread, obj Value, s *Site, where string, a, b Value) (Value, int) {
 	f := th.method(obj, s, where)
+	th.depth++
 	v, n := f.fn(th, 3, obj, a, b)
 	if n < 0 {
-		return th.runTail()
+		v, n = th.runTail()
 	}
+	th.depth--
 	return v, n
 }
 
@@ -39,10 +45,12 @@ func MethodN(th *Thread, obj Value, s *Site, where string, args ...Value) (Value
 func MethodList(th *Thread, obj Value, s *Site, where string, args []Value) (Value, int) {
 	f := th.method(obj, s, where)
 	n, a, b := th.spreadMethod(args)
+	th.depth++
 	v, r := f.fn(th, n, obj, a, b)
 	if r < 0 {
-		return th.runTail()
+		v, r = th.runTail()
 	}
+	th.depth--
 	return v, r
 }
 
@@ -96,7 +104,7 @@ func (th *Thread) spreadMethod(args []Value) (n int, a, b Value) {
 // through a closure that puts it in front of the arguments.
 func (th *Thread) method(obj Value, s *Site, where string) *Function {
 	f := Field(th, obj, s, where)
-	if f.n == tagFunction {
+	if f.n == tagFunction && th.depth < maxDepth {
 		return f.Func()
 	}
 	return th.methodObject(f, s)
@@ -104,6 +112,8 @@ func (th *Thread) method(obj Value, s *Site, where string) *Function {
 
 //go:noinline
 func (th *Thread) methodObject(f Value, s *Site) *Function {
+	th.Enter(1) // raises the error when this is the limit of depth
+	th.depth--
 	if th.metamethod(f, evCall).n != tagFunction {
 		th.typeError("call", f, "method "+s.Key)
 	}

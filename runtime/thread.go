@@ -109,7 +109,8 @@ func (th *Thread) stopped() {
 // maxDepth is the limit of the summed weights of active calls.
 const maxDepth = 32000
 
-// Enter counts a call of weight w; generated functions that call something begin with it.
+// Enter counts a call of weight w. Static functions that may recurse begin with it;
+// Call0 and its kin count the calls they make.
 func (th *Thread) Enter(w int) {
 	if th.depth += w; th.depth > maxDepth {
 		th.overflow()
