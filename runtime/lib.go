@@ -18,6 +18,7 @@ type libFunc struct {
 // openLibs installs the standard libraries in the order LuaJIT does.
 func openLibs(st *State) {
 	openBase(st)
+	openString(st)
 	st.addLib("coroutine", newLib(coroutineLib))
 }
 

@@ -13,52 +13,7 @@ func appendNumber(buf []byte, f float64) []byte {
 		}
 		return strconv.AppendInt(buf, i, 10)
 	}
-	switch {
-	case f != f: // LuaJIT prints no sign here
-		return append(buf, "nan"...)
-	case math.IsInf(f, 1):
-		return append(buf, "inf"...)
-	case math.IsInf(f, -1):
-		return append(buf, "-inf"...)
-	}
-	return appendG14(buf, f)
-}
-
-// appendG14 is C's %.14g for a finite f: 14 significant digits without trailing
-// zeros, in exponent form below 1e-4 and from 1e14.
-func appendG14(buf []byte, f float64) []byte {
-	var tmp [32]byte
-	e := strconv.AppendFloat(tmp[:0], f, 'e', 13, 64) // d.ddddddddddddde±xx
-	if e[0] == '-' {
-		buf = append(buf, '-')
-		e = e[1:]
-	}
-	exp, _ := strconv.Atoi(string(e[16:]))
-	digits := append(append(make([]byte, 0, 14), e[0]), e[2:15]...)
-	n := len(digits)
-	for n > 1 && digits[n-1] == '0' {
-		n--
-	}
-	digits = digits[:n]
-	switch {
-	case exp < -4 || exp >= 14:
-		buf = append(buf, digits[0])
-		if n > 1 {
-			buf = append(append(buf, '.'), digits[1:]...)
-		}
-		return append(buf, e[15:]...)
-	case exp < 0:
-		buf = append(buf, "0.000"[:1-exp]...)
-		return append(buf, digits...)
-	case exp+1 >= n:
-		buf = append(buf, digits...)
-		for range exp + 1 - n {
-			buf = append(buf, '0')
-		}
-		return buf
-	}
-	buf = append(buf, digits[:exp+1]...)
-	return append(append(buf, '.'), digits[exp+1:]...)
+	return appendNumberG(buf, f, 14)
 }
 
 // smallInts holds the strings of the whole numbers below 256.

@@ -24,6 +24,7 @@ type State struct {
 	main     *Thread
 	typeMeta [numTypes]*Table
 	chunks   chunkTable
+	patterns patternCache
 }
 
 // Writer is the part of io.Writer that print needs.
