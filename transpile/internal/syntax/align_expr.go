@@ -26,19 +26,10 @@ func (a *aligner) settled(e gast.Expr) ast.Expr {
 	return x
 }
 
-// settle sets the line of a table access that is still open in e.
+// settle sets the line of e when it is a table access that is still open.
 func (a *aligner) settle(e ast.Expr) {
-	for {
-		switch x := e.(type) {
-		case *ast.Index:
-			if x.Line == 0 {
-				x.Line = a.last
-			}
-		case *ast.Logical:
-			e = x.R // its left side was settled at the operator
-			continue
-		}
-		return
+	if x, ok := e.(*ast.Index); ok && x.Line == 0 {
+		x.Line = a.last
 	}
 }
 
@@ -196,7 +187,7 @@ func (a *aligner) extend(e gast.Expr, x ast.Expr, start ast.Pos) ast.Expr {
 	case *gast.LogicalOpExpr:
 		op := a.want(keywords[e.Operator])
 		a.settle(x)
-		return &ast.Logical{E: at, Op: e.Operator, OpPos: op.pos, L: x, R: a.expr(e.Rhs)}
+		return &ast.Logical{E: at, Op: e.Operator, OpPos: op.pos, L: x, R: a.settled(e.Rhs)}
 	case *gast.RelationalOpExpr:
 		return a.binary(at, e.Operator, x, e.Rhs)
 	case *gast.StringConcatOpExpr:
