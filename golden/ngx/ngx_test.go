@@ -1,0 +1,318 @@
+// Package ngx compares served answers with those of real nginx and ngx_lua.
+//
+// Each case is a txtar file <phase>/<topic>.txtar. All cases become server
+// blocks, with a port each, of one nginx.conf: it is built once, served by one
+// process, and with -oracle served by nginx itself, which alone writes
+// want.response and want.log. Sections:
+//
+//	http           directives for the http block
+//	server         directives for the case's server block
+//	lua/NAME       a file below the server's prefix; names are unique over all cases
+//	html/NAME      likewise
+//	request        requests as text, sent on one connection each; a line === parts them
+//	want.response  the answers, volatile headers masked; a line === parts them
+//	want.log       the error log's lines of the case from [lua] on
+package ngx
+
+import (
+	"bufio"
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+)
+
+var oracle = flag.Bool("oracle", false, "rewrite want.response and want.log with what nginx says")
+
+// A testCase is one file.
+type testCase struct {
+	name    string
+	path    string
+	archive *txtar.Archive
+	holder  net.Listener // keeps port until the server takes it
+	port    int
+}
+
+func (c *testCase) section(name string) string {
+	for _, f := range c.archive.Files {
+		if f.Name == name {
+			return string(f.Data)
+		}
+	}
+	return ""
+}
+
+// set replaces a section, or adds it behind the others; an empty one is left out.
+func (c *testCase) set(name, data string) {
+	for i, f := range c.archive.Files {
+		if f.Name == name {
+			c.archive.Files[i].Data = []byte(data)
+			return
+		}
+	}
+	if data != "" {
+		c.archive.Files = append(c.archive.Files, txtar.File{Name: name, Data: []byte(data)})
+	}
+}
+
+func TestServer(t *testing.T) {
+	cases := loadCases(t)
+	prefix := t.TempDir()
+	writeRoot(t, prefix, cases)
+	var server *exec.Cmd
+	if *oracle {
+		if _, err := exec.LookPath("nginx"); err != nil {
+			t.Fatal("-oracle needs nginx with ngx_lua: ", err)
+		}
+		server = exec.Command("nginx", "-p", prefix+"/", "-c", "nginx.conf", "-g",
+			"user root; daemon off; load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;")
+	} else {
+		binary := filepath.Join(prefix, "server")
+		build := exec.Command("go", "run", "github.com/moonphase/moonphase/cmd/moonphase", "build", "-p", prefix, "-c", "nginx.conf", "-o", binary)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build: %v\n%s", err, out)
+		}
+		server = exec.Command(binary, "-p", prefix+"/", "-c", "nginx.conf", "-g", "daemon off;")
+	}
+	for _, c := range cases {
+		c.holder.Close()
+	}
+	serve(t, server, cases[0].port)
+	log := &logTail{path: filepath.Join(prefix, "logs", "error.log")}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			log.skip(t)
+			response := exchange(t, c)
+			logged := log.lua(t)
+			if *oracle {
+				c.set("want.response", response)
+				c.set("want.log", logged)
+				if err := os.WriteFile(c.path, txtar.Format(c.archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			diff(t, "want.response", response, c.section("want.response"))
+			diff(t, "want.log", logged, c.section("want.log"))
+		})
+	}
+}
+
+func diff(t *testing.T, what, got, want string) {
+	t.Helper()
+	if got == want {
+		return
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := 0; i < len(g) || i < len(w); i++ {
+		gl, wl := "(end)", "(end)"
+		if i < len(g) {
+			gl = g[i]
+		}
+		if i < len(w) {
+			wl = w[i]
+		}
+		if gl != wl {
+			t.Errorf("%s line %d:\n got %q\nwant %q", what, i+1, gl, wl)
+			return
+		}
+	}
+}
+
+var sections = regexp.MustCompile(`^(http|server|request|want\.response|want\.log|(lua|html)/.+)$`)
+
+func loadCases(t *testing.T) []*testCase {
+	paths, err := filepath.Glob("*/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no cases: ", err)
+	}
+	var cases []*testCase
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &testCase{name: strings.TrimSuffix(path, ".txtar"), path: path, archive: archive}
+		for _, f := range archive.Files {
+			if !sections.MatchString(f.Name) {
+				t.Fatalf("%s: unknown section %q", path, f.Name)
+			}
+		}
+		if c.section("server") == "" || c.section("request") == "" {
+			t.Fatalf("%s: needs the sections server and request", path)
+		}
+		if c.holder, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		c.port = c.holder.Addr().(*net.TCPAddr).Port
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+// writeRoot lays out the server root that holds all cases.
+func writeRoot(t *testing.T, prefix string, cases []*testCase) {
+	var http, servers strings.Builder
+	owner := map[string]string{}
+	for _, dir := range []string{"logs", "lua", "html"} {
+		if err := os.MkdirAll(filepath.Join(prefix, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range cases {
+		http.WriteString(c.section("http"))
+		fmt.Fprintf(&servers, "server {\nlisten 127.0.0.1:%d;\n%s}\n", c.port, c.section("server"))
+		for _, f := range c.archive.Files {
+			if !strings.Contains(f.Name, "/") {
+				continue
+			}
+			if other := owner[f.Name]; other != "" {
+				t.Fatalf("%s and %s both have a file %s", other, c.path, f.Name)
+			}
+			owner[f.Name] = c.path
+			path := filepath.Join(prefix, f.Name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	text := fmt.Sprintf("worker_processes 1;\nerror_log logs/error.log notice;\npid logs/nginx.pid;\nevents {}\n"+
+		"http {\naccess_log off;\ndefault_type text/plain;\nlua_package_path \"$prefix/lua/?.lua;;\";\n%s%s}\n", http.String(), servers.String())
+	if err := os.WriteFile(filepath.Join(prefix, "nginx.conf"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// serve starts the server, waits until it listens, and ends it with the test.
+func serve(t *testing.T, server *exec.Cmd, port int) {
+	var stderr bytes.Buffer
+	server.Stderr = &stderr
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Wait() }()
+	t.Cleanup(func() {
+		server.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			server.Process.Kill()
+			t.Error("the server did not stop on SIGTERM")
+		}
+	})
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("the server ended: %v\n%s", err, stderr.Bytes())
+		default:
+		}
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+			return
+		}
+	}
+	t.Fatalf("the server does not listen\n%s", stderr.Bytes())
+}
+
+const parting = "===\n"
+
+// exchange sends the case's requests and returns the answers.
+func exchange(t *testing.T, c *testCase) string {
+	var answers []string
+	for request := range strings.SplitSeq(c.section("request"), parting) {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.WriteString(conn, wire(request)); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		conn.Close()
+		if err != nil {
+			t.Fatalf("reading the answer: %v (got %q)", err, answer)
+		}
+		text := strings.ReplaceAll(mask(string(answer)), fmt.Sprint(c.port), "PORT")
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			text += "\\\n" // txtar sections end in a newline
+		}
+		answers = append(answers, text)
+	}
+	return strings.Join(answers, parting)
+}
+
+// wire gives the head of a request its CRLFs; the body goes as it stands.
+func wire(request string) string {
+	head, body, _ := strings.Cut(request, "\n\n")
+	return strings.ReplaceAll(head, "\n", "\r\n") + "\r\n\r\n" + strings.TrimSuffix(body, "\n")
+}
+
+var volatile = regexp.MustCompile(`(?m)^(Date|Last-Modified|ETag): .*$`)
+
+// mask makes two servers' answers comparable.
+func mask(answer string) string {
+	return volatile.ReplaceAllString(strings.ReplaceAll(answer, "\r", ""), "$1: *")
+}
+
+// logTail reads what was added to the error log.
+type logTail struct {
+	path string
+	at   int64
+}
+
+func (l *logTail) skip(t *testing.T) {
+	if info, err := os.Stat(l.path); err == nil {
+		l.at = info.Size()
+	}
+}
+
+var (
+	luaLine    = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[\w+\]) \d+#\d+: (?:\*\d+ )?(.*)$`)
+	logSubject = regexp.MustCompile(`, (client|server|request|host): .*$`)
+	confPlace  = regexp.MustCompile(`\(nginx\.conf:\d+\)`)
+)
+
+// lua returns the new lines that speak of Lua: their level and message, without
+// times, numbers and line numbers of the joint nginx.conf.
+func (l *logTail) lua(t *testing.T) string {
+	time.Sleep(30 * time.Millisecond) // the log phase comes after the answer
+	f, err := os.Open(l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Seek(l.at, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for s := bufio.NewScanner(f); s.Scan(); {
+		line := s.Text()
+		if m := luaLine.FindStringSubmatch(line); m != nil {
+			if !strings.Contains(m[2], "lua") {
+				continue
+			}
+			line = m[1] + " " + m[2]
+		}
+		line = logSubject.ReplaceAllString(line, "")
+		fmt.Fprintln(&out, confPlace.ReplaceAllString(line, "(nginx.conf:N)"))
+	}
+	return out.String()
+}
