@@ -89,7 +89,7 @@ func TestServer(t *testing.T) {
 		c.holder.Close()
 	}
 	serve(t, server, cases[0].port)
-	log := &logTail{path: filepath.Join(prefix, "logs", "error.log")}
+	log := &logTail{path: filepath.Join(prefix, "logs", "error.log"), prefix: prefix}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			log.skip(t)
@@ -274,8 +274,9 @@ func mask(answer string) string {
 
 // logTail reads what was added to the error log.
 type logTail struct {
-	path string
-	at   int64
+	path   string
+	prefix string // the server root, named PREFIX in what lua returns
+	at     int64
 }
 
 func (l *logTail) skip(t *testing.T) {
@@ -312,6 +313,7 @@ func (l *logTail) lua(t *testing.T) string {
 			line = m[1] + " " + m[2]
 		}
 		line = logSubject.ReplaceAllString(line, "")
+		line = strings.ReplaceAll(line, l.prefix, "PREFIX")
 		fmt.Fprintln(&out, confPlace.ReplaceAllString(line, "(nginx.conf:N)"))
 	}
 	return out.String()
