@@ -1,5 +1,11 @@
 package phases
 
+import (
+	"errors"
+	"io"
+	"os"
+)
+
 // RequestBody is the client's request body: not read, read into memory, read
 // into a file, or thrown away.
 type RequestBody struct {
@@ -7,4 +13,219 @@ type RequestBody struct {
 	File      string // path of the temporary file, when it is there
 	Read      bool   // the body has been read (it may be empty)
 	Discarded bool
+	// KeepFile leaves the file when the request ends
+	// (client_body_in_file_only on; a file given by the script).
+	KeepFile bool
+	// Taken says that a socket object of the script owns the unread body.
+	Taken bool
+}
+
+// ErrBadChunk is what Downstream.ReadBody reports for a malformed chunk.
+var ErrBadChunk = errors.New("client sent invalid chunked body")
+
+// ErrBodyTimeout is what Downstream.ReadBody reports when the client sends
+// nothing for client_body_timeout.
+var ErrBodyTimeout = errors.New("client timed out")
+
+// ReadBody reads the whole body of the client's request, into memory or, when
+// it is longer than client_body_buffer_size, into a file. It returns rcOK or a
+// status (ngx_http_read_client_request_body). The waiting is done inside
+// block, which gives the baton up meanwhile (Thread.Block); nil is for callers
+// that are not in Lua.
+func (r *Request) ReadBody(block func(func())) int {
+	if r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken {
+		return rcOK
+	}
+	b := &r.Body
+	b.Read = true
+	if r.ContentLength <= 0 && !r.Chunked {
+		return rcOK
+	}
+	if !r.sendContinue() {
+		return 500
+	}
+	l := r.Loc
+	rd := bodyReader{r: r, limit: l.maxBodySize.v, memory: l.bodyBufferSize.v, declared: r.ContentLength}
+	if l.bodyInFile.v != bodyInFileOff {
+		rd.memory = 0
+		b.KeepFile = l.bodyInFile.v == bodyInFileOn
+	}
+	if block == nil {
+		block = r.wait
+	}
+	rc := rcOK
+	block(func() { rc = rd.run() })
+	b.Data, b.File = rd.data, rd.path
+	if rc == rcOK && r.Chunked {
+		r.ContentLength = rd.total
+	}
+	return rc
+}
+
+const (
+	bodyInFileOff = iota
+	bodyInFileOn
+	bodyInFileClean
+)
+
+// bodyReader is one reading of a body.
+type bodyReader struct {
+	r        *Request
+	limit    int64 // client_max_body_size, 0: none
+	memory   int64 // more than this goes to a file
+	declared int64 // Content-Length, -1 for chunked bodies
+	total    int64
+	file     *os.File
+
+	// What was read; moved to the request when its baton is held again.
+	data []byte
+	path string
+}
+
+func (b *bodyReader) run() int {
+	size := b.declared
+	if size < 0 {
+		size = 4096
+	}
+	if size <= b.memory || b.declared < 0 {
+		b.data = make([]byte, 0, min(size, b.memory+1))
+	}
+	buf := make([]byte, min(max(size, 1), 16<<10))
+	for {
+		n, err := b.r.Conn.ReadBody(buf)
+		if n > 0 {
+			if rc := b.store(buf[:n]); rc != rcOK {
+				return rc
+			}
+		}
+		if err == io.EOF {
+			return b.end()
+		}
+		if err != nil {
+			return b.fail(err)
+		}
+	}
+}
+
+// store keeps a piece of the body, moving to a file when it grows too long.
+func (b *bodyReader) store(p []byte) int {
+	b.total += int64(len(p))
+	if b.limit > 0 && b.total > b.limit && b.declared < 0 {
+		b.r.Logf(LogErr, "client intended to send too large chunked body: %d bytes", b.total)
+		b.close()
+		return 413
+	}
+	if b.file == nil && b.total <= b.memory {
+		b.data = append(b.data, p...)
+		return rcOK
+	}
+	if b.file == nil {
+		f, err := os.CreateTemp(b.r.bodyTempDir(), "body")
+		if err != nil {
+			b.r.Logf(LogCrit, "%v", err)
+			return 500
+		}
+		b.file, b.path = f, f.Name()
+		level := LogWarn
+		if b.r.Loc.bodyInFile.v != bodyInFileOff {
+			level = LogNotice
+		}
+		b.r.Logf(level, "a client request body is buffered to a temporary file %s", f.Name())
+		if _, err := f.Write(b.data); err != nil {
+			return b.fileError(err)
+		}
+		b.data = nil
+	}
+	if _, err := b.file.Write(p); err != nil {
+		return b.fileError(err)
+	}
+	return rcOK
+}
+
+func (b *bodyReader) fileError(err error) int {
+	b.r.Logf(LogCrit, "%v", err)
+	b.close()
+	return 500
+}
+
+func (b *bodyReader) end() int {
+	b.close()
+	return rcOK
+}
+
+func (b *bodyReader) close() {
+	if b.file != nil {
+		b.file.Close()
+		b.file = nil
+	}
+}
+
+// fail turns a read error into the status nginx gives.
+func (b *bodyReader) fail(err error) int {
+	b.close()
+	b.r.KeepAlive = false
+	switch {
+	case errors.Is(err, ErrBadChunk):
+		b.r.Log(LogErr, "client sent invalid chunked body")
+		return 400
+	case errors.Is(err, ErrBodyTimeout):
+		b.r.Log(LogInfo, "client timed out")
+		return statusRequestTimeout
+	}
+	b.r.Log(LogInfo, "client prematurely closed connection")
+	return 400
+}
+
+// bodyTempDir is where bodies that do not fit in memory are written; "" means
+// the system's folder for temporary files.
+func (r *Request) bodyTempDir() string {
+	dir := r.Loc.bodyTempPath.v
+	if dir == "" {
+		return ""
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return ""
+	}
+	return dir
+}
+
+// DiscardBody gives up the body without reading it; the connection throws the
+// bytes away after the response (ngx_http_discard_request_body).
+func (r *Request) DiscardBody() int {
+	if r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken {
+		return rcOK
+	}
+	r.Body.Discarded = true
+	return rcOK
+}
+
+// sendContinue answers "Expect: 100-continue" once, before the body is read.
+func (r *Request) sendContinue() bool {
+	if r.expectTested || r.HTTPMajor == 1 && r.HTTPMinor == 0 || r.HTTPMajor < 1 {
+		return true
+	}
+	r.expectTested = true
+	expect, ok := r.In.Get("Expect")
+	if !ok || !equalFold(expect, "100-continue") {
+		return true
+	}
+	r.Log(LogDebug, "send 100 Continue")
+	r.Conn.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+	return r.Conn.Flush() == nil
+}
+
+// BodyBytes is the body that was read, from memory or from its file.
+func (b *RequestBody) BodyBytes() ([]byte, error) {
+	if b.File == "" {
+		return b.Data, nil
+	}
+	return os.ReadFile(b.File)
+}
+
+// cleanup removes the temporary file.
+func (b *RequestBody) cleanup() {
+	if b.File != "" && !b.KeepFile {
+		os.Remove(b.File)
+	}
+	*b = RequestBody{}
 }

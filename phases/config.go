@@ -1,26 +1,87 @@
 package phases
 
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
 // Cycle is one generation of the server: a compiled configuration and the
 // workers that run its Lua. HUP makes a new one; requests finish on the one
 // they started with.
 type Cycle struct {
-	Prefix  string
+	Prefix   string
+	ConfPath string
+	Log      Logger // main-level error log; the compiler sets it from error_log
+
+	Main    MainConf
+	Listens []*Listen
+	Servers []*Server
 	Workers []*Worker
-	Log     Logger // main-level error log
+
+	vars     variableSet
+	defined  map[string]bool // variables that the configuration fills
+	hostname string
+
+	http              *Location // the http level
+	upstreams         map[string]*Upstream
+	logFormats        map[string]*logFormat
+	rewriteNoPostpone bool
+	accessNoPostpone  bool
+
+	lua    LuaMain
+	chunks rt.ChunkSet
+	batons *rt.BatonPool
+
+	stopping atomic.Bool // the server drains: no connection is kept alive
 }
 
-// Worker is one Lua world; see the baton of package runtime.
-type Worker struct {
-	ID    int
-	Cycle *Cycle
+// Drain makes the responses from now on close their connections.
+func (c *Cycle) Drain() { c.stopping.Store(true) }
+
+// MainConf is what the directives outside http say to the process.
+type MainConf struct {
+	Daemon          opt[bool]
+	MasterProcess   opt[bool]
+	Pid             opt[string]
+	User            opt[string]
+	WorkerProcesses opt[int] // 0: auto
+	ShutdownTimeout opt[time.Duration]
+	Env             []string // "NAME" or "NAME=value"
+	Connections     opt[int]
+	TimerResolution opt[time.Duration]
+	errorLog        opt[Logger]
 }
 
-// Server is one server{} block.
-type Server struct{}
+// newCycle is an empty configuration.
+func newCycle(opts CompileOptions) *Cycle {
+	name, err := os.Hostname()
+	if err != nil {
+		name = ""
+	}
+	return &Cycle{
+		Prefix:     opts.Prefix,
+		ConfPath:   opts.ConfPath,
+		Log:        opts.Log,
+		vars:       newVariableSet(),
+		defined:    map[string]bool{},
+		hostname:   lowerString(name),
+		chunks:     opts.Chunks,
+		upstreams:  map[string]*Upstream{},
+		logFormats: map[string]*logFormat{},
+	}
+}
 
-// Location is the merged configuration of one location: a location{} block,
-// an `if` block in one, or the server level itself.
-type Location struct{}
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// luaRequest is what the Lua handlers of a request share.
-type luaRequest struct{}
+// randomHex is n random bytes in hexadecimal.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/regex"
 )
 
 // Request is one main request or subrequest. Requests are pooled: nothing may
@@ -36,28 +38,57 @@ type Request struct {
 
 	// Places in the configuration.
 	Cycle  *Cycle
+	Listen *Listen
 	Server *Server
 	Loc    *Location // current configuration: the location's, or an `if` block's
 
-	Conn   Downstream // of the main request; nil inside captures without one
+	Conn   Downstream // of the main request
 	Main   *Request   // the main request; r.Main == r in a main request
 	Parent *Request   // nil in a main request
 
 	Start time.Time
 
-	// Engine state.
+	// State of the phases.
 	Internal         bool // may enter `internal` locations
 	URIChanged       bool // a rewrite asked for a new location search
 	ValidLocation    bool // URI still is what found the location
 	ValidUnparsedURI bool // RequestURI still says what URI says
-	URIChanges       int  // internal redirects left
+	URIChanges       int  // internal redirects left, plus one
+	Depth            int  // subrequests may still nest this deep
 	ErrorPage        bool // an error_page answer is being made
+	ErrStatus        int  // status of the error page; replaces Out.Status
 	HeaderOnly       bool // no body goes out: HEAD, 204, 304
 	HeadersSent      bool
+	Terminated       bool     // given up: nothing more is sent
 	Captures         []string // of the last regex: $0, $1, ...
 
-	vars []varSlot
-	lua  luaRequest
+	next         step           // where a jump goes on
+	handler      contentHandler // of the current location
+	vars         []varSlot
+	sharesVars   bool // vars is the parent's
+	expectTested bool
+	regexInput   regex.Input
+	regexPlaces  []int
+
+	// State of the output.
+	captured    *capture // body of a captured subrequest, nil otherwise
+	outputEnded bool
+	// filterFinalized: a header filter answered with an error page.
+	filterFinalized bool
+	chunkedOut      bool
+	lastChunk       bool
+	rawSocket       bool // Lua writes the connection itself
+	gzip            *gzipWriter
+	gzipVary        bool
+	ranged          *rangeCut
+	headBuf         []byte
+	headerSize      int
+	bodySent        int64 // on the wire, transfer coding included
+	bytesSent       int64
+
+	lua      luaRequest
+	echo     *echoState
+	upstream *upstreamState
 }
 
 // varSlot is the value of one indexed variable in a request.
@@ -67,24 +98,125 @@ type varSlot struct {
 	none  bool // known to have no value ("not found")
 }
 
+var requestPool = sync.Pool{New: func() any { return new(Request) }}
+
+// NewRequest takes a request for a connection from the pool. The caller fills
+// in what the head says and calls Serve.
+func (c *Cycle) NewRequest(conn Downstream, listen *Listen) *Request {
+	r := requestPool.Get().(*Request)
+	r.Cycle, r.Conn, r.Listen, r.Server = c, conn, listen, listen.Default
+	r.ContentLength = -1
+	r.Depth = maxSubrequests + 1
+	return r
+}
+
+// Release gives the request back; the caller must not use it afterwards.
+func (r *Request) Release() {
+	clear(r.In)
+	clear(r.Captures)
+	if r.sharesVars {
+		r.vars = nil
+	}
+	clear(r.vars)
+	r.Out.reset()
+	*r = Request{
+		In:       r.In[:0],
+		Out:      r.Out,
+		Captures: r.Captures[:0],
+		vars:     r.vars[:0],
+		headBuf:  r.headBuf[:0],
+
+		regexInput:  r.regexInput,
+		regexPlaces: r.regexPlaces,
+	}
+	requestPool.Put(r)
+}
+
 // IsSubrequest reports whether r was made by another request.
 func (r *Request) IsSubrequest() bool { return r.Parent != nil }
 
-var requestPool = sync.Pool{New: func() any { return new(Request) }}
+// wait runs f, which waits for the network or a timer, without the baton when
+// the phases of r run under one (see Subrequest).
+func (r *Request) wait(f func()) {
+	if w := r.lua.native; w != nil {
+		w.baton.Release()
+		defer w.baton.Acquire()
+	}
+	f()
+}
 
 // Logf writes a line to the request's error log, with the request described
 // behind it as nginx does.
 func (r *Request) Logf(level LogLevel, format string, args ...any) {
-	log := r.Cycle.Log
-	if log == nil || !log.Enabled(level) {
-		return
+	if log := r.logger(); log != nil && log.Enabled(level) {
+		r.Log(level, fmt.Sprintf(format, args...))
 	}
-	r.Log(level, fmt.Sprintf(format, args...))
 }
 
 // Log is Logf for a text that is complete.
 func (r *Request) Log(level LogLevel, msg string) {
-	if log := r.Cycle.Log; log != nil && log.Enabled(level) {
-		log.Output(level, 0, msg)
+	log := r.logger()
+	if log == nil || !log.Enabled(level) {
+		return
 	}
+	var number int64
+	if r.Conn != nil {
+		number = r.Conn.Number()
+	}
+	if level != LogDebug {
+		msg += r.logSuffix()
+	}
+	log.Output(level, number, msg)
+}
+
+func (r *Request) logger() Logger {
+	if r.Loc != nil && r.Loc.errorLog.v != nil {
+		return r.Loc.errorLog.v
+	}
+	return r.Cycle.Log
+}
+
+// logSuffix describes the client and the request behind a log line
+// (ngx_http_log_error_handler).
+func (r *Request) logSuffix() string {
+	m := r.Main
+	if m == nil {
+		m = r
+	}
+	var b []byte
+	if m.Conn != nil {
+		host, _ := splitAddr(m.Conn.RemoteAddr().String())
+		b = append(b, ", client: "...)
+		b = append(b, host...)
+	}
+	if m.Server != nil {
+		b = append(b, ", server: "...)
+		b = append(b, m.Server.Name...)
+	}
+	if m.RequestLine != "" {
+		b = append(b, ", request: \""...)
+		b = append(b, m.RequestLine...)
+		b = append(b, '"')
+	}
+	if r != m {
+		b = append(b, ", subrequest: \""...)
+		b = append(b, r.URI...)
+		b = append(b, '"')
+	}
+	if up := r.upstream; up != nil && up.name != "" {
+		b = append(b, ", upstream: \""...)
+		b = append(b, up.name...)
+		b = append(b, '"')
+	}
+	if host, ok := m.In.Get("Host"); ok {
+		b = append(b, ", host: \""...)
+		b = append(b, host...)
+		b = append(b, '"')
+	}
+	if referer, ok := m.In.Get("Referer"); ok {
+		b = append(b, ", referrer: \""...)
+		b = append(b, referer...)
+		b = append(b, '"')
+	}
+	return string(b)
 }

@@ -1,0 +1,329 @@
+package phases
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// level is a set of places where a directive may stand.
+type level uint16
+
+const (
+	inMain level = 1 << iota
+	inEvents
+	inHTTP
+	inServer
+	inLocation
+	inServerIf
+	inLocationIf
+	inUpstream
+	inLimitExcept
+
+	inHTTPSrvLoc = inHTTP | inServer | inLocation
+	inAnyLoc     = inHTTPSrvLoc | inLocationIf
+	inRewrite    = inServer | inServerIf | inLocation | inLocationIf
+)
+
+// arity is a set of permitted numbers of arguments, or one of the open forms.
+type arity uint32
+
+const (
+	take0 arity = 1 << iota
+	take1
+	take2
+	take3
+	take4
+	take5
+	take6
+	take7
+	takeFlag  // exactly one, "on" or "off"
+	takeAny   // any number
+	takeMore1 // one or more
+	takeMore2 // two or more
+	takeBlock // ends in a block; combines with the numbers
+
+	take12   = take1 | take2
+	take123  = take1 | take2 | take3
+	take1234 = take1 | take2 | take3 | take4
+)
+
+// accepts reports whether a directive with n arguments has a right number.
+func (a arity) accepts(n int) bool {
+	switch {
+	case a&takeAny != 0:
+		return true
+	case a&takeFlag != 0:
+		return n == 1
+	case a&takeMore1 != 0 && n >= 1, a&takeMore2 != 0 && n >= 2:
+		return true
+	}
+	return n <= 7 && a&(take0<<n) != 0
+}
+
+// directive is one row of the directive table: what a name may look like and
+// what it does. set returns a directiveError for texts that nginx puts behind
+// the quoted name.
+type directive struct {
+	name string
+	in   level
+	args arity
+	set  setter
+}
+
+// setter does what a directive says.
+type setter func(c *compiler, d *conf.Directive) error
+
+// directiveError is a complaint that is printed as `"name" directive <text>`.
+type directiveError string
+
+func (e directiveError) Error() string { return string(e) }
+
+const (
+	errDuplicate    = directiveError("is duplicate")
+	errInvalidValue = directiveError("invalid value")
+)
+
+// compiler turns the tree of directives into a Cycle. Its fields say where in
+// the tree it is.
+type compiler struct {
+	cycle *Cycle
+	opts  CompileOptions
+
+	table    map[string][]*directive
+	level    level
+	srv      *Server
+	loc      *Location
+	upstream *Upstream
+	script   *[]scriptOp // rewrite script of the current server or location
+
+	http       bool // an http block was seen
+	afterMerge []func() error
+}
+
+// CompileOptions are the surroundings of a configuration.
+type CompileOptions struct {
+	Prefix   string // -p, with a trailing slash
+	ConfPath string // the configuration file, absolute
+	Log      Logger // for warnings while compiling
+
+	// Chunks is the Lua code compiled into the binary. A directive whose code
+	// is not in it is an error, unless the set is nil (nothing is looked up).
+	Chunks rt.ChunkSet
+}
+
+// Compile gives the directives their meaning. The error of a bad
+// configuration is a *conf.Error with nginx's text and place.
+func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
+	c := &compiler{
+		cycle: newCycle(opts),
+		opts:  opts,
+		table: directiveIndex(),
+		level: inMain,
+	}
+	if err := c.block(tree); err != nil {
+		return nil, err
+	}
+	if err := c.finish(); err != nil {
+		return nil, err
+	}
+	return c.cycle, nil
+}
+
+// directiveIndex makes the table of directives.go searchable. One name can
+// have several rows ("server" in http and in upstream).
+func directiveIndex() map[string][]*directive {
+	index := make(map[string][]*directive, 400)
+	for _, group := range directiveGroups() {
+		for i := range group {
+			index[group[i].name] = append(index[group[i].name], &group[i])
+		}
+	}
+	return index
+}
+
+// block compiles the directives of one block at the compiler's level.
+func (c *compiler) block(list []*conf.Directive) error {
+	for _, d := range list {
+		if d.Err != nil {
+			return d.Err
+		}
+		if err := c.one(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one finds the row for d, checks its form as nginx does and runs it.
+func (c *compiler) one(d *conf.Directive) error {
+	rows := c.table[d.Name]
+	if rows == nil {
+		return d.Errorf("unknown directive \"%s\"", d.Name)
+	}
+	var row *directive
+	for _, r := range rows {
+		if r.in&c.level != 0 {
+			row = r
+			break
+		}
+	}
+	if row == nil {
+		return d.Errorf("\"%s\" directive is not allowed here", d.Name)
+	}
+	isBlock := d.HasBlock
+	if row.args&takeBlock == 0 && isBlock {
+		return d.Errorf("directive \"%s\" is not terminated by \";\"", d.Name)
+	}
+	if row.args&takeBlock != 0 && !isBlock {
+		return d.Errorf("directive \"%s\" has no opening \"{\"", d.Name)
+	}
+	if !row.args.accepts(len(d.Args)) {
+		return d.Errorf("invalid number of arguments in \"%s\" directive", d.Name)
+	}
+	return c.place(d, row.set(c, d))
+}
+
+// place gives an error of a setter nginx's form and the directive's position.
+func (c *compiler) place(d *conf.Directive, err error) error {
+	if err == nil {
+		return nil
+	}
+	var de directiveError
+	if errors.As(err, &de) {
+		return d.Errorf("\"%s\" directive %s", d.Name, string(de))
+	}
+	var ce *conf.Error
+	if errors.As(err, &ce) {
+		return ce
+	}
+	return d.Errorf("%s", err.Error())
+}
+
+// within compiles d's block with the compiler moved to another place.
+func (c *compiler) within(lv level, d *conf.Directive, enter func()) error {
+	saved := *c
+	c.level = lv
+	if enter != nil {
+		enter()
+	}
+	err := c.block(d.Block)
+	after := c.afterMerge
+	httpSeen := c.http
+	*c = saved
+	c.afterMerge, c.http = after, httpSeen
+	return err
+}
+
+// The setters below serve the many directives that only store a value.
+
+// flag stores on or off.
+func flag(field func(c *compiler) *opt[bool]) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		f := field(c)
+		if f.set {
+			return errDuplicate
+		}
+		switch {
+		case equalFold(d.Args[0], "on"):
+			return f.put(true)
+		case equalFold(d.Args[0], "off"):
+			return f.put(false)
+		}
+		return fmt.Errorf("invalid value \"%s\" in \"%s\" directive, it must be \"on\" or \"off\"", d.Args[0], d.Name)
+	}
+}
+
+// enum stores the place of the argument in names.
+func enum(field func(c *compiler) *opt[int], names ...string) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		f := field(c)
+		if f.set {
+			return errDuplicate
+		}
+		for i, name := range names {
+			if equalFold(d.Args[0], name) {
+				return f.put(i)
+			}
+		}
+		return fmt.Errorf("invalid value \"%s\"", d.Args[0])
+	}
+}
+
+// putParsed stores a value read by parse.
+func putParsed[T, N any](field func(c *compiler) *opt[T], parse func(string) (N, bool), as func(N) T) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		f := field(c)
+		if f.set {
+			return errDuplicate
+		}
+		v, ok := parse(d.Args[0])
+		if !ok {
+			return errInvalidValue
+		}
+		return f.put(as(v))
+	}
+}
+
+func same[T any](v T) T { return v }
+
+// size stores a number of bytes, giga-sized ones included when off is set.
+func size(field func(c *compiler) *opt[int64]) setter {
+	return putParsed(field, func(s string) (int64, bool) { return parseSize(s, false) }, same)
+}
+
+func offset(field func(c *compiler) *opt[int64]) setter {
+	return putParsed(field, func(s string) (int64, bool) { return parseSize(s, true) }, same)
+}
+
+// number stores a plain count; nginx says "invalid number" for others.
+func number(field func(c *compiler) *opt[int]) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		f := field(c)
+		if f.set {
+			return errDuplicate
+		}
+		n, ok := parseDecimal(d.Args[0])
+		if !ok {
+			return directiveError("invalid number")
+		}
+		return f.put(int(n))
+	}
+}
+
+// text stores the argument as it is.
+func text(field func(c *compiler) *opt[string]) setter {
+	return func(c *compiler, d *conf.Directive) error { return field(c).put(d.Args[0]) }
+}
+
+// ignored accepts a directive that has nothing to say to this server: paths of
+// temporary files it does not make, tuning of nginx's own event loop.
+func ignored(*compiler, *conf.Directive) error { return nil }
+
+// refused makes a directive an error that says what is missing, where serving
+// the configuration without it would be wrong.
+func refused(what string) setter {
+	return func(_ *compiler, d *conf.Directive) error {
+		return fmt.Errorf("\"%s\" directive is not supported: %s", d.Name, what)
+	}
+}
+
+// warnf logs a warning that has a place in the configuration.
+func (c *compiler) warnf(d *conf.Directive, format string, args ...any) {
+	if c.opts.Log != nil && c.opts.Log.Enabled(LogWarn) {
+		c.opts.Log.Output(LogWarn, 0, d.Errorf(format, args...).Error())
+	}
+}
+
+// fullPath takes a path of the configuration from the prefix.
+func (c *compiler) fullPath(path string) string { return fullPath(c.opts.Prefix, path) }
+
+func fullPath(prefix, path string) string {
+	if strings.HasPrefix(path, "/") || path == "" {
+		return path
+	}
+	return prefix + path
+}

@@ -1,0 +1,426 @@
+package phases
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+)
+
+// setTemplate stores a text with variables.
+func setTemplate(field func(c *compiler) *opt[template]) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		t, err := c.template(d.Args[0])
+		if err != nil {
+			return err
+		}
+		return field(c).put(t)
+	}
+}
+
+func setWorkerProcesses(c *compiler, d *conf.Directive) error {
+	f := &c.cycle.Main.WorkerProcesses
+	if f.set {
+		return errDuplicate
+	}
+	if d.Args[0] == "auto" {
+		return f.put(runtime.GOMAXPROCS(0))
+	}
+	n, ok := parseDecimal(d.Args[0])
+	if !ok {
+		return directiveError("invalid value")
+	}
+	return f.put(int(n))
+}
+
+func setEnv(c *compiler, d *conf.Directive) error {
+	c.cycle.Main.Env = append(c.cycle.Main.Env, d.Args[0])
+	return nil
+}
+
+func setEvents(c *compiler, d *conf.Directive) error { return c.within(inEvents, d, nil) }
+
+func setHTTP(c *compiler, d *conf.Directive) error {
+	if c.http {
+		return errDuplicate
+	}
+	c.http = true
+	root := &Location{kind: matchServer}
+	defaults := &Server{}
+	c.cycle.http = root
+	if err := c.within(inHTTP, d, func() { c.loc, c.srv = root, defaults }); err != nil {
+		return err
+	}
+	return c.endHTTP(root, defaults)
+}
+
+// endHTTP merges all levels and builds what requests look things up in.
+func (c *compiler) endHTTP(root *Location, defaults *Server) error {
+	root.merge(c, &Location{})
+	defaults.merge(&Server{})
+	for _, s := range c.cycle.Servers {
+		s.merge(defaults)
+		s.loc.merge(c, root)
+		if err := c.mergeTree(s.loc); err != nil {
+			return err
+		}
+		for _, l := range s.named {
+			l.merge(c, s.loc)
+			if err := c.mergeTree(l); err != nil {
+				return err
+			}
+		}
+		s.loc.buildTree()
+	}
+	for _, l := range c.cycle.Listens {
+		for _, s := range l.servers {
+			l.names.add(c, l.Addr, s)
+		}
+		l.names.sort()
+	}
+	return nil
+}
+
+// mergeTree merges the levels below l.
+func (c *compiler) mergeTree(l *Location) error {
+	for _, child := range l.children {
+		child.merge(c, l)
+		if err := c.mergeTree(child); err != nil {
+			return err
+		}
+	}
+	for _, inner := range l.ifs {
+		inner.merge(c, l)
+	}
+	return nil
+}
+
+// finish checks what only the whole configuration tells.
+func (c *compiler) finish() error {
+	for _, f := range c.afterMerge {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	if err := c.checkVariables(); err != nil {
+		return &conf.Error{Msg: err.Error()}
+	}
+	m := &c.cycle.Main
+	m.Daemon.merge(opt[bool]{}, true)
+	m.MasterProcess.merge(opt[bool]{}, true)
+	m.WorkerProcesses.merge(opt[int]{}, 1)
+	m.Connections.merge(opt[int]{}, 512)
+	if m.errorLog.v != nil {
+		c.cycle.Log = m.errorLog.v
+	}
+	return c.finishLua()
+}
+
+func setRoot(c *compiler, d *conf.Directive) error {
+	l := c.loc
+	alias := d.Name == "alias"
+	if l.rootWritten {
+		if l.alias == alias {
+			return errDuplicate
+		}
+		other := "root"
+		if l.alias {
+			other = "alias"
+		}
+		return fmt.Errorf("\"%s\" directive is duplicate, \"%s\" directive was specified earlier", d.Name, other)
+	}
+	if alias && l.kind == matchNamed {
+		return fmt.Errorf("the \"alias\" directive cannot be used inside the named location")
+	}
+	path := d.Args[0]
+	if strings.Contains(path, "$document_root") || strings.Contains(path, "${document_root}") {
+		return fmt.Errorf("the $document_root variable cannot be used in the \"%s\" directive", d.Name)
+	}
+	l.rootWritten, l.alias = true, alias
+	if !alias {
+		path = strings.TrimSuffix(path, "/")
+	}
+	if !hasVariables(path) {
+		path = c.fullPath(path)
+	}
+	t, err := c.template(path)
+	l.root = opt[template]{v: t, set: true}
+	return err
+}
+
+func setInternal(c *compiler, _ *conf.Directive) error {
+	c.loc.internal = true
+	return nil
+}
+
+// setTypes reads a types{} block: a type and the extensions it is for.
+func setTypes(c *compiler, d *conf.Directive) error {
+	if c.loc.types == nil {
+		c.loc.types = map[string]string{}
+	}
+	for _, line := range d.Block {
+		if line.Err != nil {
+			return line.Err
+		}
+		for _, ext := range line.Args {
+			c.loc.types[lowerString(ext)] = line.Name
+		}
+	}
+	return nil
+}
+
+// defaultTypes are the types of a configuration without a types block.
+var defaultTypes = map[string]string{"html": "text/html", "gif": "image/gif", "jpg": "image/jpeg"}
+
+// setErrorPage reads error_page CODE... [=[STATUS]] TARGET.
+func setErrorPage(c *compiler, d *conf.Directive) error {
+	args := d.Args
+	target := args[len(args)-1]
+	codes := args[:len(args)-1]
+	status := keepStatus
+	if last := codes[len(codes)-1]; strings.HasPrefix(last, "=") {
+		if last == "=" {
+			status = handlerStatus
+		} else {
+			n, ok := parseDecimal(last[1:])
+			if !ok {
+				return fmt.Errorf("invalid value \"%s\"", last)
+			}
+			status = int(n)
+		}
+		codes = codes[:len(codes)-1]
+	}
+	if len(codes) == 0 {
+		return fmt.Errorf("invalid number of arguments in \"error_page\" directive")
+	}
+	t, err := c.template(target)
+	if err != nil {
+		return err
+	}
+	hasArgs := strings.Contains(target, "?")
+	for _, word := range codes {
+		code, ok := parseDecimal(word)
+		if !ok || code == 499 {
+			return fmt.Errorf("invalid value \"%s\"", word)
+		}
+		if code < 300 || code > 599 {
+			return fmt.Errorf("value \"%s\" must be between 300 and 599", word)
+		}
+		own := status
+		if own == keepStatus {
+			switch code {
+			case 494, 495, 496, 497:
+				own = 400
+			}
+		}
+		c.loc.errorPages = append(c.loc.errorPages, errorPage{code: int(code), status: own, target: t, args: hasArgs})
+	}
+	return nil
+}
+
+func setIndex(c *compiler, d *conf.Directive) error {
+	for i, arg := range d.Args {
+		if strings.HasPrefix(arg, "/") && i != len(d.Args)-1 {
+			c.warnf(d, "only the last index in \"index\" directive should be absolute")
+		}
+		if arg == "" {
+			return fmt.Errorf("index \"%s\" in \"index\" directive is invalid", arg)
+		}
+		t, err := c.template(arg)
+		if err != nil {
+			return err
+		}
+		c.loc.index = append(c.loc.index, t)
+	}
+	return nil
+}
+
+func setKeepalive(c *compiler, d *conf.Directive) error {
+	if c.loc.keepaliveTimeout.set {
+		return errDuplicate
+	}
+	t, ok := parseTime(d.Args[0])
+	if !ok {
+		return errInvalidValue
+	}
+	c.loc.keepaliveTimeout = opt[time.Duration]{t, true}
+	var header time.Duration
+	if len(d.Args) == 2 {
+		if header, ok = parseTime(d.Args[1]); !ok {
+			return errInvalidValue
+		}
+	}
+	c.loc.keepaliveHeader = opt[time.Duration]{header, true}
+	return nil
+}
+
+func setLargeHeaders(c *compiler, d *conf.Directive) error {
+	s := c.srv
+	if s.largeHeaderCount.set {
+		return errDuplicate
+	}
+	n, ok := parseDecimal(d.Args[0])
+	if !ok || n == 0 {
+		return errInvalidValue
+	}
+	size, ok := parseSize(d.Args[1], false)
+	if !ok || size == 0 {
+		return errInvalidValue
+	}
+	s.largeHeaderCount, s.largeHeaderSize = opt[int]{int(n), true}, opt[int64]{size, true}
+	return nil
+}
+
+func setBodyTempPath(c *compiler, d *conf.Directive) error {
+	return c.loc.bodyTempPath.put(c.fullPath(d.Args[0]))
+}
+
+// setResolver reads resolver ADDRESS... [valid=TIME] [ipv4=off] [ipv6=off]
+// [local=on].
+func setResolver(c *compiler, d *conf.Directive) error {
+	if c.loc.resolver.set {
+		return errDuplicate
+	}
+	rc := &resolverConf{IPv4: true, IPv6: true}
+	for _, arg := range d.Args {
+		key, value, found := strings.Cut(arg, "=")
+		if !found {
+			addr := arg
+			if _, _, err := net.SplitHostPort(addr); err != nil {
+				addr = net.JoinHostPort(strings.Trim(addr, "[]"), "53")
+			}
+			rc.Servers = append(rc.Servers, addr)
+			continue
+		}
+		switch key {
+		case "valid":
+			t, ok := parseTime(value)
+			if !ok {
+				return fmt.Errorf("invalid parameter: %s", arg)
+			}
+			rc.Valid = t
+		case "ipv6":
+			rc.IPv6 = value == "on"
+		case "ipv4":
+			rc.IPv4 = value == "on"
+		case "local":
+			rc.Local = value == "on"
+		case "status_zone":
+		default:
+			return fmt.Errorf("invalid parameter: %s", arg)
+		}
+	}
+	return c.loc.resolver.put(rc)
+}
+
+// merge inherits what s does not say from the http level.
+func (s *Server) merge(outer *Server) {
+	s.headerBufferSize.merge(outer.headerBufferSize, 1024)
+	s.largeHeaderCount.merge(outer.largeHeaderCount, 4)
+	s.largeHeaderSize.merge(outer.largeHeaderSize, 8192)
+	s.headerTimeout.merge(outer.headerTimeout, time.Minute)
+	s.ignoreInvalid.merge(outer.ignoreInvalid, true)
+	s.underscores.merge(outer.underscores, false)
+	s.mergeSlashes.merge(outer.mergeSlashes, true)
+	s.tls.merge(&outer.tls)
+}
+
+// merge inherits what l does not say from the level around it.
+func (l *Location) merge(c *compiler, outer *Location) {
+	l.coreConf.merge(&outer.coreConf)
+	l.bodyConf.merge(&outer.bodyConf)
+	l.accessConf.merge(&outer.accessConf)
+	l.headersConf.merge(&outer.headersConf)
+	l.luaConf.merge(&outer.luaConf)
+	l.echoConf.merge(&outer.echoConf, l.kind == matchIf)
+	l.proxyConf.merge(&outer.proxyConf, l.kind == matchIf)
+	if l.kind == matchIf {
+		l.internal = outer.internal
+		if l.tryFiles == nil {
+			l.tryFiles, l.tryFilesCode = outer.tryFiles, outer.tryFilesCode
+		}
+	}
+}
+
+func (l *coreConf) merge(outer *coreConf) {
+	if !l.root.set {
+		l.alias = outer.alias
+	}
+	l.root.merge(outer.root, template{lit: "html"})
+	l.satisfyAny.merge(outer.satisfyAny, satisfyAll)
+	l.defaultType.merge(outer.defaultType, "text/plain")
+	if l.types == nil {
+		if l.types = outer.types; l.types == nil {
+			l.types = defaultTypes
+		}
+	}
+	if l.errorPages == nil {
+		l.errorPages = outer.errorPages
+	}
+	if l.index == nil {
+		if l.index = outer.index; l.index == nil {
+			l.index = []template{{lit: "index.html"}}
+		}
+	}
+	l.autoindex.merge(outer.autoindex, false)
+	l.keepaliveTimeout.merge(outer.keepaliveTimeout, 75*time.Second)
+	l.keepaliveHeader.merge(outer.keepaliveHeader, 0)
+	l.keepaliveRequests.merge(outer.keepaliveRequests, 1000)
+	l.keepaliveTime.merge(outer.keepaliveTime, time.Hour)
+	l.sendTimeout.merge(outer.sendTimeout, time.Minute)
+	l.lingeringClose.merge(outer.lingeringClose, 1)
+	l.lingeringTime.merge(outer.lingeringTime, 30*time.Second)
+	l.lingeringTimeout.merge(outer.lingeringTimeout, 5*time.Second)
+	l.resetTimedout.merge(outer.resetTimedout, false)
+	l.tcpNodelay.merge(outer.tcpNodelay, true)
+	l.postponeOutput.merge(outer.postponeOutput, 1460)
+	l.limitRate.merge(outer.limitRate, template{})
+	l.limitRateAfter.merge(outer.limitRateAfter, template{})
+	l.resolver.merge(outer.resolver, nil)
+	l.resolverTimeout.merge(outer.resolverTimeout, 30*time.Second)
+	l.logSubrequest.merge(outer.logSubrequest, false)
+	l.logNotFound.merge(outer.logNotFound, true)
+	l.ifModifiedSince.merge(outer.ifModifiedSince, 1)
+	l.etag.merge(outer.etag, true)
+	l.serverTokens.merge(outer.serverTokens, 1)
+	l.chunkedEncoding.merge(outer.chunkedEncoding, true)
+	l.portInRedirect.merge(outer.portInRedirect, true)
+	l.nameInRedirect.merge(outer.nameInRedirect, false)
+	l.absoluteRedirect.merge(outer.absoluteRedirect, true)
+	l.recursiveErrors.merge(outer.recursiveErrors, false)
+	l.maxRanges.merge(outer.maxRanges, 1<<31-1)
+	l.subrequestBuffer.merge(outer.subrequestBuffer, 4096)
+	l.errorLog.merge(outer.errorLog, nil)
+	l.accessLogs.merge(outer.accessLogs, nil)
+}
+
+func (b *bodyConf) merge(outer *bodyConf) {
+	b.maxBodySize.merge(outer.maxBodySize, 1<<20)
+	b.bodyBufferSize.merge(outer.bodyBufferSize, 16<<10)
+	b.bodyTimeout.merge(outer.bodyTimeout, time.Minute)
+	b.bodyInFile.merge(outer.bodyInFile, bodyInFileOff)
+	b.bodyOneBuffer.merge(outer.bodyOneBuffer, false)
+	b.bodyTempPath.merge(outer.bodyTempPath, "")
+}
+
+// setContentType gives the response the type of the URI's extension
+// (ngx_http_set_content_type).
+func (r *Request) setContentType() {
+	if r.Out.ContentType != "" {
+		return
+	}
+	l := r.Loc
+	for i := len(r.URI) - 1; i > 0 && r.URI[i] != '/'; i-- {
+		if r.URI[i] == '.' {
+			if t, ok := l.types[lowerString(r.URI[i+1:])]; ok {
+				r.Out.ContentType = t
+				return
+			}
+			break
+		}
+	}
+	r.Out.ContentType = l.defaultType.v
+}

@@ -1,0 +1,218 @@
+package phases
+
+import "time"
+
+// directiveGroups is the directive table: every name this server knows, where
+// it may stand, how many arguments it takes and what it does. Groups follow
+// nginx's modules. A name that is missing here is an "unknown directive".
+func directiveGroups() [][]directive {
+	return [][]directive{
+		mainDirectives(),
+		coreDirectives(),
+		clientDirectives(),
+		serverDirectives(),
+		rewriteDirectives(),
+		contentDirectives(),
+		upstreamDirectives(),
+		proxyDirectives(),
+		sslDirectives(),
+		luaDirectives(),
+		luaPhaseDirectives(),
+		echoDirectives(),
+		acceptedDirectives(),
+	}
+}
+
+// loc makes a field selector for a value of the current location.
+func loc[T any](f func(l *Location) *opt[T]) func(*compiler) *opt[T] {
+	return func(c *compiler) *opt[T] { return f(c.loc) }
+}
+
+// srv makes a field selector for a value of the current server; at the http
+// level it is the value that servers inherit.
+func srv[T any](f func(s *Server) *opt[T]) func(*compiler) *opt[T] {
+	return func(c *compiler) *opt[T] { return f(c.srv) }
+}
+
+// global makes a field selector for a value of the process.
+func global[T any](f func(m *MainConf) *opt[T]) func(*compiler) *opt[T] {
+	return func(c *compiler) *opt[T] { return f(&c.cycle.Main) }
+}
+
+// duration stores a time; millisecond values may be written in ms.
+func duration(field func(c *compiler) *opt[time.Duration]) setter {
+	return putParsed(field, parseTime, same)
+}
+
+func mainDirectives() []directive {
+	return []directive{
+		{"daemon", inMain, takeFlag, flag(global(func(m *MainConf) *opt[bool] { return &m.Daemon }))},
+		{"master_process", inMain, takeFlag, flag(global(func(m *MainConf) *opt[bool] { return &m.MasterProcess }))},
+		{"pid", inMain, take1, text(global(func(m *MainConf) *opt[string] { return &m.Pid }))},
+		{"user", inMain, take12, text(global(func(m *MainConf) *opt[string] { return &m.User }))},
+		{"worker_processes", inMain, take1, setWorkerProcesses},
+		{"worker_shutdown_timeout", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.ShutdownTimeout }))},
+		{"timer_resolution", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.TimerResolution }))},
+		{"env", inMain, take1, setEnv},
+		{"worker_connections", inEvents, take1, number(global(func(m *MainConf) *opt[int] { return &m.Connections }))},
+		{"events", inMain, take0 | takeBlock, setEvents},
+		{"http", inMain, take0 | takeBlock, setHTTP},
+		{"error_log", inMain | inAnyLoc, takeMore1, setErrorLog},
+		{"access_log", inAnyLoc | inLimitExcept, takeMore1, setAccessLog},
+		{"log_format", inHTTP, takeMore2, setLogFormat},
+	}
+}
+
+func serverDirectives() []directive {
+	return []directive{
+		{"server", inHTTP, take0 | takeBlock, setServer},
+		{"server_name", inServer, takeMore1, setServerName},
+		{"listen", inServer, takeMore1, setListen},
+		{"location", inServer | inLocation, take12 | takeBlock, setLocation},
+		{"client_header_buffer_size", inHTTP | inServer, take1, size(srv(func(s *Server) *opt[int64] { return &s.headerBufferSize }))},
+		{"large_client_header_buffers", inHTTP | inServer, take2, setLargeHeaders},
+		{"client_header_timeout", inHTTP | inServer, take1, duration(srv(func(s *Server) *opt[time.Duration] { return &s.headerTimeout }))},
+		{"ignore_invalid_headers", inHTTP | inServer, takeFlag, flag(srv(func(s *Server) *opt[bool] { return &s.ignoreInvalid }))},
+		{"underscores_in_headers", inHTTP | inServer, takeFlag, flag(srv(func(s *Server) *opt[bool] { return &s.underscores }))},
+		{"merge_slashes", inHTTP | inServer, takeFlag, flag(srv(func(s *Server) *opt[bool] { return &s.mergeSlashes }))},
+	}
+}
+
+func coreDirectives() []directive {
+	return []directive{
+		{"root", inAnyLoc, take1, setRoot},
+		{"alias", inLocation, take1, setRoot},
+		{"internal", inLocation, take0, setInternal},
+		{"satisfy", inHTTPSrvLoc, take1, enum(loc(func(l *Location) *opt[int] { return &l.satisfyAny }), "all", "any")},
+		{"default_type", inHTTPSrvLoc, take1, text(loc(func(l *Location) *opt[string] { return &l.defaultType }))},
+		{"types", inHTTPSrvLoc, take0 | takeBlock, setTypes},
+		{"error_page", inAnyLoc, takeMore2, setErrorPage},
+		{"recursive_error_pages", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.recursiveErrors }))},
+		{"try_files", inServer | inLocation, takeMore2, setTryFiles},
+		{"index", inHTTPSrvLoc, takeMore1, setIndex},
+		{"autoindex", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.autoindex }))},
+		{"keepalive_timeout", inHTTPSrvLoc, take12, setKeepalive},
+		{"keepalive_requests", inHTTPSrvLoc, take1, number(loc(func(l *Location) *opt[int] { return &l.keepaliveRequests }))},
+		{"keepalive_time", inHTTPSrvLoc, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.keepaliveTime }))},
+		{"send_timeout", inHTTPSrvLoc, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.sendTimeout }))},
+		{"lingering_close", inHTTPSrvLoc, take1, enum(loc(func(l *Location) *opt[int] { return &l.lingeringClose }), "off", "on", "always")},
+		{"lingering_time", inHTTPSrvLoc, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.lingeringTime }))},
+		{"lingering_timeout", inHTTPSrvLoc, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.lingeringTimeout }))},
+		{"reset_timedout_connection", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.resetTimedout }))},
+		{"tcp_nodelay", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.tcpNodelay }))},
+		{"postpone_output", inHTTPSrvLoc, take1, size(loc(func(l *Location) *opt[int64] { return &l.postponeOutput }))},
+		{"limit_rate", inAnyLoc, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.limitRate }))},
+		{"limit_rate_after", inAnyLoc, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.limitRateAfter }))},
+		{"resolver", inHTTPSrvLoc | inUpstream, takeMore1, setResolver},
+		{"resolver_timeout", inHTTPSrvLoc | inUpstream, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.resolverTimeout }))},
+		{"log_subrequest", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.logSubrequest }))},
+		{"log_not_found", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.logNotFound }))},
+		{"if_modified_since", inHTTPSrvLoc, take1, enum(loc(func(l *Location) *opt[int] { return &l.ifModifiedSince }), "off", "exact", "before")},
+		{"etag", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.etag }))},
+		{"server_tokens", inHTTPSrvLoc, take1, enum(loc(func(l *Location) *opt[int] { return &l.serverTokens }), "off", "on", "build")},
+		{"chunked_transfer_encoding", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.chunkedEncoding }))},
+		{"port_in_redirect", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.portInRedirect }))},
+		{"server_name_in_redirect", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.nameInRedirect }))},
+		{"absolute_redirect", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.absoluteRedirect }))},
+		{"max_ranges", inHTTPSrvLoc, take1, number(loc(func(l *Location) *opt[int] { return &l.maxRanges }))},
+		{"subrequest_output_buffer_size", inHTTPSrvLoc, take1, size(loc(func(l *Location) *opt[int64] { return &l.subrequestBuffer }))},
+	}
+}
+
+func clientDirectives() []directive {
+	return []directive{
+		{"client_max_body_size", inHTTPSrvLoc, take1, offset(loc(func(l *Location) *opt[int64] { return &l.maxBodySize }))},
+		{"client_body_buffer_size", inHTTPSrvLoc, take1, size(loc(func(l *Location) *opt[int64] { return &l.bodyBufferSize }))},
+		{"client_body_timeout", inHTTPSrvLoc, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.bodyTimeout }))},
+		{"client_body_in_file_only", inHTTPSrvLoc, take1, enum(loc(func(l *Location) *opt[int] { return &l.bodyInFile }), "off", "on", "clean")},
+		{"client_body_in_single_buffer", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.bodyOneBuffer }))},
+		{"client_body_temp_path", inHTTPSrvLoc, take1234, setBodyTempPath},
+	}
+}
+
+func rewriteDirectives() []directive {
+	return []directive{
+		{"set", inRewrite, take2, setSet},
+		{"if", inServer | inLocation, takeMore1 | takeBlock, setIf},
+		{"rewrite", inRewrite, take2 | take3, setRewrite},
+		{"return", inRewrite, take12, setReturn},
+		{"break", inRewrite, take0, setBreak},
+		{"rewrite_log", inHTTP | inRewrite, takeFlag, ignored},
+		{"uninitialized_variable_warn", inHTTP | inRewrite, takeFlag, ignored},
+		{"map", inHTTP, take2 | takeBlock, setMap},
+		{"map_hash_max_size", inHTTP, take1, ignored},
+		{"map_hash_bucket_size", inHTTP, take1, ignored},
+		{"geo", inHTTP, take12 | takeBlock, setGeo},
+	}
+}
+
+func contentDirectives() []directive {
+	return []directive{
+		{"allow", inHTTPSrvLoc | inLimitExcept, take1, setAccessRule},
+		{"deny", inHTTPSrvLoc | inLimitExcept, take1, setAccessRule},
+		{"auth_request", inHTTPSrvLoc, take1, setAuthRequest},
+		{"auth_request_set", inHTTPSrvLoc, take2, setAuthRequestSet},
+		{"add_header", inAnyLoc, take2 | take3, setAddHeader},
+		{"expires", inAnyLoc, take12, setExpires},
+		{"charset", inAnyLoc, take1, text(loc(func(l *Location) *opt[string] { return &l.charset }))},
+		{"charset_types", inHTTPSrvLoc, takeMore1, ignored},
+		{"gzip", inAnyLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.gzip.on }))},
+		{"gzip_types", inHTTPSrvLoc, takeMore1, setGzipTypes},
+		{"gzip_min_length", inHTTPSrvLoc, take1, size(loc(func(l *Location) *opt[int64] { return &l.gzip.minLength }))},
+		{"gzip_comp_level", inHTTPSrvLoc, take1, number(loc(func(l *Location) *opt[int] { return &l.gzip.level }))},
+		{"gzip_vary", inHTTPSrvLoc, takeFlag, flag(loc(func(l *Location) *opt[bool] { return &l.gzip.vary }))},
+		{"gzip_http_version", inHTTPSrvLoc, take1, enum(loc(func(l *Location) *opt[int] { return &l.gzip.version }), "1.0", "1.1")},
+		{"gzip_buffers", inHTTPSrvLoc, take2, ignored},
+		{"more_set_headers", inAnyLoc, takeMore1, setMoreHeaders},
+		{"more_clear_headers", inAnyLoc, takeMore1, setMoreHeaders},
+		{"more_set_input_headers", inAnyLoc, takeMore1, setMoreHeaders},
+		{"more_clear_input_headers", inAnyLoc, takeMore1, setMoreHeaders},
+	}
+}
+
+func echoDirectives() []directive {
+	const where = inLocation | inLocationIf
+	return []directive{
+		{"echo", where, takeAny, setEcho},
+		{"echo_duplicate", where, take2, setEcho},
+		{"echo_flush", where, take0, setEcho},
+		{"echo_sleep", where, take1, setEcho},
+		{"echo_blocking_sleep", where, take1, setEcho},
+		{"echo_reset_timer", where, take0, setEcho},
+		{"echo_read_request_body", where, take0, setEcho},
+		{"echo_request_body", where, take0, setEcho},
+		{"echo_location", where, take12, setEcho},
+		{"echo_location_async", where, take12, setEcho},
+		{"echo_subrequest", where, takeMore2, setEcho},
+		{"echo_subrequest_async", where, takeMore2, setEcho},
+		{"echo_exec", where, take12, setEcho},
+		{"echo_foreach_split", where, takeMore2, setEcho},
+		{"echo_end", where, take0, setEcho},
+		{"echo_before_body", inAnyLoc, takeAny, setEcho},
+		{"echo_after_body", inAnyLoc, takeAny, setEcho},
+		{"echo_status", where, take1, setEchoStatus},
+	}
+}
+
+// acceptedDirectives say nothing to this server: they tune nginx's memory,
+// event loop and system calls, or name folders that are not used.
+func acceptedDirectives() []directive {
+	const anywhere = inMain | inEvents | inAnyLoc | inUpstream
+	names := []string{
+		"accept_mutex", "accept_mutex_delay", "multi_accept", "use", "debug_connection", "worker_aio_requests",
+		"worker_priority", "worker_cpu_affinity", "worker_rlimit_nofile", "worker_rlimit_core", "working_directory",
+		"debug_points", "lock_file", "pcre_jit", "ssl_engine", "thread_pool", "load_module",
+		"sendfile", "sendfile_max_chunk", "tcp_nopush", "aio", "aio_write", "directio", "directio_alignment",
+		"output_buffers", "read_ahead", "send_lowat", "msie_padding", "msie_refresh", "open_file_cache",
+		"open_file_cache_valid", "open_file_cache_min_uses", "open_file_cache_errors", "open_file_cache_events",
+		"open_log_file_cache", "server_names_hash_max_size", "server_names_hash_bucket_size", "variables_hash_max_size",
+		"variables_hash_bucket_size", "types_hash_max_size", "types_hash_bucket_size", "connection_pool_size",
+		"request_pool_size", "disable_symlinks", "keepalive_disable", "fastcgi_temp_path", "scgi_temp_path",
+		"uwsgi_temp_path", "proxy_temp_path", "proxy_headers_hash_max_size", "proxy_headers_hash_bucket_size",
+	}
+	list := make([]directive, 0, len(names))
+	for _, name := range names {
+		list = append(list, directive{name, anywhere, takeAny, ignored})
+	}
+	return list
+}

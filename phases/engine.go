@@ -1,0 +1,378 @@
+package phases
+
+import (
+	"strings"
+	"time"
+)
+
+// What a handler answers: one of these, or an HTTP status. They are nginx's
+// numbers, which Lua sees as ngx.OK, ngx.ERROR, ngx.AGAIN, ngx.DONE and
+// ngx.DECLINED.
+const (
+	rcOK       = 0
+	rcError    = -1
+	rcAgain    = -2
+	rcDone     = -4
+	rcDeclined = -5
+	// rcJump says that the handler moved the request elsewhere: r.next is
+	// where its phases go on.
+	rcJump = -100
+)
+
+// Statuses of nginx's own. 444 closes the connection without an answer.
+const (
+	statusClose          = 444
+	statusClientClosed   = 499
+	statusRequestTimeout = 408
+)
+
+// maxURIChanges is how often a request may be redirected internally, plus one
+// (NGX_HTTP_MAX_URI_CHANGES).
+const maxURIChanges = 10
+
+// maxSubrequests is how deep subrequests may nest
+// (NGX_HTTP_MAX_SUBREQUESTS).
+const maxSubrequests = 50
+
+// step is a place in the order of phases.
+type step uint8
+
+const (
+	stepServerRewrite step = iota
+	stepFindConfig
+	stepRewrite
+	stepPostRewrite
+	stepPreaccess
+	stepAccess
+	stepPrecontent
+	stepContent
+	stepEnd
+)
+
+// steps is the order of the phases of one request; each row runs its phase and
+// says where to go on. A function, as the rows lead back here.
+func (r *Request) step(s step) step {
+	switch s {
+	case stepServerRewrite:
+		return r.serverRewrite()
+	case stepFindConfig:
+		return r.findConfig()
+	case stepRewrite:
+		return r.rewrite()
+	case stepPostRewrite:
+		return r.postRewrite()
+	case stepPreaccess:
+		return stepAccess
+	case stepAccess:
+		return r.access()
+	case stepPrecontent:
+		return r.precontent()
+	case stepContent:
+		return r.content()
+	}
+	return stepEnd
+}
+
+// run takes r through the phases from s to the end.
+func (r *Request) run(s step) {
+	for s != stepEnd {
+		s = r.step(s)
+	}
+}
+
+// Serve answers a main request whose head has been read: all phases, the end
+// of the output, the log phase.
+func (r *Request) Serve() {
+	r.begin()
+	r.run(stepServerRewrite)
+	r.finish()
+}
+
+// ServeError answers a request whose head could not be understood.
+func (r *Request) ServeError(status int) {
+	r.KeepAlive = false
+	r.begin()
+	r.run(r.finalize(status))
+	r.finish()
+}
+
+// begin places a new request at its server.
+func (r *Request) begin() {
+	if r.Start.IsZero() {
+		r.Start = time.Now()
+	}
+	r.Main = r
+	r.Loc = r.Server.loc
+	r.URIChanges = maxURIChanges + 1
+	r.ValidLocation = true
+	r.ValidUnparsedURI = true
+	r.resetVars()
+	r.Out.reset()
+	if r.Method == "HEAD" {
+		r.HeaderOnly = true
+	}
+	r.updateLocation()
+}
+
+// serverRewrite runs server_rewrite_by_lua and the server's script.
+func (r *Request) serverRewrite() step {
+	if h := r.Loc.serverRewriteLua(r); h != nil && !r.URIChanged {
+		if rc := r.runLuaPhase(h, PhaseServerRewrite); rc != rcDeclined {
+			return r.finalize(rc)
+		}
+	}
+	if ops := r.Server.script; ops != nil {
+		if rc := r.runScript(ops); rc != rcDeclined {
+			return r.finalize(rc)
+		}
+	}
+	return stepFindConfig
+}
+
+// findConfig searches the location of the URI
+// (ngx_http_core_find_config_phase).
+func (r *Request) findConfig() step {
+	r.handler = nil
+	r.URIChanged = false
+	r.Loc = r.Server.loc
+	found := r.findLocation()
+	l := r.Loc
+	if !r.Internal && l.internal {
+		return r.finalize(404)
+	}
+	r.Logf(LogDebug, "using configuration \"%s%s\"", l.matchText(), l.name)
+	r.updateLocation()
+	if limit := l.maxBodySize.v; limit > 0 && r.ContentLength > limit && !r.Body.Discarded {
+		r.Logf(LogErr, "client intended to send too large body: %d bytes", r.ContentLength)
+		r.DiscardBody()
+		return r.finalize(413)
+	}
+	if found == foundRedirect {
+		r.Out.ClearLocation()
+		target := escapeURI(l.name, escapePath)
+		if r.Args != "" {
+			target += "?" + r.Args
+		}
+		r.Out.Location = target
+		return r.finalize(301)
+	}
+	return stepRewrite
+}
+
+// matchText is how debug lines describe the kind of a location.
+func (l *Location) matchText() string {
+	switch l.kind {
+	case matchExact:
+		return "="
+	case matchNoRegex:
+		return "^~"
+	}
+	return ""
+}
+
+// updateLocation takes over what the request copies from its location
+// (ngx_http_update_location_config).
+func (r *Request) updateLocation() {
+	l := r.Loc
+	if r.KeepAlive {
+		switch {
+		case l.keepaliveTimeout.v == 0:
+			r.KeepAlive = false
+		case r.Conn != nil && r.Conn.Requests() >= int64(l.keepaliveRequests.v):
+			r.KeepAlive = false
+		}
+	}
+	if l.handler != nil {
+		r.handler = l.handler
+	}
+}
+
+// rewrite runs the location's script and rewrite_by_lua, in the order that
+// rewrite_by_lua_no_postpone says.
+func (r *Request) rewrite() step {
+	if r.Cycle.rewriteNoPostpone {
+		if next, done := r.rewriteLua(); done {
+			return next
+		}
+	}
+	if ops := r.Loc.script; ops != nil && r.Loc != r.Server.loc {
+		if rc := r.runScript(ops); rc != rcDeclined {
+			return r.finalize(rc)
+		}
+	}
+	if r.Loc.moreInput != nil && !r.URIChanged {
+		r.runMoreInput()
+	}
+	if !r.Cycle.rewriteNoPostpone {
+		if next, done := r.rewriteLua(); done {
+			return next
+		}
+	}
+	return stepPostRewrite
+}
+
+// rewriteLua runs rewrite_by_lua unless the URI has already been changed; done
+// says that the request goes on at next.
+func (r *Request) rewriteLua() (next step, done bool) {
+	if r.URIChanged {
+		return 0, false
+	}
+	if h := r.Loc.lua(PhaseRewrite); h != nil {
+		if rc := r.runLuaPhase(h, PhaseRewrite); rc != rcDeclined {
+			return r.finalize(rc), true
+		}
+	}
+	return 0, false
+}
+
+// postRewrite searches again when a rewrite changed the URI.
+func (r *Request) postRewrite() step {
+	if !r.URIChanged {
+		return stepPreaccess
+	}
+	r.Logf(LogDebug, "uri changes: %d", r.URIChanges)
+	r.URIChanges--
+	if r.URIChanges == 0 {
+		r.Logf(LogErr, "rewrite or internal redirection cycle while processing \"%s\"", r.URI)
+		return r.finalize(500)
+	}
+	r.Loc = r.Server.loc
+	return stepFindConfig
+}
+
+// precontent runs try_files and precontent_by_lua.
+func (r *Request) precontent() step {
+	if r.Loc.tryFiles != nil {
+		if rc := r.runTryFiles(); rc != rcDeclined {
+			return r.finalize(rc)
+		}
+	}
+	if h := r.Loc.lua(PhasePrecontent); h != nil {
+		if rc := r.runLuaPhase(h, PhasePrecontent); rc != rcDeclined {
+			return r.finalize(rc)
+		}
+	}
+	return stepContent
+}
+
+// content makes the response: by the location's handler, or by index,
+// autoindex and static files.
+func (r *Request) content() step {
+	if h := r.handler; h != nil {
+		rc := h(r)
+		if rc != rcDeclined {
+			return r.finalize(rc)
+		}
+		r.handler = nil
+	}
+	for _, h := range [...]contentHandler{(*Request).serveIndex, (*Request).serveStatic} {
+		if rc := h(r); rc != rcDeclined {
+			return r.finalize(rc)
+		}
+	}
+	if strings.HasSuffix(r.URI, "/") {
+		if !r.Loc.root.v.empty() || r.Loc.root.set {
+			r.Logf(LogErr, "directory index of \"%s\" is forbidden", r.mapPath(r.URI))
+		}
+		return r.finalize(403)
+	}
+	r.Log(LogErr, "no handler found")
+	return r.finalize(404)
+}
+
+// finalize ends the request with a handler's answer: it sends error pages and
+// says where the phases go on, stepEnd normally (ngx_http_finalize_request).
+func (r *Request) finalize(rc int) step {
+	if rc == rcJump {
+		s := r.next
+		r.next = stepEnd
+		return s
+	}
+	if rc == rcDeclined { // a location handler gave up: others may serve it
+		r.handler = nil
+		return stepContent
+	}
+	if rc >= 300 || rc == 201 || rc == 204 {
+		switch rc {
+		case statusClose, statusClientClosed, statusRequestTimeout:
+			r.terminate(rc)
+			return stepEnd
+		}
+		return r.specialResponse(rc)
+	}
+	if rc == rcError {
+		r.terminate(rc)
+	}
+	return stepEnd
+}
+
+// terminate gives the request up: the connection is closed without a further
+// word.
+func (r *Request) terminate(rc int) {
+	r.KeepAlive = false
+	if rc > 0 && (r.Out.Status == 0 || !r.HeadersSent) {
+		r.Out.Status = rc
+	}
+	r.Terminated = true
+}
+
+// finish ends a main request: what is still buffered goes out, the log phase
+// runs, temporary files go.
+func (r *Request) finish() {
+	if !r.Terminated {
+		r.endOutput()
+	}
+	r.logPhase()
+	r.cleanup()
+}
+
+// InternalRedirect moves the request to another URI; phases start again at the
+// server's rewrite. Handlers return its result.
+func (r *Request) InternalRedirect(uri, args string) int {
+	r.URIChanges--
+	if r.URIChanges == 0 {
+		r.Logf(LogErr, "rewrite or internal redirection cycle while internally redirecting to \"%s\"", uri)
+		return r.jumpTo(r.finalize(500))
+	}
+	r.URI, r.Args = uri, args
+	r.Logf(LogDebug, "internal redirect: \"%s?%s\"", uri, args)
+	r.clearContexts()
+	r.Loc = r.Server.loc
+	r.updateLocation()
+	r.Internal = true
+	r.ValidUnparsedURI = false
+	r.URIChanged = false
+	return r.jumpTo(stepServerRewrite)
+}
+
+// NamedRedirect moves the request to a named location of its server.
+func (r *Request) NamedRedirect(name string) int {
+	r.URIChanges--
+	if r.URIChanges == 0 {
+		r.Logf(LogErr, "rewrite or internal redirection cycle while redirect to named location \"%s\"", name)
+		return r.jumpTo(r.finalize(500))
+	}
+	if r.URI == "" {
+		r.Logf(LogErr, "empty URI in redirect to named location \"%s\"", name)
+		return r.jumpTo(r.finalize(500))
+	}
+	l := r.Server.named[name]
+	if l == nil {
+		r.Logf(LogErr, "could not find named location \"%s\"", name)
+		return r.jumpTo(r.finalize(500))
+	}
+	r.Logf(LogDebug, "using location: %s \"%s?%s\"", name, r.URI, r.Args)
+	r.Internal = true
+	r.handler = nil
+	r.URIChanged = false
+	r.clearContexts()
+	r.Loc = l
+	r.updateLocation()
+	return r.jumpTo(stepRewrite)
+}
+
+// jumpTo notes where the phases go on; its result is for finalize.
+func (r *Request) jumpTo(s step) int {
+	r.next = s
+	return rcJump
+}

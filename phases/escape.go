@@ -1,0 +1,54 @@
+package phases
+
+// escapeKind selects the characters that are escaped as %XX
+// (ngx_escape_uri's tables).
+type escapeKind uint8
+
+const (
+	escapePath      escapeKind = iota // a whole URI path
+	escapeArgs                        // arguments
+	escapeComponent                   // one component of a URI
+)
+
+const upperHex = "0123456789ABCDEF"
+
+// mustEscape reports whether c is escaped. Control characters, space and bytes
+// above 0x7e always are.
+func (k escapeKind) mustEscape(c byte) bool {
+	if c <= ' ' || c >= 0x7f {
+		return true
+	}
+	if k != escapeComponent {
+		switch c {
+		case '"', '#', '%', '<', '>', '?', '\\', '^', '`', '{', '|', '}':
+			return true
+		case '&', '+', ';':
+			return k == escapeArgs
+		}
+		return false
+	}
+	return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		c == '-' || c == '.' || c == '_' || c == '~')
+}
+
+// escapeURI escapes what kind says in s.
+func escapeURI(s string, kind escapeKind) string {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if kind.mustEscape(s[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s)+2*n)
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; kind.mustEscape(c) {
+			out = append(out, '%', upperHex[c>>4], upperHex[c&15])
+		} else {
+			out = append(out, c)
+		}
+	}
+	return string(out)
+}

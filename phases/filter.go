@@ -1,0 +1,317 @@
+package phases
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Flags of a piece of output.
+const (
+	outLast  = 1 << iota // nothing follows
+	outFlush             // send it now
+)
+
+// SendHeader sends the head of the response through the header filters. It
+// returns rcOK, rcError, or the status a filter ended the request with. Later
+// calls do nothing (ngx_http_send_header).
+func (r *Request) SendHeader() int {
+	if r.HeadersSent {
+		return rcOK
+	}
+	if r.ErrStatus != 0 {
+		r.Out.Status, r.Out.StatusLine = r.ErrStatus, ""
+	}
+	r.notModifiedFilter()
+	if h := r.Loc.lua(PhaseHeaderFilter); h != nil {
+		if rc := r.runHeaderFilter(h); rc != rcOK {
+			return rc
+		}
+	}
+	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
+		r.echoFilterHead()
+	}
+	if r.captured != nil {
+		r.HeadersSent = true
+		return rcOK
+	}
+	if r.Loc.moreHeaders != nil {
+		r.runMoreHeaders()
+	}
+	if r.Loc.addHeaders != nil || r.Loc.expires.kind != expiresOff {
+		r.headersFilter()
+	}
+	r.charsetFilter()
+	if r.Parent != nil { // its text goes into the main request's answer
+		r.HeadersSent = true
+		return rcOK
+	}
+	r.rangeFilter()
+	r.gzipHeader()
+	r.writeHead()
+	return rcOK
+}
+
+// writeHead decides on framing and keep-alive and writes the head into the
+// connection (ngx_http_chunked_header_filter, ngx_http_header_filter).
+func (r *Request) writeHead() {
+	r.HeadersSent = true
+	o := &r.Out
+	if r.HTTPMajor < 1 { // HTTP/0.9 has no head
+		r.KeepAlive = false
+		return
+	}
+	switch {
+	case o.Status == 204 || o.Status == 304 || o.Status < 200 && o.Status != 0:
+		r.HeaderOnly = true
+		o.ContentLength = r.keepLength304()
+	case r.HeaderOnly && o.ContentLength < 0:
+		// HEAD: nothing to frame
+	case o.ContentLength < 0:
+		if r.HTTPMinor >= 1 && r.Loc.chunkedEncoding.v {
+			r.chunkedOut = true
+		} else {
+			r.KeepAlive = false
+		}
+	}
+	if r.Cycle.stopping.Load() {
+		r.KeepAlive = false
+	}
+	head := r.appendHead(r.headBuf[:0])
+	r.headBuf = head
+	r.headerSize = len(head)
+	r.Conn.Write(head)
+	r.bytesSent += int64(len(head))
+}
+
+// keepLength304 is the length a bodyless answer announces: none for 204 and
+// informational ones; a 304 keeps what the handler said.
+func (r *Request) keepLength304() int64 {
+	if r.Out.Status == 304 {
+		return -1
+	}
+	return r.Out.ContentLength
+}
+
+// appendHead writes the status line and all headers in nginx's order.
+func (r *Request) appendHead(b []byte) []byte {
+	o, l := &r.Out, r.Loc
+	b = append(b, "HTTP/1.1 "...)
+	if o.StatusLine != "" {
+		b = append(b, o.StatusLine...)
+	} else {
+		b = appendStatus(b, o.Status)
+	}
+	b = append(b, '\r', '\n')
+	if !o.customServer {
+		b = append(b, serverLine(l.serverTokens.v)...)
+	}
+	if !o.customDate {
+		b = append(b, "Date: "...)
+		b = append(b, httpDate(time.Now())...)
+		b = append(b, '\r', '\n')
+	}
+	if o.ContentType != "" {
+		b = append(b, "Content-Type: "...)
+		b = append(b, o.ContentType...)
+		if o.Charset != "" && strings.IndexByte(o.ContentType, ';') < 0 {
+			b = append(b, "; charset="...)
+			b = append(b, o.Charset...)
+		}
+		b = append(b, '\r', '\n')
+	}
+	if o.ContentLength >= 0 && !o.customLength {
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, o.ContentLength, 10)
+		b = append(b, '\r', '\n')
+	}
+	if o.LastModified >= 0 && (o.Status == 200 || o.Status == 206 || o.Status == 304) && !o.Headers.Has("Last-Modified") {
+		b = append(b, "Last-Modified: "...)
+		b = append(b, formatHTTPTime(o.LastModified)...)
+		b = append(b, '\r', '\n')
+	}
+	if strings.HasPrefix(o.Location, "/") && l.absoluteRedirect.v {
+		b = r.appendAbsoluteLocation(b)
+	}
+	if r.chunkedOut {
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	switch {
+	case o.Status == 101:
+		b = append(b, "Connection: upgrade\r\n"...)
+	case r.KeepAlive:
+		b = append(b, "Connection: keep-alive\r\n"...)
+		if l.keepaliveHeader.v > 0 {
+			b = append(b, "Keep-Alive: timeout="...)
+			b = strconv.AppendInt(b, int64(l.keepaliveHeader.v/time.Second), 10)
+			b = append(b, '\r', '\n')
+		}
+	default:
+		b = append(b, "Connection: close\r\n"...)
+	}
+	if r.gzipVary {
+		b = append(b, "Vary: Accept-Encoding\r\n"...)
+	}
+	if o.Location != "" && !(strings.HasPrefix(o.Location, "/") && l.absoluteRedirect.v) {
+		b = appendHeader(b, "Location", o.Location)
+	}
+	for i := range o.Headers {
+		b = appendHeader(b, o.Headers[i].Name, o.Headers[i].Value)
+	}
+	return append(b, '\r', '\n')
+}
+
+func appendHeader(b []byte, name, value string) []byte {
+	b = append(b, name...)
+	b = append(b, ':', ' ')
+	b = append(b, value...)
+	return append(b, '\r', '\n')
+}
+
+// serverLine is the Server header for a value of server_tokens.
+func serverLine(tokens int) string {
+	if tokens == 0 {
+		return "Server: nginx\r\n"
+	}
+	return "Server: nginx/" + nginxVersion + "\r\n"
+}
+
+// appendAbsoluteLocation completes a relative redirect with scheme, host and
+// port.
+func (r *Request) appendAbsoluteLocation(b []byte) []byte {
+	l := r.Loc
+	tls := r.Conn.TLS()
+	b = append(b, "Location: http"...)
+	if tls {
+		b = append(b, 's')
+	}
+	b = append(b, "://"...)
+	host, port := r.Host, ""
+	local := r.Conn.LocalAddr().String()
+	addr, localPort := splitAddr(local)
+	if l.nameInRedirect.v {
+		host = r.Server.Name
+	} else if host == "" {
+		host = addr
+	}
+	if l.portInRedirect.v && localPort != "" && !(localPort == "80" && !tls) && !(localPort == "443" && tls) {
+		port = localPort
+	}
+	b = append(b, host...)
+	if port != "" {
+		b = append(b, ':')
+		b = append(b, port...)
+	}
+	b = append(b, r.Out.Location...)
+	return append(b, '\r', '\n')
+}
+
+// splitAddr parts host and port of an address; unix sockets have no port.
+func splitAddr(addr string) (host, port string) {
+	i := strings.LastIndexByte(addr, ':')
+	if i < 0 || strings.HasPrefix(addr, "/") || strings.HasPrefix(addr, "@") {
+		return addr, ""
+	}
+	return addr[:i], addr[i+1:]
+}
+
+// Output sends a piece of the body through the body filters; last ends the
+// body. It returns rcOK or rcError (ngx_http_output_filter).
+func (r *Request) Output(p []byte, last bool) int {
+	flags := 0
+	if last {
+		flags = outLast
+	}
+	return r.output(p, flags)
+}
+
+func (r *Request) output(p []byte, flags int) int {
+	if h := r.Loc.lua(PhaseBodyFilter); h != nil {
+		var rc int
+		if p, flags, rc = r.runBodyFilter(h, p, flags); rc != rcOK {
+			return rc
+		}
+	}
+	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
+		p = r.echoFilterBody(p, flags)
+	}
+	if r.captured != nil {
+		r.captured.write(p)
+		if flags&outLast != 0 {
+			r.outputEnded = true
+		}
+		return rcOK
+	}
+	return r.emit(p, flags)
+}
+
+// emit is the end of the filter chain: framing and the connection.
+func (r *Request) emit(p []byte, flags int) int {
+	m := r.Main
+	if flags&outLast != 0 {
+		r.outputEnded = true
+		if r != m {
+			flags &^= outLast
+		}
+	}
+	if m.gzip != nil {
+		return m.gzipBody(p, flags)
+	}
+	return m.frame(p, flags)
+}
+
+// frame writes body bytes of the main request with their transfer coding.
+func (m *Request) frame(p []byte, flags int) int {
+	if m.HeaderOnly || !m.HeadersSent {
+		return rcOK
+	}
+	if m.ranged != nil {
+		p = m.ranged.cut(p)
+	}
+	conn := m.Conn
+	before := m.bodySent
+	if len(p) > 0 {
+		m.bodySent += int64(len(p))
+		if m.chunkedOut {
+			var size [20]byte
+			line := strconv.AppendInt(size[:0], int64(len(p)), 16)
+			line = append(line, '\r', '\n')
+			conn.Write(line)
+			conn.Write(p)
+			conn.Write(crlf)
+			m.bodySent += int64(len(line)) + 2
+		} else {
+			conn.Write(p)
+		}
+	}
+	if flags&outLast != 0 && m.chunkedOut && !m.lastChunk {
+		m.lastChunk = true
+		conn.Write(lastChunk)
+		m.bodySent += int64(len(lastChunk))
+	}
+	m.bytesSent += m.bodySent - before
+	if flags&outFlush != 0 || int64(conn.Buffered()) >= m.Loc.postponeOutput.v {
+		if err := conn.Push(); err != nil {
+			return rcError
+		}
+	}
+	return rcOK
+}
+
+var (
+	crlf      = []byte("\r\n")
+	lastChunk = []byte("0\r\n\r\n")
+)
+
+// endOutput completes a main request's response and sends what is buffered. A
+// response whose head promised a body that never ended cannot be kept alive.
+func (r *Request) endOutput() {
+	if r.HeadersSent && !r.outputEnded && !r.HeaderOnly && !r.rawSocket {
+		if r.chunkedOut || r.Out.ContentLength != r.bodySent {
+			r.KeepAlive = false
+		}
+	}
+	if r.Conn != nil && r.Conn.Flush() != nil {
+		r.KeepAlive = false
+	}
+}

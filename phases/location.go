@@ -1,0 +1,291 @@
+package phases
+
+import (
+	"sort"
+	"strings"
+	"time"
+)
+
+// matchKind is how a location's name is compared with the URI.
+type matchKind uint8
+
+const (
+	matchPrefix  matchKind = iota
+	matchExact             // = /x
+	matchNoRegex           // ^~ /x
+	matchRegex             // ~ and ~*
+	matchNamed             // @x
+	matchIf                // an if block: never searched for
+	matchServer            // the server's (or http's) own level
+)
+
+// Location is the merged configuration of one place: a location{} block, an
+// `if` block in one, or the server or http level itself. Values that a block
+// does not give come from the block around it (merge).
+type Location struct {
+	kind   matchKind
+	name   string
+	regex  *confRegex
+	outer  *Location
+	server *Server
+
+	tree     locationTree
+	children []*Location // in file order, until the tree is built
+	ifs      []*Location
+	script   []scriptOp
+
+	// handler makes the content; nil means index, static and the like.
+	// It is not inherited, except by an `if` block.
+	handler      contentHandler
+	autoRedirect bool // /x is sent on to /x/ as the handler is a proxy
+
+	coreConf
+	bodyConf
+	accessConf
+	headersConf
+	luaConf
+	echoConf
+	proxyConf
+}
+
+// contentHandler makes a response and returns an rc or a status.
+type contentHandler func(r *Request) int
+
+// coreConf is what ngx_http_core_module keeps for a location.
+type coreConf struct {
+	root         opt[template]
+	alias        bool
+	rootWritten  bool
+	internal     bool
+	satisfyAny   opt[int]
+	defaultType  opt[string]
+	types        map[string]string
+	errorPages   []errorPage
+	tryFiles     []tryFile
+	tryFilesCode int
+	index        []template
+	autoindex    opt[bool]
+
+	keepaliveTimeout  opt[time.Duration]
+	keepaliveHeader   opt[time.Duration]
+	keepaliveRequests opt[int]
+	keepaliveTime     opt[time.Duration]
+	sendTimeout       opt[time.Duration]
+	lingeringClose    opt[int] // off, on, always
+	lingeringTime     opt[time.Duration]
+	lingeringTimeout  opt[time.Duration]
+	resetTimedout     opt[bool]
+	tcpNodelay        opt[bool]
+	postponeOutput    opt[int64]
+	limitRate         opt[template]
+	limitRateAfter    opt[template]
+	resolver          opt[*resolverConf]
+	resolverTimeout   opt[time.Duration]
+	logSubrequest     opt[bool]
+	logNotFound       opt[bool]
+	ifModifiedSince   opt[int] // off, exact, before
+	etag              opt[bool]
+	serverTokens      opt[int] // off, on, build
+	chunkedEncoding   opt[bool]
+	portInRedirect    opt[bool]
+	nameInRedirect    opt[bool]
+	absoluteRedirect  opt[bool]
+	recursiveErrors   opt[bool]
+	maxRanges         opt[int]
+	subrequestBuffer  opt[int64]
+
+	errorLog   opt[Logger]
+	accessLogs opt[[]*accessLog]
+}
+
+// bodyConf says how the client's body is read.
+type bodyConf struct {
+	maxBodySize    opt[int64]
+	bodyBufferSize opt[int64]
+	bodyTimeout    opt[time.Duration]
+	bodyInFile     opt[int] // off, on, clean
+	bodyOneBuffer  opt[bool]
+	bodyTempPath   opt[string]
+}
+
+// resolverConf is what the resolver directive says: name servers and options.
+type resolverConf struct {
+	Servers []string // host:port
+	Valid   time.Duration
+	IPv4    bool
+	IPv6    bool
+	// Local is set by resolver's local=on: names are also looked up in
+	// /etc/hosts and its servers are those of resolv.conf.
+	Local bool
+}
+
+// Listen is one address the server listens on, with its servers.
+type Listen struct {
+	Addr     string // "127.0.0.1:80", "unix:/path"
+	TLS      bool
+	HTTP2    bool
+	Proxy    bool // PROXY protocol
+	Backlog  int
+	Reuse    bool
+	Default  *Server
+	explicit bool // Default was written as default_server
+	servers  []*Server
+	names    serverNames
+}
+
+// Server is one server{} block.
+type Server struct {
+	// Name is the first server_name, what $server_name gives.
+	Name   string
+	names  []serverName
+	loc    *Location // configuration of the server level
+	script []scriptOp
+	named  map[string]*Location
+
+	headerBufferSize opt[int64]
+	largeHeaderCount opt[int]
+	largeHeaderSize  opt[int64]
+	headerTimeout    opt[time.Duration]
+	ignoreInvalid    opt[bool]
+	underscores      opt[bool]
+	mergeSlashes     opt[bool]
+	connectionPool   opt[int64]
+	rewriteLua       *luaHandler
+	listens          int
+	tls              serverTLS
+}
+
+// locationTree finds the location of a URI without allocating: exact names by
+// map, prefixes by binary search in a sorted list whose entries know the next
+// shorter prefix, regexes in file order.
+type locationTree struct {
+	exact    map[string]*Location
+	prefixes []prefixEntry
+	regexes  []*Location
+	proxied  bool // some prefix sends /x on to /x/
+}
+
+// prefixEntry is a prefix location; up is the index of the longest other entry
+// that is a prefix of this one, -1 without.
+type prefixEntry struct {
+	name string
+	loc  *Location
+	up   int
+}
+
+// buildTree sorts l's children into its tree, and theirs.
+func (l *Location) buildTree() {
+	t := &l.tree
+	for _, child := range l.children {
+		switch child.kind {
+		case matchExact:
+			if t.exact == nil {
+				t.exact = make(map[string]*Location)
+			}
+			t.exact[child.name] = child
+		case matchRegex:
+			t.regexes = append(t.regexes, child)
+		case matchPrefix, matchNoRegex:
+			t.prefixes = append(t.prefixes, prefixEntry{name: child.name, loc: child, up: -1})
+			t.proxied = t.proxied || child.autoRedirect
+		}
+		child.buildTree()
+	}
+	sort.Slice(t.prefixes, func(i, j int) bool { return t.prefixes[i].name < t.prefixes[j].name })
+	for i := range t.prefixes {
+		up := i - 1
+		for up >= 0 && !strings.HasPrefix(t.prefixes[i].name, t.prefixes[up].name) {
+			up = t.prefixes[up].up
+		}
+		t.prefixes[i].up = up
+	}
+}
+
+// prefix finds the longest prefix of uri. All prefixes of uri sort before or
+// at it, and the greatest name not after uri has each of them in its up chain.
+func (t *locationTree) prefix(uri string) *Location {
+	lo, hi := 0, len(t.prefixes)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if t.prefixes[mid].name <= uri {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	for i := lo - 1; i >= 0; i = t.prefixes[i].up {
+		if strings.HasPrefix(uri, t.prefixes[i].name) {
+			return t.prefixes[i].loc
+		}
+	}
+	return nil
+}
+
+// search results
+const (
+	foundNone     = iota // stay where we are
+	foundExact           // search is over
+	foundPrefix          // regexes were tried, none matched
+	foundRegex           // search is over
+	foundRedirect        // /x asked for, only /x/ exists and it is a proxy
+)
+
+// findLocation moves r.Loc to the location of r.URI inside the tree of r.Loc
+// (ngx_http_core_find_location).
+func (r *Request) findLocation() int {
+	l := r.Loc
+	t := &l.tree
+	found, noRegex := foundNone, false
+	if exact, ok := t.exact[r.URI]; ok {
+		r.Loc = exact
+		return foundExact
+	}
+	if p := t.prefix(r.URI); p != nil {
+		r.Loc = p
+		found = foundPrefix
+		noRegex = p.kind == matchNoRegex
+	}
+	if t.redirects(r.URI, r.Loc, l) {
+		r.Loc = t.prefix(r.URI + "/")
+		return foundRedirect
+	}
+	if found == foundPrefix {
+		switch inner := r.findLocation(); inner {
+		case foundExact, foundRegex, foundRedirect:
+			return inner
+		}
+	}
+	if noRegex {
+		return found
+	}
+	for _, re := range t.regexes {
+		if re.regex.exec(r, r.URI) {
+			r.Loc = re
+			r.findLocation()
+			return foundRegex
+		}
+	}
+	return found
+}
+
+// redirects tells whether uri lacks only the final slash of a proxied prefix
+// location that is longer than the one found so far.
+func (t *locationTree) redirects(uri string, found, outer *Location) bool {
+	if !t.proxied || strings.HasSuffix(uri, "/") {
+		return false
+	}
+	i := sort.Search(len(t.prefixes), func(i int) bool { return t.prefixes[i].name > uri })
+	if i == len(t.prefixes) {
+		return false
+	}
+	if found != outer && found.name == uri {
+		return false
+	}
+	for ; i < len(t.prefixes) && strings.HasPrefix(t.prefixes[i].name, uri); i++ {
+		p := &t.prefixes[i]
+		if p.loc.autoRedirect && len(p.name) == len(uri)+1 && p.name[len(uri)] == '/' {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,48 @@
+package phases
+
+import rt "github.com/moonphase/moonphase/runtime"
+
+// LuaCtx says on whose behalf Lua code runs: one handler of a request, a timer,
+// or one of the chunks of a worker's own life. It is the Host of the handler's
+// threads.
+type LuaCtx struct {
+	R      *Request // nil in init, init_worker, exit_worker and timers
+	Phase  Phase
+	Worker *Worker
+
+	SetArgs []string // set_by_lua: the values of the directive's arguments
+
+	// Body filter: the piece of body, which ngx.arg reads and replaces.
+	Chunk []byte
+	EOF   bool
+
+	// ngx.exit in a filter or the balancer, where it does not end the code.
+	Exited bool
+	Exit   int
+
+	Table *rt.Table // ngx.ctx of a context without a request
+}
+
+// luaCtx is the context of the running code.
+func luaCtx(th *rt.Thread) *LuaCtx { return th.Host.(*LuaCtx) }
+
+// What unwinds a handler. They pass through pcall; who runs the handler acts on
+// them.
+type (
+	// luaExit is ngx.exit and ngx.redirect.
+	luaExit struct{ code int }
+	// luaExec is ngx.exec: an internal redirect, to a named location when uri
+	// begins with '@'.
+	luaExec struct{ uri, args string }
+	// luaJump is ngx.req.set_uri(uri, true): the request has the new URI and
+	// looks for its location again.
+	luaJump struct{}
+)
+
+func (luaExit) LuaAbort() {}
+func (luaExec) LuaAbort() {}
+func (luaJump) LuaAbort() {}
+
+func (luaExit) Error() string { return "the handler called ngx.exit" }
+func (luaExec) Error() string { return "the handler called ngx.exec" }
+func (luaJump) Error() string { return "the handler called ngx.req.set_uri" }

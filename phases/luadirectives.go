@@ -1,0 +1,362 @@
+package phases
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// luaConf is what the Lua module's directives say in a location.
+type luaConf struct {
+	handlers [numPhases]*luaHandler // by phase; the server's level holds server_rewrite
+
+	needBody             opt[bool]
+	http10Buffering      opt[bool]
+	useDefaultType       opt[bool]
+	transformUnderscores opt[bool]
+	checkClientAbort     opt[bool]
+
+	socketConnectTimeout   opt[time.Duration]
+	socketSendTimeout      opt[time.Duration]
+	socketReadTimeout      opt[time.Duration]
+	socketKeepaliveTimeout opt[time.Duration]
+	socketPoolSize         opt[int]
+	socketBufferSize       opt[int64]
+	socketLogErrors        opt[bool]
+
+	sslProtocols      opt[[]string]
+	sslCiphers        opt[string]
+	sslVerifyDepth    opt[int]
+	sslTrusted        opt[string]
+	sslCRL            opt[string]
+	sslCertificate    opt[string]
+	sslCertificateKey opt[string]
+	sslConfCommands   [][2]string
+}
+
+func (l *luaConf) merge(outer *luaConf) {
+	for p := range l.handlers {
+		if l.handlers[p] == nil {
+			l.handlers[p] = outer.handlers[p]
+		}
+	}
+	l.needBody.merge(outer.needBody, false)
+	l.http10Buffering.merge(outer.http10Buffering, true)
+	l.useDefaultType.merge(outer.useDefaultType, true)
+	l.transformUnderscores.merge(outer.transformUnderscores, true)
+	l.checkClientAbort.merge(outer.checkClientAbort, false)
+	l.socketConnectTimeout.merge(outer.socketConnectTimeout, time.Minute)
+	l.socketSendTimeout.merge(outer.socketSendTimeout, time.Minute)
+	l.socketReadTimeout.merge(outer.socketReadTimeout, time.Minute)
+	l.socketKeepaliveTimeout.merge(outer.socketKeepaliveTimeout, time.Minute)
+	l.socketPoolSize.merge(outer.socketPoolSize, 30)
+	l.socketBufferSize.merge(outer.socketBufferSize, 4096)
+	l.socketLogErrors.merge(outer.socketLogErrors, true)
+	l.sslProtocols.merge(outer.sslProtocols, nil)
+	l.sslCiphers.merge(outer.sslCiphers, "DEFAULT")
+	l.sslVerifyDepth.merge(outer.sslVerifyDepth, 1)
+	l.sslTrusted.merge(outer.sslTrusted, "")
+	l.sslCRL.merge(outer.sslCRL, "")
+	l.sslCertificate.merge(outer.sslCertificate, "")
+	l.sslCertificateKey.merge(outer.sslCertificateKey, "")
+	if l.sslConfCommands == nil {
+		l.sslConfCommands = outer.sslConfCommands
+	}
+}
+
+// LuaMain is what the Lua module's directives say to the whole http block.
+type LuaMain struct {
+	SharedDicts          []SharedDict
+	codeCache            opt[bool]
+	packagePath          opt[string]
+	packageCPath         opt[string]
+	maxPendingTimers     opt[int]
+	maxRunningTimers     opt[int]
+	regexCacheMaxEntries opt[int]
+	regexMatchLimit      opt[int]
+	threadCacheMax       opt[int]
+	workerThreadPool     opt[int]
+	mallocTrim           opt[int]
+	captureErrorLog      opt[int64]
+	loadRestyCore        opt[bool]
+	saRestart            opt[bool]
+
+	handlers   []*luaHandler
+	init       *luaHandler
+	initWorker *luaHandler
+	exitWorker *luaHandler
+}
+
+// SharedDict is one lua_shared_dict.
+type SharedDict struct {
+	Name string
+	Size int64
+}
+
+// luaMain makes a field selector for a value of the http block.
+func luaMain[T any](f func(m *LuaMain) *opt[T]) func(*compiler) *opt[T] {
+	return func(c *compiler) *opt[T] { return f(&c.cycle.lua) }
+}
+
+func luaDirectives() []directive {
+	const where = inAnyLoc
+	millis := func(f func(l *Location) *opt[time.Duration]) setter { return duration(loc(f)) }
+	on := func(f func(l *Location) *opt[bool]) setter { return flag(loc(f)) }
+	str := func(f func(l *Location) *opt[string]) setter { return path(loc(f)) }
+	return []directive{
+		{"lua_package_path", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packagePath }))},
+		{"lua_package_cpath", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packageCPath }))},
+		{"lua_shared_dict", inHTTP, take2, setSharedDict},
+		{"lua_code_cache", where, takeFlag, flag(luaMain(func(m *LuaMain) *opt[bool] { return &m.codeCache }))},
+		{"lua_max_pending_timers", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.maxPendingTimers }))},
+		{"lua_max_running_timers", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.maxRunningTimers }))},
+		{"lua_regex_cache_max_entries", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.regexCacheMaxEntries }))},
+		{"lua_regex_match_limit", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.regexMatchLimit }))},
+		{"lua_thread_cache_max_entries", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.threadCacheMax }))},
+		{"lua_worker_thread_vm_pool_size", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.workerThreadPool }))},
+		{"lua_malloc_trim", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.mallocTrim }))},
+		{"lua_capture_error_log", inHTTP, take1, size(luaMain(func(m *LuaMain) *opt[int64] { return &m.captureErrorLog }))},
+		{"lua_load_resty_core", inHTTP, takeFlag, flag(luaMain(func(m *LuaMain) *opt[bool] { return &m.loadRestyCore }))},
+		{"lua_sa_restart", inHTTP, takeFlag, flag(luaMain(func(m *LuaMain) *opt[bool] { return &m.saRestart }))},
+		{"rewrite_by_lua_no_postpone", inHTTP, takeFlag, setNoPostpone},
+		{"access_by_lua_no_postpone", inHTTP, takeFlag, setNoPostpone},
+
+		{"lua_need_request_body", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.needBody })},
+		{"lua_http10_buffering", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.http10Buffering })},
+		{"lua_use_default_type", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.useDefaultType })},
+		{"lua_transform_underscores_in_response_headers", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.transformUnderscores })},
+		{"lua_check_client_abort", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.checkClientAbort })},
+		{"lua_socket_connect_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketConnectTimeout })},
+		{"lua_socket_send_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketSendTimeout })},
+		{"lua_socket_read_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketReadTimeout })},
+		{"lua_socket_keepalive_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketKeepaliveTimeout })},
+		{"lua_socket_pool_size", where, take1, number(loc(func(l *Location) *opt[int] { return &l.socketPoolSize }))},
+		{"lua_socket_buffer_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.socketBufferSize }))},
+		{"lua_socket_send_lowat", where, take1, ignored},
+		{"lua_socket_log_errors", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.socketLogErrors })},
+		{"lua_ssl_protocols", inHTTPSrvLoc, takeMore1, setLuaSSLProtocols},
+		{"lua_ssl_ciphers", inHTTPSrvLoc, take1, text(loc(func(l *Location) *opt[string] { return &l.sslCiphers }))},
+		{"lua_ssl_verify_depth", inHTTPSrvLoc, take1, number(loc(func(l *Location) *opt[int] { return &l.sslVerifyDepth }))},
+		{"lua_ssl_trusted_certificate", inHTTPSrvLoc, take1, str(func(l *Location) *opt[string] { return &l.sslTrusted })},
+		{"lua_ssl_crl", inHTTPSrvLoc, take1, str(func(l *Location) *opt[string] { return &l.sslCRL })},
+		{"lua_ssl_certificate", inHTTPSrvLoc, take1, str(func(l *Location) *opt[string] { return &l.sslCertificate })},
+		{"lua_ssl_certificate_key", inHTTPSrvLoc, take1, str(func(l *Location) *opt[string] { return &l.sslCertificateKey })},
+		{"lua_ssl_conf_command", inHTTPSrvLoc, take2, setLuaSSLCommand},
+	}
+}
+
+// path stores a file name, from the prefix.
+func path(field func(c *compiler) *opt[string]) setter {
+	return func(c *compiler, d *conf.Directive) error { return field(c).put(c.fullPath(d.Args[0])) }
+}
+
+func setLuaSSLProtocols(c *compiler, d *conf.Directive) error {
+	return c.loc.sslProtocols.put(d.Args)
+}
+
+func setLuaSSLCommand(c *compiler, d *conf.Directive) error {
+	c.loc.sslConfCommands = append(c.loc.sslConfCommands, [2]string{d.Args[0], d.Args[1]})
+	return nil
+}
+
+func setNoPostpone(c *compiler, d *conf.Directive) error {
+	on := equalFold(d.Args[0], "on")
+	if !on && !equalFold(d.Args[0], "off") {
+		return fmt.Errorf("invalid value \"%s\" in \"%s\" directive, it must be \"on\" or \"off\"", d.Args[0], d.Name)
+	}
+	if strings.HasPrefix(d.Name, "rewrite") {
+		c.cycle.rewriteNoPostpone = on
+	} else {
+		c.cycle.accessNoPostpone = on
+	}
+	return nil
+}
+
+// minDictSize is the least size of a shared dict, in bytes.
+const minDictSize = 8191
+
+func setSharedDict(c *compiler, d *conf.Directive) error {
+	name := d.Args[0]
+	if name == "" {
+		return fmt.Errorf("invalid lua shared dict name \"%s\"", name)
+	}
+	n, ok := parseSize(d.Args[1], false)
+	if !ok || n <= minDictSize {
+		return fmt.Errorf("invalid lua shared dict size \"%s\"", d.Args[1])
+	}
+	for _, other := range c.cycle.lua.SharedDicts {
+		if other.Name == name {
+			return fmt.Errorf("lua_shared_dict \"%s\" is already defined as \"%s\"", name, name)
+		}
+	}
+	c.cycle.lua.SharedDicts = append(c.cycle.lua.SharedDicts, SharedDict{Name: name, Size: n})
+	return nil
+}
+
+// luaPhaseDirectives are the *_by_lua* directives in their three forms.
+func luaPhaseDirectives() []directive {
+	var list []directive
+	add := func(tag string, in level, args int, set setter) {
+		n := take0 << args
+		list = append(list,
+			directive{tag, in, n, set},
+			directive{tag + "_file", in, n, set},
+			directive{tag + "_block", in, n>>1 | takeBlock, set})
+	}
+	add("init_by_lua", inHTTP, 1, setLuaMain(func(m *LuaMain) **luaHandler { return &m.init }))
+	add("init_worker_by_lua", inHTTP, 1, setLuaMain(func(m *LuaMain) **luaHandler { return &m.initWorker }))
+	add("exit_worker_by_lua", inHTTP, 1, setLuaMain(func(m *LuaMain) **luaHandler { return &m.exitWorker }))
+	add("server_rewrite_by_lua", inHTTP|inServer, 1, setLuaPhase)
+	add("rewrite_by_lua", inAnyLoc, 1, setLuaPhase)
+	add("access_by_lua", inAnyLoc, 1, setLuaPhase)
+	add("precontent_by_lua", inAnyLoc, 1, setLuaPhase)
+	add("content_by_lua", inLocation|inLocationIf, 1, setLuaPhase)
+	add("header_filter_by_lua", inAnyLoc, 1, setLuaPhase)
+	add("body_filter_by_lua", inAnyLoc, 1, setLuaPhase)
+	add("log_by_lua", inAnyLoc, 1, setLuaPhase)
+	add("balancer_by_lua", inUpstream, 1, setLuaBalancer)
+	for _, tag := range []string{"ssl_client_hello_by_lua", "ssl_certificate_by_lua", "ssl_session_fetch_by_lua", "ssl_session_store_by_lua"} {
+		add(tag, inHTTP|inServer, 1, setLuaPhase)
+	}
+	more := takeMore2
+	list = append(list,
+		directive{"set_by_lua", inRewrite, more, setLuaSet},
+		directive{"set_by_lua_file", inRewrite, more, setLuaSet},
+		directive{"set_by_lua_block", inRewrite, take1 | takeBlock, setLuaSet})
+	return list
+}
+
+// luaHandler makes the handler of a directive, and gives it its place in the
+// workers.
+func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
+	ref, err := chunkRefOf(d, c.opts.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	m := &c.cycle.lua
+	h := &luaHandler{ref: ref, index: len(m.handlers)}
+	if ref.HasVars {
+		if h.path, err = c.template(ref.Path); err != nil {
+			return nil, err
+		}
+	} else {
+		h.chunk = findChunk(c.opts.Chunks, ref.Key)
+		if h.chunk == nil && c.opts.Chunks != nil {
+			return nil, c.missingChunk(d, &ref)
+		}
+	}
+	m.handlers = append(m.handlers, h)
+	return h, nil
+}
+
+// missingChunk is the error for code that is not part of this binary. A file
+// that does not exist is none: requests for it are answered with 404.
+func (c *compiler) missingChunk(d *conf.Directive, ref *ChunkRef) error {
+	return fmt.Errorf("the Lua code of \"%s\" is not compiled into this binary (key %s); build it again from this configuration", d.Name, ref.Key)
+}
+
+// findChunk looks a key up in a sorted set.
+func findChunk(set rt.ChunkSet, key string) *rt.Chunk {
+	lo, hi := 0, len(set)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if set[mid].Key < key {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(set) && set[lo].Key == key {
+		return set[lo]
+	}
+	return nil
+}
+
+// setLuaPhase gives the current level a handler.
+func setLuaPhase(c *compiler, d *conf.Directive) error {
+	h, err := c.luaHandler(d)
+	if err != nil {
+		return err
+	}
+	p := h.ref.Phase
+	if c.loc.handlers[p] != nil {
+		return errDuplicate
+	}
+	c.loc.handlers[p] = h
+	if p == PhaseContent {
+		c.loc.handler = (*Request).luaContent
+	}
+	return nil
+}
+
+func setLuaMain(field func(m *LuaMain) **luaHandler) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		h, err := c.luaHandler(d)
+		if err != nil {
+			return err
+		}
+		f := field(&c.cycle.lua)
+		if *f != nil {
+			return errDuplicate
+		}
+		*f = h
+		return nil
+	}
+}
+
+func setLuaSet(c *compiler, d *conf.Directive) error {
+	name, err := variableName(d.Args[0])
+	if err != nil {
+		return err
+	}
+	v, err := c.defineVar(name)
+	if err != nil {
+		return err
+	}
+	h, err := c.luaHandler(d)
+	if err != nil {
+		return err
+	}
+	op := &setLuaOp{index: v.index, handler: h}
+	for i := 2; i < len(d.Args); i++ {
+		t, err := c.template(d.Args[i])
+		if err != nil {
+			return err
+		}
+		op.args = append(op.args, t)
+	}
+	c.emit(op)
+	return nil
+}
+
+// finishLua settles the defaults of the Lua module.
+func (c *compiler) finishLua() error {
+	m := &c.cycle.lua
+	m.codeCache.merge(opt[bool]{}, true)
+	m.maxPendingTimers.merge(opt[int]{}, 1024)
+	m.maxRunningTimers.merge(opt[int]{}, 256)
+	m.regexCacheMaxEntries.merge(opt[int]{}, 1024)
+	m.regexMatchLimit.merge(opt[int]{}, 0)
+	m.threadCacheMax.merge(opt[int]{}, 1024)
+	m.workerThreadPool.merge(opt[int]{}, 10)
+	m.mallocTrim.merge(opt[int]{}, 1000)
+	m.loadRestyCore.merge(opt[bool]{}, true)
+	m.saRestart.merge(opt[bool]{}, true)
+	return nil
+}
+
+// expandPath puts the default path in the place of ";;" and the prefix in the
+// place of "$prefix".
+func expandPath(text string, old rt.Value, prefix string) string {
+	text = strings.ReplaceAll(text, "${prefix}", prefix)
+	text = strings.ReplaceAll(text, "$prefix", prefix)
+	if !old.IsString() || !strings.Contains(text, ";;") {
+		return text
+	}
+	text = strings.Replace(text, ";;", ";\x01;", 1)
+	text = strings.Replace(text, "\x01", old.Str(), 1)
+	return strings.Trim(text, ";")
+}

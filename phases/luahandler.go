@@ -1,0 +1,395 @@
+package phases
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// luaHandler is one *_by_lua* directive, or the file that one with variables
+// in its path came to.
+type luaHandler struct {
+	ref   ChunkRef
+	chunk *rt.Chunk
+	path  template // file form with variables
+	index int      // place in Worker.functions
+}
+
+// luaCode finds the function of a handler in the worker. The status is not rcOK
+// when there is none: 404 for a file that is not there, 503 for one that
+// cannot be read, 500 for code that was not compiled in or is broken.
+func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
+	if !h.ref.HasVars {
+		if f := w.functions[h.index]; f.IsFunction() {
+			return f, rcOK
+		}
+		return w.load(r, h, h.chunk, h.ref.Name, h.ref.Path)
+	}
+	path := fullPath(r.Cycle.Prefix, h.path.eval(r))
+	chunk := w.State.Chunk(FileKey(path))
+	if chunk == nil {
+		if status := r.missingFile(path); status != rcOK {
+			return rt.Nil, status
+		}
+		r.Logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled in", path)
+		return rt.Nil, 500
+	}
+	if f, ok := w.files[path]; ok {
+		return f, rcOK
+	}
+	f, rc := w.load(r, nil, chunk, "@"+path, path)
+	if rc == rcOK {
+		w.files[path] = f
+	}
+	return f, rc
+}
+
+// missingFile logs why a Lua file cannot be opened and gives the status for
+// that; rcOK when the file is there.
+func (r *Request) missingFile(path string) int {
+	f, err := os.Open(path)
+	if err == nil {
+		f.Close()
+		return rcOK
+	}
+	text := err.Error()
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		text = errnoText(pe.Err)
+	}
+	r.Logf(LogErr, "failed to load external Lua file \"%s\": cannot open %s", path, text)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 404
+	}
+	return 503
+}
+
+// errnoText words an operating system's error as C does.
+func errnoText(err error) string {
+	s := err.Error()
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// load makes a chunk a function of the worker. A chunk with a syntax error
+// says so now, at run time, as ngx_lua does.
+func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path string) (rt.Value, int) {
+	if path != "" && h != nil {
+		if status := r.missingFile(path); status != rcOK {
+			return rt.Nil, status
+		}
+	}
+	if chunk.Err != "" {
+		if path != "" {
+			r.Logf(LogErr, "failed to load external Lua file \"%s\": %s", path, chunk.Err)
+		} else {
+			r.Logf(LogErr, "failed to load inlined Lua code: %s", chunk.Err)
+		}
+		return rt.Nil, 500
+	}
+	f := w.State.Load(chunk, name)
+	if h != nil {
+		w.functions[h.index] = f
+	}
+	return f, rcOK
+}
+
+// lua is the handler that a phase runs in this location, nil without one.
+func (l *Location) lua(p Phase) *luaHandler { return l.handlers[p] }
+
+// serverRewriteLua is server_rewrite_by_lua of the request's server.
+func (l *Location) serverRewriteLua(*Request) *luaHandler { return l.handlers[PhaseServerRewrite] }
+
+// runLuaPhase runs a handler of the phases from server_rewrite to content and
+// gives the answer for the phase engine.
+func (r *Request) runLuaPhase(h *luaHandler, p Phase) int {
+	if r.Loc.needBody.v {
+		if rc := r.ReadBody(nil); rc != rcOK {
+			return rc
+		}
+	}
+	w := r.enterLua()
+	rc := r.runEntry(w, h, p)
+	r.leaveLua()
+	return rc
+}
+
+// runEntry runs the handler's code as an entry thread with its light threads.
+func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
+	fn, rc := w.luaCode(r, h)
+	if rc != rcOK {
+		return rc
+	}
+	r.Logf(LogDebug, "lua %s handler, uri:\"%s\" c:%d", p.String(), r.URI, 1)
+	run := w.takeRun()
+	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
+	run.thread.Host = &run.ctx
+	var failure *rt.Error
+	abort := run.group.Run(run.thread, func() bool {
+		_, failure = run.thread.PCall(fn)
+		return failure == nil
+	})
+	if failure != nil && abort == nil {
+		r.Logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
+	}
+	w.giveRun(run, abort == nil && failure == nil)
+	switch {
+	case abort != nil:
+		return r.luaAborted(abort, p)
+	case failure != nil:
+		return r.luaFailed()
+	}
+	return r.luaEnded(p)
+}
+
+// errorText is an error's message as the log shows it.
+func errorText(e *rt.Error) string {
+	if e.Value.IsString() || e.Value.IsNumber() {
+		return e.Error()
+	}
+	return "unknown reason"
+}
+
+// entryTraceback gives a traceback ngx_lua's form, which names the coroutine.
+func entryTraceback(e *rt.Error) string {
+	return strings.Replace(e.Traceback, "stack traceback:", "stack traceback:\ncoroutine 0:", 1)
+}
+
+// luaFailed is the answer of a handler that ended with an error.
+func (r *Request) luaFailed() int {
+	if r.HeadersSent {
+		return rcError
+	}
+	return 500
+}
+
+// luaEnded is the answer of a handler that came to its end, or to
+// ngx.exit(ngx.OK).
+func (r *Request) luaEnded(p Phase) int {
+	if p == PhaseContent {
+		return r.luaSendLast()
+	}
+	if r.HeadersSent || r.lua.pending() {
+		if rc := r.luaSendLast(); rc != rcOK {
+			return rc
+		}
+		return 200
+	}
+	if p == PhaseAccess {
+		return rcOK
+	}
+	return rcDeclined
+}
+
+// luaAborted acts on what unwound a handler.
+func (r *Request) luaAborted(abort rt.Abort, p Phase) int {
+	switch a := abort.(type) {
+	case luaExit:
+		return r.luaExited(a.code, p)
+	case luaExec:
+		if strings.HasPrefix(a.uri, "@") {
+			return r.NamedRedirect(a.uri)
+		}
+		return r.InternalRedirect(a.uri, a.args)
+	case luaJump:
+		return rcDeclined
+	}
+	r.Logf(LogErr, "lua handler aborted: %v", abort)
+	return r.luaFailed()
+}
+
+// luaExited is the answer after ngx.exit(code)
+// (ngx_http_lua_handle_exit).
+func (r *Request) luaExited(code int, p Phase) int {
+	r.Logf(LogDebug, "lua exit with code %d", code)
+	if !r.HeadersSent && r.Out.Status == 0 && code >= 200 {
+		r.Out.Status = code
+	}
+	silent := code == rcError || code == statusRequestTimeout || code == statusClientClosed || code == statusClose
+	if r.lua.pending() && r.Out.Status != 0 && !silent {
+		if rc := r.luaSendLast(); rc != rcOK {
+			return rc
+		}
+		if code >= 200 {
+			return 200
+		}
+		return code
+	}
+	if code == rcOK && p == PhaseContent || code >= 200 && code < 300 && code != 204 {
+		if rc := r.luaSendLast(); rc != rcOK {
+			return rc
+		}
+	}
+	if r.HeadersSent && code > rcOK && !silent {
+		if p == PhaseContent {
+			if rc := r.luaSendLast(); rc != rcOK {
+				return rc
+			}
+		}
+		return 200
+	}
+	if code == rcOK || code == rcDeclined {
+		if p == PhaseContent {
+			return rcOK
+		}
+		if code == rcDeclined && p == PhaseAccess && !r.HeadersSent {
+			return rcDeclined
+		}
+		return r.luaEnded(p)
+	}
+	return code
+}
+
+// luaContent is the content handler of a location with content_by_lua.
+func (r *Request) luaContent() int {
+	h := r.Loc.lua(PhaseContent)
+	if h == nil {
+		return rcDeclined
+	}
+	return r.runLuaPhase(h, PhaseContent)
+}
+
+// runFilter runs a handler that may not wait, on a thread of its own, and
+// gives what unwound it.
+func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx), args ...rt.Value) (results []rt.Value, abort rt.Abort, rc int) {
+	w := r.enterLua()
+	defer r.leaveLua()
+	fn, rc := w.luaCode(r, h)
+	if rc != rcOK {
+		return nil, nil, rc
+	}
+	run := w.takeRun()
+	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
+	if use != nil {
+		use(&run.ctx)
+	}
+	run.thread.Host = &run.ctx
+	var failure *rt.Error
+	abort = run.group.Run(run.thread, func() bool {
+		results, failure = run.thread.PCall(fn, args...)
+		return failure == nil
+	})
+	if failure != nil && abort == nil {
+		r.Logf(LogErr, "failed to run %s: %s", p.Directive(), errorText(failure))
+		rc = 500
+	}
+	if use != nil {
+		use(&run.ctx)
+	}
+	w.giveRun(run, abort == nil && failure == nil)
+	return results, abort, rc
+}
+
+// runHeaderFilter runs header_filter_by_lua. ngx.exit in it sends an error
+// page instead of this response.
+func (r *Request) runHeaderFilter(h *luaHandler) int {
+	r.Logf(LogDebug, "lua header filter for user lua code, uri \"%s\"", r.URI)
+	_, abort, rc := r.runFilter(h, PhaseHeaderFilter, nil)
+	if rc != rcOK {
+		return rcError
+	}
+	exit, ok := abort.(luaExit)
+	switch {
+	case !ok || exit.code == rcOK || exit.code == rcDeclined:
+		return rcOK
+	case exit.code >= 300:
+		r.filterFinalize(exit.code)
+		return rcError
+	}
+	return rcError
+}
+
+// filterFinalize answers with an error page from inside a filter
+// (ngx_http_filter_finalize_request).
+func (r *Request) filterFinalize(status int) {
+	if r.filterFinalized {
+		return
+	}
+	r.filterFinalized = true
+	r.run(r.finalize(status))
+}
+
+// runBodyFilter runs body_filter_by_lua on a piece of the body.
+func (r *Request) runBodyFilter(h *luaHandler, p []byte, flags int) ([]byte, int, int) {
+	r.Logf(LogDebug, "lua body filter for user lua code, uri \"%s\"", r.URI)
+	first := true
+	eof := flags&outLast != 0
+	results, abort, rc := r.runFilter(h, PhaseBodyFilter, func(ctx *LuaCtx) {
+		if first {
+			ctx.Chunk, ctx.EOF, first = p, eof, false
+			return
+		}
+		p, eof = ctx.Chunk, ctx.EOF
+	})
+	if rc != rcOK {
+		return nil, 0, rcError
+	}
+	code := rcOK
+	if exit, ok := abort.(luaExit); ok {
+		code = exit.code
+	} else if len(results) > 0 && results[0].IsNumber() {
+		code = int(results[0].Num())
+	}
+	if code == rcError || code >= 300 {
+		return nil, 0, rcError
+	}
+	flags &^= outLast
+	if eof {
+		flags |= outLast
+	}
+	return p, flags, rcOK
+}
+
+// logPhase runs log_by_lua and writes the access log.
+func (r *Request) logPhase() {
+	if h := r.Loc.lua(PhaseLog); h != nil {
+		r.Logf(LogDebug, "lua log handler, uri:\"%s\" c:0", r.URI)
+		r.runFilter(h, PhaseLog, nil)
+	}
+	r.logAccess()
+}
+
+// setLuaOp is set_by_lua* in a rewrite script.
+type setLuaOp struct {
+	index   int
+	handler *luaHandler
+	args    []template
+}
+
+func (o *setLuaOp) exec(r *Request, st *scriptRun) int {
+	args := make([]string, len(o.args))
+	for i := range o.args {
+		args[i] = o.args[i].eval(r)
+	}
+	results, abort, rc := r.runFilter(o.handler, PhaseSet, func(ctx *LuaCtx) { ctx.SetArgs = args })
+	if rc != rcOK || abort != nil {
+		st.status = 500
+		return stopScript
+	}
+	value := ""
+	if len(results) > 0 {
+		value = luaVarText(results[0])
+	}
+	r.setIndexed(o.index, value)
+	return 0
+}
+
+// luaVarText is the text a variable gets from a result of set_by_lua; values
+// that are no text give "".
+func luaVarText(v rt.Value) string {
+	switch {
+	case v.IsString():
+		return v.Str()
+	case v.IsNumber():
+		return rt.NumberString(v.Num())
+	case v.IsBool():
+		return strconv.FormatBool(v.Truthy())
+	}
+	return ""
+}

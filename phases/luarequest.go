@@ -1,0 +1,55 @@
+package phases
+
+import rt "github.com/moonphase/moonphase/runtime"
+
+// luaRequest is what the Lua handlers of a request share.
+type luaRequest struct {
+	ctx    *rt.Table // ngx.ctx
+	worker *Worker   // where the request's Lua runs; chosen by its first handler
+
+	// native is the worker whose baton the phases of this request hold: a
+	// subrequest made by Lua runs all of its phases under the baton, so that
+	// it never touches shared values beside Lua code.
+	native *Worker
+	takes  bool // runSubrequest takes and releases that baton
+
+	depth int          // Lua handlers of this request on the stack, filters included
+	body  *RequestBody // of a subrequest that has one of its own
+
+	headersSet bool // the script changed response headers
+	buffering  bool // output for an HTTP/1.0 client is kept back in out
+	out        []byte
+
+	limitRate string // $limit_rate as set by a script
+}
+
+// clear forgets what an internal redirect must not see.
+func (l *luaRequest) clear() { l.ctx = nil }
+
+// holdsBaton reports whether the goroutine that runs r may touch Lua values.
+func (r *Request) holdsBaton() bool { return r.lua.depth > 0 || r.lua.native != nil }
+
+// enterLua gets the baton of the request's worker, choosing the worker first
+// when this is its first Lua handler.
+func (r *Request) enterLua() *Worker {
+	r.lua.depth++
+	w := r.lua.worker
+	if r.lua.depth > 1 || r.lua.native != nil {
+		return w
+	}
+	if w == nil {
+		w = r.Cycle.takeWorker(int(r.Conn.Number()))
+		r.lua.worker = w
+	} else {
+		w.baton.Acquire()
+	}
+	return w
+}
+
+// leaveLua undoes enterLua.
+func (r *Request) leaveLua() {
+	r.lua.depth--
+	if r.lua.depth == 0 && r.lua.native == nil {
+		r.lua.worker.baton.Release()
+	}
+}

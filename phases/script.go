@@ -1,0 +1,492 @@
+package phases
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/conf"
+)
+
+// scriptOp is one instruction of a level's rewrite script. The directives set,
+// if, rewrite, return, break and set_by_lua* of one server or location form
+// one linear script (ngx_http_rewrite_module).
+type scriptOp interface {
+	// exec runs the instruction; it returns how many further instructions to
+	// skip, or stopScript.
+	exec(r *Request, st *scriptRun) int
+}
+
+// stopScript ends the script.
+const stopScript = -1
+
+// scriptRun is the state of a running script.
+type scriptRun struct {
+	status int // what the phase handler answers: rcDeclined or a status
+}
+
+// runScript runs the instructions of the current level and gives the
+// handler's answer.
+func (r *Request) runScript(ops []scriptOp) int {
+	st := scriptRun{status: rcDeclined}
+	for i := 0; i < len(ops); {
+		skip := ops[i].exec(r, &st)
+		if skip == stopScript {
+			break
+		}
+		i += 1 + skip
+	}
+	return st.status
+}
+
+// setOp is `set $name value`.
+type setOp struct {
+	index int
+	value template
+}
+
+func (o *setOp) exec(r *Request, _ *scriptRun) int {
+	r.setIndexed(o.index, o.value.eval(r))
+	return 0
+}
+
+// breakOp is `break`.
+type breakOp struct{}
+
+func (breakOp) exec(r *Request, _ *scriptRun) int {
+	r.URIChanged = false
+	return stopScript
+}
+
+// returnOp is `return CODE [text]` or `return URL`.
+type returnOp struct {
+	status int
+	text   template
+	body   bool // a text was given
+}
+
+func (o *returnOp) exec(r *Request, st *scriptRun) int {
+	if o.status < 400 || o.body {
+		st.status = r.sendReturn(o.status, o.text.eval(r))
+	} else {
+		st.status = o.status
+	}
+	return stopScript
+}
+
+// sendReturn answers with a text, or with a Location for redirect statuses
+// (ngx_http_send_response).
+func (r *Request) sendReturn(status int, text string) int {
+	if rc := r.DiscardBody(); rc != rcOK {
+		return rc
+	}
+	r.Out.Status = status
+	switch status {
+	case 301, 302, 303, 307, 308:
+		r.Out.ClearLocation()
+		r.Out.Location = text
+		return status
+	case 204:
+		r.HeaderOnly = true
+	}
+	r.Out.ContentLength = int64(len(text))
+	r.setContentType()
+	if rc := r.SendHeader(); rc == rcError || rc > rcOK || r.HeaderOnly {
+		return rc
+	}
+	if text == "" {
+		return r.Output(nil, true)
+	}
+	return r.Output([]byte(text), true)
+}
+
+// ifOp jumps over its block when the condition is false; for a location's if
+// it makes the block's configuration current when it is true.
+type ifOp struct {
+	cond condition
+	skip int       // instructions of the block
+	loc  *Location // nil at the server level
+}
+
+func (o *ifOp) exec(r *Request, _ *scriptRun) int {
+	if !o.cond.holds(r) {
+		return o.skip
+	}
+	if o.loc != nil {
+		r.Loc = o.loc
+		r.updateLocation()
+	}
+	return 0
+}
+
+// condition is the test of an if.
+type condition struct {
+	kind   condKind
+	negate bool
+	left   template
+	right  template
+	re     *confRegex
+}
+
+type condKind uint8
+
+const (
+	condVar condKind = iota
+	condEqual
+	condRegex
+	condFile
+	condDir
+	condExists
+	condExec
+)
+
+func (c *condition) holds(r *Request) bool {
+	value := c.left.eval(r)
+	var ok bool
+	switch c.kind {
+	case condVar:
+		ok = value != "" && value != "0"
+	case condEqual:
+		ok = value == c.right.eval(r)
+	case condRegex:
+		ok = c.re.exec(r, value)
+		if !ok {
+			r.Captures = r.Captures[:0]
+		}
+	default:
+		ok = c.fileTest(value)
+	}
+	return ok != c.negate
+}
+
+func (c *condition) fileTest(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	switch c.kind {
+	case condFile:
+		return info.Mode().IsRegular()
+	case condDir:
+		return info.IsDir()
+	case condExec:
+		return info.Mode()&0o111 != 0
+	}
+	return true
+}
+
+// rewriteOp is `rewrite REGEX REPLACEMENT [flag]`.
+type rewriteOp struct {
+	re       *confRegex
+	uri      template // replacement up to "?"
+	args     template // behind it
+	hasArgs  bool
+	addArgs  bool // the request's arguments are kept
+	redirect int  // 301 or 302; 0: internal
+	last     bool // stop the script
+	isBreak  bool
+}
+
+func (o *rewriteOp) exec(r *Request, st *scriptRun) int {
+	if !o.re.exec(r, r.URI) {
+		r.Captures = r.Captures[:0]
+		return 0
+	}
+	r.Internal = true
+	r.ValidUnparsedURI = false
+	if o.redirect == 0 {
+		if o.isBreak {
+			r.ValidLocation = false
+			r.URIChanged = false
+		} else {
+			r.URIChanged = true
+		}
+	}
+	escape := r.quotedURI()
+	uri := o.uri.evalEscaped(r, escape && o.redirect != 0)
+	args := o.args.evalEscaped(r, escape)
+	if o.redirect != 0 {
+		st.status = r.rewriteRedirect(o, uri, args)
+		return stopScript
+	}
+	switch {
+	case o.hasArgs && o.addArgs && r.Args != "":
+		args += "&" + r.Args
+	case !o.hasArgs && o.addArgs:
+		args = r.Args
+	}
+	r.Args = args
+	r.Logf(LogDebug, "rewritten data: \"%s\", args: \"%s\"", uri, args)
+	if uri == "" {
+		r.Log(LogErr, "the rewritten URI has a zero length")
+		st.status = 500
+		return stopScript
+	}
+	r.URI = uri
+	if o.last {
+		return stopScript
+	}
+	return 0
+}
+
+// rewriteRedirect answers a rewrite whose replacement is for the client.
+func (r *Request) rewriteRedirect(o *rewriteOp, uri, args string) int {
+	target := unescapeRedirect(uri)
+	if o.hasArgs {
+		target += "?" + args
+	}
+	if o.addArgs && r.Args != "" {
+		sep := "?"
+		if o.hasArgs {
+			sep = "&"
+		}
+		target += sep + r.Args
+	}
+	r.Logf(LogDebug, "rewritten redirect: \"%s\"", target)
+	r.Out.ClearLocation()
+	r.Out.Location = target
+	return o.redirect
+}
+
+// quotedURI tells whether captures of the URI must be escaped again where they
+// are used as arguments: the client's URI had escapes or pluses.
+func (r *Request) quotedURI() bool {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return strings.IndexByte(path, '%') >= 0 || strings.IndexByte(path, '+') >= 0
+}
+
+// evalEscaped is eval with captures escaped as arguments.
+func (t *template) evalEscaped(r *Request, escape bool) string {
+	if !escape || t.parts == nil {
+		return t.eval(r)
+	}
+	var b strings.Builder
+	for i := range t.parts {
+		text := t.parts[i].eval(r)
+		if t.parts[i].kind == partCapture {
+			text = escapeURI(text, escapeArgs)
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+// unescapeRedirect decodes the escapes of a redirect target up to its "?", but
+// keeps those whose decoding would be changed in meaning: it decodes printable
+// characters other than "%" (NGX_UNESCAPE_REDIRECT).
+func unescapeRedirect(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '?' {
+			b.WriteString(s[i:])
+			break
+		}
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				if n > '%' && n < 0x7f {
+					b.WriteByte(byte(n))
+				} else {
+					b.WriteString(s[i : i+3])
+				}
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// emit appends an instruction to the script of the current level.
+func (c *compiler) emit(op scriptOp) { *c.script = append(*c.script, op) }
+
+func setSet(c *compiler, d *conf.Directive) error {
+	name, err := variableName(d.Args[0])
+	if err != nil {
+		return err
+	}
+	v, err := c.defineVar(name)
+	if err != nil {
+		return err
+	}
+	value, err := c.template(d.Args[1])
+	if err != nil {
+		return err
+	}
+	c.emit(&setOp{index: v.index, value: value})
+	return nil
+}
+
+// variableName strips the "$" of a variable in a place that must hold one.
+func variableName(arg string) (string, error) {
+	if len(arg) < 2 || arg[0] != '$' {
+		return "", fmt.Errorf("invalid variable name \"%s\"", arg)
+	}
+	return arg[1:], nil
+}
+
+func setBreak(c *compiler, _ *conf.Directive) error {
+	c.emit(breakOp{})
+	return nil
+}
+
+func setReturn(c *compiler, d *conf.Directive) error {
+	op := &returnOp{}
+	code, isCode := parseDecimal(d.Args[0])
+	textArg := ""
+	switch {
+	case !isCode:
+		if len(d.Args) == 1 && (strings.HasPrefix(d.Args[0], "http://") || strings.HasPrefix(d.Args[0], "https://") || strings.HasPrefix(d.Args[0], "$scheme")) {
+			op.status, textArg = 302, d.Args[0]
+			op.body = true
+			break
+		}
+		return fmt.Errorf("invalid return code \"%s\"", d.Args[0])
+	case code > 999:
+		return fmt.Errorf("invalid return code \"%s\"", d.Args[0])
+	default:
+		op.status = int(code)
+		if len(d.Args) == 2 {
+			textArg, op.body = d.Args[1], true
+		}
+	}
+	var err error
+	op.text, err = c.template(textArg)
+	c.emit(op)
+	return err
+}
+
+func setRewrite(c *compiler, d *conf.Directive) error {
+	re, err := c.regex(d.Args[0], false)
+	if err != nil {
+		return err
+	}
+	target := d.Args[1]
+	op := &rewriteOp{re: re, addArgs: true}
+	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") || strings.HasPrefix(target, "$scheme") {
+		op.redirect, op.last = 302, true
+	}
+	if len(d.Args) == 3 {
+		switch d.Args[2] {
+		case "last":
+			op.last = true
+		case "break":
+			op.last, op.isBreak = true, true
+		case "redirect":
+			op.redirect, op.last = 302, true
+		case "permanent":
+			op.redirect, op.last = 301, true
+		default:
+			return fmt.Errorf("invalid parameter \"%s\"", d.Args[2])
+		}
+	}
+	if strings.HasSuffix(target, "?") {
+		target = target[:len(target)-1]
+		op.addArgs = false
+	}
+	uri, args, found := strings.Cut(target, "?")
+	op.hasArgs = found
+	if op.uri, err = c.template(uri); err != nil {
+		return err
+	}
+	if op.args, err = c.template(args); err != nil {
+		return err
+	}
+	c.emit(op)
+	return nil
+}
+
+func setIf(c *compiler, d *conf.Directive) error {
+	cond, err := c.condition(d.Args)
+	if err != nil {
+		return err
+	}
+	op := &ifOp{cond: cond}
+	at := len(*c.script)
+	c.emit(op)
+	lv := inServerIf
+	var inner *Location
+	if c.level == inLocation {
+		lv = inLocationIf
+		inner = &Location{kind: matchIf, name: c.loc.name, outer: c.loc, server: c.srv}
+		inner.handler = nil
+		op.loc = inner
+		c.loc.ifs = append(c.loc.ifs, inner)
+	}
+	err = c.within(lv, d, func() {
+		if inner != nil {
+			c.loc = inner
+		}
+	})
+	op.skip = len(*c.script) - at - 1
+	return err
+}
+
+// condition reads the words between the parentheses of an if.
+func (c *compiler) condition(words []string) (cond condition, err error) {
+	invalid := func(w string) error { return fmt.Errorf("invalid condition \"%s\"", w) }
+	args := append([]string(nil), words...)
+	if args[0] == "" || args[0][0] != '(' {
+		return cond, invalid(args[0])
+	}
+	if args[0] == "(" {
+		args = args[1:]
+	} else {
+		args[0] = args[0][1:]
+	}
+	if len(args) == 0 || args[len(args)-1] == "" || !strings.HasSuffix(args[len(args)-1], ")") {
+		return cond, invalid(words[len(words)-1])
+	}
+	if last := len(args) - 1; args[last] == ")" {
+		args = args[:last]
+	} else {
+		args[last] = args[last][:len(args[last])-1]
+	}
+	if len(args) == 0 || len(args[0]) == 0 {
+		return cond, invalid("")
+	}
+	first := args[0]
+	if first[0] == '$' && len(first) > 1 {
+		return c.variableCondition(args)
+	}
+	kinds := map[string]condKind{"f": condFile, "d": condDir, "e": condExists, "x": condExec}
+	op := strings.TrimPrefix(first, "!")
+	if kind, ok := kinds[strings.TrimPrefix(op, "-")]; ok && strings.HasPrefix(op, "-") {
+		if len(args) != 2 {
+			return cond, invalid(args[len(args)-1])
+		}
+		cond.kind, cond.negate = kind, first[0] == '!'
+		cond.left, err = c.template(args[1])
+		return cond, err
+	}
+	return cond, invalid(first)
+}
+
+func (c *compiler) variableCondition(args []string) (cond condition, err error) {
+	if cond.left, err = c.template("${" + args[0][1:] + "}"); err != nil {
+		return cond, err
+	}
+	if len(args) == 1 {
+		return cond, nil
+	}
+	op := args[1]
+	if len(args) != 3 {
+		return cond, fmt.Errorf("invalid condition \"%s\"", op)
+	}
+	cond.negate = op[0] == '!'
+	switch op {
+	case "=", "!=":
+		cond.kind = condEqual
+		cond.right, err = c.template(args[2])
+	case "~", "!~", "~*", "!~*":
+		cond.kind = condRegex
+		cond.re, err = c.regex(args[2], strings.HasSuffix(op, "*"))
+	default:
+		err = fmt.Errorf("unexpected \"%s\" in condition", op)
+	}
+	return cond, err
+}

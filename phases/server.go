@@ -1,0 +1,351 @@
+package phases
+
+import (
+	"fmt"
+	"net"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/conf"
+)
+
+// serverName is one word of server_name.
+type serverName struct {
+	text string
+	re   *confRegex
+}
+
+// serverNames finds the server for a Host: exact names, then the longest
+// *.suffix, then the longest prefix.*, then regexes in file order
+// (ngx_http_find_virtual_server).
+type serverNames struct {
+	exact   map[string]*Server
+	heads   []wildName // .example.com, longest first
+	tails   []wildName // www.example., longest first
+	regexes []regexName
+}
+
+type wildName struct {
+	text   string
+	server *Server
+}
+
+type regexName struct {
+	re     *confRegex
+	server *Server
+}
+
+// FindServer is the server that answers for host on this address. Captures of
+// a regex name go to r.
+func (l *Listen) FindServer(r *Request, host string) *Server {
+	n := &l.names
+	if s, ok := n.exact[host]; ok {
+		return s
+	}
+	if host != "" {
+		for i := range n.heads {
+			if strings.HasSuffix(host, n.heads[i].text) && len(host) > len(n.heads[i].text) {
+				return n.heads[i].server
+			}
+		}
+		for i := range n.tails {
+			if strings.HasPrefix(host, n.tails[i].text) && len(host) > len(n.tails[i].text) {
+				return n.tails[i].server
+			}
+		}
+		for i := range n.regexes {
+			if n.regexes[i].re.exec(r, host) {
+				return n.regexes[i].server
+			}
+		}
+	}
+	return l.Default
+}
+
+// add gives the names of s to the address; names that are taken stay with the
+// earlier server.
+func (n *serverNames) add(c *compiler, addr string, s *Server) {
+	if n.exact == nil {
+		n.exact = map[string]*Server{}
+	}
+	conflict := func(name string) {
+		if c.opts.Log != nil {
+			c.opts.Log.Output(LogWarn, 0, fmt.Sprintf("conflicting server name \"%s\" on %s, ignored", name, addr))
+		}
+	}
+	for _, name := range s.names {
+		text := name.text
+		switch {
+		case name.re != nil:
+			n.regexes = append(n.regexes, regexName{name.re, s})
+		case strings.HasPrefix(text, "*."):
+			n.heads = append(n.heads, wildName{text[1:], s})
+		case strings.HasPrefix(text, "."):
+			n.heads = append(n.heads, wildName{text, s})
+			if n.exact[text[1:]] == nil {
+				n.exact[text[1:]] = s
+			}
+		case strings.HasSuffix(text, ".*"):
+			n.tails = append(n.tails, wildName{text[:len(text)-1], s})
+		case n.exact[text] != nil:
+			if n.exact[text] != s {
+				conflict(text)
+			}
+		default:
+			n.exact[text] = s
+		}
+	}
+}
+
+// sort puts the more specific wildcards first.
+func (n *serverNames) sort() {
+	longer := func(list []wildName) {
+		sort.SliceStable(list, func(i, j int) bool { return len(list[i].text) > len(list[j].text) })
+	}
+	longer(n.heads)
+	longer(n.tails)
+}
+
+// setServer compiles a server{} block.
+func setServer(c *compiler, d *conf.Directive) error {
+	s := &Server{named: map[string]*Location{}}
+	s.loc = &Location{kind: matchServer, outer: c.loc, server: s}
+	c.cycle.Servers = append(c.cycle.Servers, s)
+	err := c.within(inServer, d, func() {
+		c.srv, c.loc, c.script = s, s.loc, &s.script
+	})
+	if err != nil {
+		return err
+	}
+	if s.listens == 0 {
+		c.listen(s, listenOptions{addr: "0.0.0.0:80"})
+	}
+	if len(s.names) == 0 {
+		s.names = []serverName{{text: ""}}
+	}
+	return nil
+}
+
+func setServerName(c *compiler, d *conf.Directive) error {
+	for i, arg := range d.Args {
+		if arg == "" || arg[0] == '/' {
+			c.warnf(d, "server name \"%s\" has suspicious symbols", arg)
+		}
+		name := serverName{text: lowerString(arg)}
+		if arg == "$hostname" {
+			name.text = c.cycle.hostname
+		}
+		if i == 0 && len(c.srv.names) == 0 {
+			c.srv.Name = strings.TrimPrefix(strings.TrimPrefix(name.text, "*"), ".")
+			if arg != "" && arg[0] == '~' {
+				c.srv.Name = arg[1:]
+			}
+		}
+		if arg != "" && arg[0] == '~' {
+			if len(arg) == 1 {
+				return fmt.Errorf("empty regex in server name \"%s\"", arg)
+			}
+			pattern := arg[1:]
+			re, err := c.regex(pattern, strings.ToLower(pattern) != pattern)
+			if err != nil {
+				return err
+			}
+			name.re = re
+		} else if strings.Count(arg, "*") > 0 && !strings.HasPrefix(arg, "*.") && !strings.HasSuffix(arg, ".*") {
+			return fmt.Errorf("invalid server name or wildcard \"%s\" on 0.0.0.0:80", arg)
+		}
+		c.srv.names = append(c.srv.names, name)
+	}
+	return nil
+}
+
+// listenOptions are the parameters of one listen directive.
+type listenOptions struct {
+	addr      string
+	isDefault bool
+	tls       bool
+	http2     bool
+	proxy     bool
+	reuse     bool
+	backlog   int
+	set       bool // a socket option was written
+}
+
+func setListen(c *compiler, d *conf.Directive) error {
+	o := listenOptions{}
+	var err error
+	if o.addr, err = listenAddr(d.Args[0]); err != nil {
+		return err
+	}
+	for _, arg := range d.Args[1:] {
+		key, value, _ := strings.Cut(arg, "=")
+		switch key {
+		case "default_server", "default":
+			o.isDefault = true
+		case "ssl":
+			o.tls = true
+		case "http2":
+			o.http2 = true
+		case "proxy_protocol":
+			o.proxy = true
+		case "reuseport":
+			o.reuse = true
+		case "backlog":
+			n, ok := parseDecimal(value)
+			if !ok || n == 0 {
+				return fmt.Errorf("invalid backlog \"%s\"", value)
+			}
+			o.backlog = int(n)
+		case "bind", "deferred", "rcvbuf", "sndbuf", "so_keepalive", "ipv6only", "fastopen", "accept_filter", "setfib":
+		default:
+			return fmt.Errorf("invalid parameter \"%s\"", arg)
+		}
+	}
+	return c.listen(c.srv, o)
+}
+
+// listen puts s on an address.
+func (c *compiler) listen(s *Server, o listenOptions) error {
+	s.listens++
+	for _, l := range c.cycle.Listens {
+		if l.Addr != o.addr {
+			continue
+		}
+		for _, other := range l.servers {
+			if other == s {
+				return fmt.Errorf("a duplicate listen %s", o.addr)
+			}
+		}
+		l.servers = append(l.servers, s)
+		if o.isDefault {
+			if l.explicit {
+				return fmt.Errorf("a duplicate default server for %s", o.addr)
+			}
+			l.explicit, l.Default = true, s
+		}
+		l.TLS, l.HTTP2, l.Proxy = l.TLS || o.tls, l.HTTP2 || o.http2, l.Proxy || o.proxy
+		return nil
+	}
+	c.cycle.Listens = append(c.cycle.Listens, &Listen{
+		Addr: o.addr, TLS: o.tls, HTTP2: o.http2, Proxy: o.proxy, Backlog: o.backlog, Reuse: o.reuse,
+		Default: s, explicit: o.isDefault, servers: []*Server{s},
+	})
+	return nil
+}
+
+// listenAddr normalises the address of a listen directive: "80",
+// "127.0.0.1:80", "*:80", "[::]:80", "localhost", "unix:/path".
+func listenAddr(s string) (string, error) {
+	if strings.HasPrefix(s, "unix:") {
+		if len(s) == len("unix:") {
+			return "", fmt.Errorf("no path in the unix domain socket in \"%s\" of the \"listen\" directive", s)
+		}
+		return s, nil
+	}
+	host, port := s, "80"
+	if _, ok := parseDecimal(s); ok {
+		host, port = "", s
+	} else if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
+		host, port = s[:i], s[i+1:]
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 1 || n > 65535 {
+		return "", fmt.Errorf("invalid port in \"%s\" of the \"listen\" directive", s)
+	}
+	switch host {
+	case "", "*":
+		host = "0.0.0.0"
+	}
+	host = strings.Trim(host, "[]")
+	if net.ParseIP(host) == nil {
+		addrs, err := net.LookupHost(host)
+		if err != nil || len(addrs) == 0 {
+			return "", fmt.Errorf("host not found in \"%s\" of the \"listen\" directive", s)
+		}
+		host = addrs[0]
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// setLocation compiles a location{} block.
+func setLocation(c *compiler, d *conf.Directive) error {
+	l, err := c.newLocation(d.Args)
+	if err != nil {
+		return err
+	}
+	if err := c.nestLocation(l); err != nil {
+		return err
+	}
+	if l.kind == matchNamed {
+		if c.srv.named[l.name] != nil {
+			return fmt.Errorf("duplicate location \"%s\"", l.name)
+		}
+		c.srv.named[l.name] = l
+	} else {
+		for _, other := range c.loc.children {
+			if other.kind == l.kind && other.name == l.name && l.kind != matchRegex ||
+				other.name == l.name && isPrefixKind(other.kind) && isPrefixKind(l.kind) {
+				return fmt.Errorf("duplicate location \"%s\"", l.name)
+			}
+		}
+		c.loc.children = append(c.loc.children, l)
+	}
+	return c.within(inLocation, d, func() { c.loc, c.script = l, &l.script })
+}
+
+func isPrefixKind(k matchKind) bool { return k == matchPrefix || k == matchNoRegex }
+
+// newLocation reads the modifier and the name of a location.
+func (c *compiler) newLocation(args []string) (*Location, error) {
+	l := &Location{outer: c.loc, server: c.srv}
+	mod, name := "", args[0]
+	if len(args) == 2 {
+		mod, name = args[0], args[1]
+	} else {
+		for _, m := range []string{"=", "^~", "~*", "~"} {
+			if rest, ok := strings.CutPrefix(name, m); ok {
+				mod, name = m, rest
+				break
+			}
+		}
+	}
+	l.name = name
+	var err error
+	switch mod {
+	case "":
+		l.kind = matchPrefix
+		if strings.HasPrefix(name, "@") {
+			l.kind = matchNamed
+		}
+	case "=":
+		l.kind = matchExact
+	case "^~":
+		l.kind = matchNoRegex
+	case "~", "~*":
+		l.kind = matchRegex
+		l.regex, err = c.regex(name, mod == "~*")
+	default:
+		err = fmt.Errorf("invalid location modifier \"%s\"", mod)
+	}
+	return l, err
+}
+
+// nestLocation checks that l may stand inside the current location.
+func (c *compiler) nestLocation(l *Location) error {
+	outer := c.loc
+	if outer.kind == matchServer {
+		return nil
+	}
+	switch {
+	case outer.kind == matchExact:
+		return fmt.Errorf("location \"%s\" cannot be inside the exact location \"%s\"", l.name, outer.name)
+	case outer.kind == matchNamed:
+		return fmt.Errorf("location \"%s\" cannot be inside the named location \"%s\"", l.name, outer.name)
+	case l.kind == matchNamed:
+		return fmt.Errorf("named location \"%s\" can be on the server level only", l.name)
+	case l.kind != matchRegex && outer.kind != matchRegex && !strings.HasPrefix(l.name, outer.name):
+		return fmt.Errorf("location \"%s\" is outside location \"%s\"", l.name, outer.name)
+	}
+	return nil
+}

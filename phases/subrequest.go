@@ -1,0 +1,154 @@
+package phases
+
+import (
+	"strings"
+	"time"
+)
+
+// SubrequestOptions say how a subrequest differs from its parent.
+type SubrequestOptions struct {
+	URI    string
+	Args   string
+	Method string // "" keeps GET
+
+	// Body replaces the parent's request body; NoBody drops the body without
+	// giving another one.
+	Body   []byte
+	NoBody bool
+	// KeepBody passes the parent's body on.
+	KeepBody bool
+
+	Capture    bool // keep the output in memory
+	HeaderOnly bool
+	// ShareVars lets both see the same variables; CopyVars gives the
+	// subrequest its own copy. Neither: variables start empty.
+	ShareVars, CopyVars bool
+}
+
+// capture holds the body of a captured subrequest.
+type capture struct {
+	body      []byte
+	truncated bool
+}
+
+func (c *capture) write(p []byte) { c.body = append(c.body, p...) }
+
+// Subrequest makes a request for another location of the same server. It is
+// nil when subrequests nest too deep. runSubrequest answers it; Release gives
+// it back.
+func (r *Request) Subrequest(o SubrequestOptions) *Request {
+	if r.Depth <= 1 {
+		r.Logf(LogErr, "subrequests cycle while processing \"%s\"", o.URI)
+		return nil
+	}
+	sub := requestPool.Get().(*Request)
+	sub.Cycle, sub.Listen, sub.Server, sub.Conn = r.Cycle, r.Listen, r.Server, r.Conn
+	sub.Main, sub.Parent = r.Main, r
+	sub.Depth = r.Depth - 1
+	sub.Start = time.Now()
+	sub.URI, sub.Args, sub.Method = o.URI, o.Args, o.Method
+	if sub.Method == "" {
+		sub.Method = "GET"
+	}
+	sub.HTTPMajor, sub.HTTPMinor = r.HTTPMajor, r.HTTPMinor
+	sub.RequestURI, sub.RequestLine, sub.HeaderText, sub.Host = r.RequestURI, r.RequestLine, r.HeaderText, r.Host
+	sub.In = append(sub.In[:0], r.In...)
+	sub.subrequestBody(r, &o)
+	sub.HeaderOnly = o.HeaderOnly || sub.Method == "HEAD"
+	if o.Capture || o.HeaderOnly {
+		sub.captured = &capture{}
+	} else if r.captured != nil {
+		sub.captured = r.captured
+	}
+	sub.lua.worker = r.lua.worker
+	sub.lua.native = r.lua.native
+	if o.Capture {
+		sub.lua.native, sub.lua.takes = r.lua.worker, true
+	}
+	sub.Internal = true
+	sub.Loc = r.Server.loc
+	sub.URIChanges = maxURIChanges + 1
+	sub.ValidLocation = true
+	sub.Out.reset()
+	switch {
+	case o.ShareVars:
+		sub.vars, sub.sharesVars = r.vars, true
+	case o.CopyVars:
+		sub.vars = append(sub.vars[:0], r.vars...)
+	default:
+		sub.resetVars()
+	}
+	return sub
+}
+
+// subrequestBody settles what body the subrequest has. Its own body shows in
+// Content-Length; a dropped one loses the header lines about it.
+func (r *Request) subrequestBody(parent *Request, o *SubrequestOptions) {
+	switch {
+	case o.Body != nil:
+		r.lua.body = &RequestBody{Data: o.Body, Read: true}
+		r.ContentLength = int64(len(o.Body))
+		r.In.Del("Transfer-Encoding")
+		r.In.Set("Content-Length", itoa(r.ContentLength))
+	case o.KeepBody:
+		r.lua.body = parent.bodyRead()
+		r.ContentLength = parent.ContentLength
+	case o.NoBody:
+		r.lua.body = &RequestBody{Read: true}
+		r.ContentLength = -1
+		r.In.Del("Content-Length")
+		r.In.Del("Transfer-Encoding")
+	default:
+		r.ContentLength = -1
+	}
+}
+
+// bodyRead is the body that r's handlers see.
+func (r *Request) bodyRead() *RequestBody {
+	if r.lua.body != nil {
+		return r.lua.body
+	}
+	return &r.Main.Body
+}
+
+// runSubrequest takes a subrequest through its phases. One that Lua made takes
+// the worker's baton for it, which the caller must not hold.
+func (r *Request) runSubrequest() {
+	if r.lua.takes {
+		r.lua.native.baton.Acquire()
+		defer r.lua.native.baton.Release()
+	}
+	r.updateLocation()
+	r.run(stepServerRewrite)
+	if r.Terminated && r.Out.Status == 0 {
+		r.Out.Status = 500
+	}
+	if r.Loc.logSubrequest.v {
+		r.logPhase()
+	}
+}
+
+// cleanup removes what the request left on disk.
+func (r *Request) cleanup() {
+	r.Body.cleanup()
+}
+
+// clearContexts forgets what the modules noted about the request, as an
+// internal redirect does.
+func (r *Request) clearContexts() {
+	r.echo = nil
+	r.lua.clear()
+}
+
+// unsafeURI reports whether a URI from a script may not be asked for: it
+// leaves its root by "..".
+func unsafeURI(uri string) bool {
+	if uri == "" || uri[0] == '?' {
+		return true
+	}
+	path, _, _ := strings.Cut(uri, "?")
+	if path == ".." || strings.HasPrefix(path, "../") || strings.Contains(path, "\x00") {
+		return true
+	}
+	return strings.HasSuffix(path, "/..") || strings.Contains(path, "/../")
+}

@@ -1,0 +1,422 @@
+package phases
+
+import (
+	"encoding/base64"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// prefixVariables are the families whose names go on behind a prefix. Their
+// values are made anew at each use, as the lists they read can change.
+var prefixVariables = []prefixVariable{
+	{"http_", requestHeaderVar},
+	{"sent_http_", responseHeaderVar},
+	{"sent_trailer_", noVar},
+	{"upstream_http_", upstreamHeaderVar},
+	{"upstream_trailer_", noVar},
+	{"upstream_cookie_", noVar},
+	{"cookie_", cookieVar},
+	{"arg_", argVar},
+}
+
+func noVar(string) func(*Request) (string, bool) {
+	return func(*Request) (string, bool) { return "", false }
+}
+
+// headerByVar finds header lines by the form their names have in variables:
+// lower case, with "_" for "-". Several lines are joined with ", " ("; " for
+// Cookie).
+func headerByVar(list Headers, name, sep string) (value string, ok bool) {
+	for i := range list {
+		if !sameAsVar(list[i].Name, name) {
+			continue
+		}
+		if !ok {
+			value, ok = list[i].Value, true
+			continue
+		}
+		value += sep + list[i].Value
+	}
+	return value, ok
+}
+
+// sameAsVar compares a header's name with the name of its variable.
+func sameAsVar(header, name string) bool {
+	if len(header) != len(name) {
+		return false
+	}
+	for i := 0; i < len(name); i++ {
+		c := lowerByte(header[i])
+		if c == '-' {
+			c = '_'
+		}
+		if c != name[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func requestHeaderVar(name string) func(*Request) (string, bool) {
+	switch name {
+	case "cookie":
+		return func(r *Request) (string, bool) { return headerByVar(r.In, name, "; ") }
+	case "x_forwarded_for":
+		return func(r *Request) (string, bool) { return headerByVar(r.In, name, ", ") }
+	}
+	return func(r *Request) (string, bool) {
+		for i := range r.In {
+			if sameAsVar(r.In[i].Name, name) {
+				return r.In[i].Value, true
+			}
+		}
+		return "", false
+	}
+}
+
+func responseHeaderVar(name string) func(*Request) (string, bool) {
+	switch name {
+	case "content_type":
+		return func(r *Request) (string, bool) { return r.Out.contentType(), r.Out.ContentType != "" }
+	case "content_length":
+		return func(r *Request) (string, bool) { return r.Out.Get("Content-Length") }
+	case "last_modified":
+		return func(r *Request) (string, bool) { return r.Out.Get("Last-Modified") }
+	case "location":
+		return func(r *Request) (string, bool) { return r.Out.Get("Location") }
+	case "connection":
+		return func(r *Request) (string, bool) {
+			switch {
+			case r.Out.Status == 101:
+				return "upgrade", true
+			case r.KeepAlive:
+				return "keep-alive", true
+			}
+			return "close", true
+		}
+	case "keep_alive":
+		return func(r *Request) (string, bool) {
+			if t := r.Loc.keepaliveHeader.v; r.KeepAlive && t > 0 {
+				return "timeout=" + strconv.Itoa(int(t/time.Second)), true
+			}
+			return "", false
+		}
+	case "transfer_encoding":
+		return func(r *Request) (string, bool) { return "chunked", r.chunkedOut }
+	case "cache_control", "link":
+		return func(r *Request) (string, bool) { return headerByVar(r.Out.Headers, name, ", ") }
+	}
+	return func(r *Request) (string, bool) {
+		for i := range r.Out.Headers {
+			if sameAsVar(r.Out.Headers[i].Name, name) {
+				return r.Out.Headers[i].Value, true
+			}
+		}
+		return "", false
+	}
+}
+
+func cookieVar(name string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) {
+		for i := range r.In {
+			if !equalFold(r.In[i].Name, "Cookie") {
+				continue
+			}
+			if v, ok := findCookie(r.In[i].Value, name); ok {
+				return v, true
+			}
+		}
+		return "", false
+	}
+}
+
+// findCookie finds name, in any case, in a Cookie header
+// (ngx_http_parse_multi_header_lines).
+func findCookie(line, name string) (string, bool) {
+	for line != "" {
+		part := line
+		if i := strings.IndexAny(line, ";,"); i >= 0 {
+			part, line = line[:i], line[i+1:]
+		} else {
+			line = ""
+		}
+		part = strings.TrimLeft(part, " ")
+		if len(part) <= len(name) || !equalFold(part[:len(name)], name) {
+			continue
+		}
+		rest := strings.TrimLeft(part[len(name):], " ")
+		if rest == "" || rest[0] != '=' {
+			continue
+		}
+		return strings.TrimLeft(rest[1:], " "), true
+	}
+	return "", false
+}
+
+func argVar(name string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) { return findArg(r.Args, name) }
+}
+
+// findArg is the value of the first argument called name, in any case, as it
+// was sent.
+func findArg(args, name string) (string, bool) {
+	for args != "" {
+		part := args
+		if i := strings.IndexByte(args, '&'); i >= 0 {
+			part, args = args[:i], args[i+1:]
+		} else {
+			args = ""
+		}
+		if len(part) > len(name) && part[len(name)] == '=' && equalFold(part[:len(name)], name) {
+			return part[len(name)+1:], true
+		}
+	}
+	return "", false
+}
+
+// always makes a getter whose value always exists.
+func always(f func(r *Request) string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) { return f(r), true }
+}
+
+// nonEmpty makes a getter whose empty value means that there is none.
+func nonEmpty(f func(r *Request) string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) {
+		v := f(r)
+		return v, v != ""
+	}
+}
+
+// builtinVariables are the variables of nginx's core and of the modules this
+// server has (ngx_http_variables.c).
+func builtinVariables() []variable {
+	header := func(name string) func(*Request) (string, bool) {
+		return func(r *Request) (string, bool) { return r.In.Get(name) }
+	}
+	return []variable{
+		{name: "args", get: nonEmpty(func(r *Request) string { return r.Args }), set: setArgs, changeable: true, volatile: true},
+		{name: "query_string", get: nonEmpty(func(r *Request) string { return r.Args }), volatile: true},
+		{name: "is_args", volatile: true, get: always(func(r *Request) string {
+			if r.Args == "" {
+				return ""
+			}
+			return "?"
+		})},
+		{name: "uri", volatile: true, get: always(func(r *Request) string { return r.URI })},
+		{name: "document_uri", volatile: true, get: always(func(r *Request) string { return r.URI })},
+		{name: "request_uri", get: always(func(r *Request) string { return r.Main.RequestURI })},
+		{name: "request", get: always(func(r *Request) string { return r.Main.RequestLine })},
+		{name: "request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
+		{name: "request_body", volatile: true, get: requestBodyVar},
+		{name: "request_body_file", volatile: true, get: nonEmpty(func(r *Request) string { return r.Main.Body.File })},
+		{name: "request_length", volatile: true, get: always(requestLength)},
+		{name: "request_time", volatile: true, get: always(func(r *Request) string { return milliseconds(time.Since(r.Start)) })},
+		{name: "request_completion", volatile: true, get: always(func(r *Request) string {
+			if r.outputEnded {
+				return "OK"
+			}
+			return ""
+		})},
+		{name: "request_filename", volatile: true, get: always(func(r *Request) string { return r.mapPath(r.URI) })},
+		{name: "request_id", get: always(func(*Request) string { return randomHex(16) })},
+		{name: "document_root", volatile: true, get: always((*Request).docRoot)},
+		{name: "realpath_root", volatile: true, get: realRoot},
+		{name: "host", get: always(hostVar)},
+		{name: "hostname", get: always(func(r *Request) string { return r.Cycle.hostname })},
+		{name: "server_name", volatile: true, get: always(func(r *Request) string { return r.Server.Name })},
+		{name: "server_protocol", get: always(func(r *Request) string { return r.Main.protocol() })},
+		{name: "server_addr", get: always(func(r *Request) string { return addrHost(r.Main.Conn.LocalAddr()) })},
+		{name: "server_port", get: always(func(r *Request) string { return addrPort(r.Main.Conn.LocalAddr()) })},
+		{name: "remote_addr", get: always(func(r *Request) string { return addrHost(r.Main.Conn.RemoteAddr()) })},
+		{name: "remote_port", get: always(func(r *Request) string { return addrPort(r.Main.Conn.RemoteAddr()) })},
+		{name: "binary_remote_addr", get: always(binaryRemoteAddr)},
+		{name: "remote_user", get: remoteUser},
+		{name: "scheme", volatile: true, get: always(func(r *Request) string {
+			if r.Main.Conn.TLS() {
+				return "https"
+			}
+			return "http"
+		})},
+		{name: "https", volatile: true, get: always(func(r *Request) string {
+			if r.Main.Conn.TLS() {
+				return "on"
+			}
+			return ""
+		})},
+		{name: "content_type", get: header("Content-Type")},
+		{name: "content_length", get: header("Content-Length")},
+		{name: "status", volatile: true, get: always(func(r *Request) string { return threeDigits(r.finalStatus()) })},
+		{name: "body_bytes_sent", volatile: true, get: always(func(r *Request) string { return strconv.FormatInt(r.Main.bodySent, 10) })},
+		{name: "bytes_sent", volatile: true, get: always(func(r *Request) string { return strconv.FormatInt(r.Main.bytesSent, 10) })},
+		{name: "connection", get: always(func(r *Request) string { return strconv.FormatInt(r.Main.Conn.Number(), 10) })},
+		{name: "connection_requests", get: always(func(r *Request) string { return strconv.FormatInt(r.Main.Conn.Requests(), 10) })},
+		{name: "pipe", volatile: true, get: always(func(*Request) string { return "." })},
+		{name: "pid", get: always(func(*Request) string { return strconv.Itoa(os.Getpid()) })},
+		{name: "msec", volatile: true, get: always(func(*Request) string { return milliseconds(time.Duration(time.Now().UnixNano())) })},
+		{name: "time_local", volatile: true, get: always(func(*Request) string { return time.Now().Format("02/Jan/2006:15:04:05 -0700") })},
+		{name: "time_iso8601", volatile: true, get: always(func(*Request) string { return time.Now().Format("2006-01-02T15:04:05-07:00") })},
+		{name: "nginx_version", get: always(func(*Request) string { return nginxVersion })},
+		{name: "limit_rate", volatile: true, changeable: true, get: always(limitRateVar), set: func(r *Request, v string) { r.lua.limitRate = v }},
+		{name: "proxy_add_x_forwarded_for", volatile: true, get: always(forwardedFor)},
+		{name: "proxy_host", volatile: true, get: proxyHostVar},
+		{name: "proxy_port", volatile: true, get: proxyPortVar},
+		{name: "upstream_addr", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.addrs })},
+		{name: "upstream_status", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.statuses })},
+		{name: "upstream_response_time", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.times })},
+		{name: "upstream_response_length", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.lengths })},
+		{name: "tcpinfo_rtt", get: noTCPInfo}, {name: "tcpinfo_rttvar", get: noTCPInfo},
+		{name: "tcpinfo_snd_cwnd", get: noTCPInfo}, {name: "tcpinfo_rcv_space", get: noTCPInfo},
+		{name: "gzip_ratio", volatile: true, get: func(*Request) (string, bool) { return "", false }},
+		{name: "echo_request_method", volatile: true, get: always(func(r *Request) string { return r.Method })},
+		{name: "echo_client_request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
+		{name: "echo_request_uri", volatile: true, get: always(echoRequestURI)},
+		{name: "echo_request_body", volatile: true, get: echoRequestBodyVar},
+		{name: "echo_client_request_headers", volatile: true, get: always(func(r *Request) string { return r.Main.HeaderText })},
+		{name: "echo_timer_elapsed", volatile: true, get: always(echoTimer)},
+		{name: "echo_incr", volatile: true, get: always(echoIncr)},
+		{name: "echo_it", volatile: true, get: echoItVar},
+		{name: "echo_cacheable_request_uri", get: always(echoRequestURI)},
+	}
+}
+
+func setArgs(r *Request, value string) {
+	r.Args = value
+	r.ValidUnparsedURI = false
+}
+
+func (r *Request) protocol() string {
+	switch {
+	case r.HTTPMajor == 1 && r.HTTPMinor == 1:
+		return "HTTP/1.1"
+	case r.HTTPMajor == 1:
+		return "HTTP/1.0"
+	case r.HTTPMajor == 2:
+		return "HTTP/2.0"
+	}
+	return "HTTP/0.9"
+}
+
+func requestBodyVar(r *Request) (string, bool) {
+	b := &r.Main.Body
+	if r.lua.body != nil {
+		b = r.lua.body
+	}
+	if !b.Read || b.File != "" {
+		return "", false
+	}
+	return string(b.Data), len(b.Data) > 0
+}
+
+func requestLength(r *Request) string {
+	n := r.Main.HeaderBytes
+	if r.Main.Conn != nil {
+		if b, ok := r.Main.Conn.(interface{ BodyReceived() int64 }); ok {
+			n += b.BodyReceived()
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// finalStatus is the status as $status and the access log give it.
+func (r *Request) finalStatus() int {
+	switch {
+	case r.ErrStatus != 0:
+		return r.ErrStatus
+	case r.Out.Status != 0:
+		return r.Out.Status
+	case r.HTTPMajor < 1 && r.Parent == nil:
+		return 9
+	}
+	return 0
+}
+
+func threeDigits(n int) string {
+	s := strconv.Itoa(n)
+	if len(s) < 3 {
+		s = "000"[:3-len(s)] + s
+	}
+	return s
+}
+
+// milliseconds renders a duration as seconds with three decimals.
+func milliseconds(d time.Duration) string {
+	ms := max(d.Milliseconds(), 0)
+	return strconv.FormatInt(ms/1000, 10) + "." + threeDigits(int(ms%1000))
+}
+
+func realRoot(r *Request) (string, bool) {
+	path, err := filepath.EvalSymlinks(r.docRoot())
+	if err != nil {
+		r.Logf(LogCrit, "realpath() \"%s\" failed (%v)", r.docRoot(), err)
+		return "", false
+	}
+	return path, true
+}
+
+func hostVar(r *Request) string {
+	if r.Main.Host != "" {
+		return r.Main.Host
+	}
+	return r.Server.Name
+}
+
+func addrHost(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix:"
+	}
+	host, _ := splitAddr(a.String())
+	return strings.Trim(host, "[]")
+}
+
+func addrPort(a net.Addr) string {
+	if a.Network() == "unix" {
+		return ""
+	}
+	_, port := splitAddr(a.String())
+	return port
+}
+
+func binaryRemoteAddr(r *Request) string {
+	addr, isUnix := clientAddr(r.Main.Conn)
+	if isUnix || !addr.IsValid() {
+		return "unix:"
+	}
+	return string(addr.AsSlice())
+}
+
+func limitRateVar(r *Request) string {
+	if r.lua.limitRate != "" {
+		return r.lua.limitRate
+	}
+	return "0"
+}
+
+// forwardedFor is the client's address behind what proxies before us noted.
+func forwardedFor(r *Request) string {
+	addr := addrHost(r.Main.Conn.RemoteAddr())
+	if v, ok := headerByVar(r.In, "x_forwarded_for", ", "); ok {
+		return v + ", " + addr
+	}
+	return addr
+}
+
+// noTCPInfo: the kernel's figures of a connection are not read.
+func noTCPInfo(*Request) (string, bool) { return "", false }
+
+// remoteUser is the user name of basic authentication.
+func remoteUser(r *Request) (string, bool) {
+	auth, ok := r.In.Get("Authorization")
+	if !ok || len(auth) < 6 || !equalFold(auth[:6], "basic ") {
+		return "", false
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(auth[6:]))
+	if err != nil {
+		return "", false
+	}
+	user, _, found := strings.Cut(string(plain), ":")
+	return user, found
+}

@@ -1,0 +1,147 @@
+package phases
+
+import (
+	"fmt"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// Worker is one Lua world: its state, and the baton that says who may run in
+// it.
+type Worker struct {
+	ID    int
+	Cycle *Cycle
+	State *rt.State
+
+	baton     *rt.Baton
+	functions []rt.Value // by luaHandler.index
+	files     map[string]rt.Value
+	runs      []*luaRun // idle
+}
+
+// luaRun is an entry thread with what belongs to it. It is used again by the
+// next handler when the run before left nothing behind.
+type luaRun struct {
+	thread *rt.Thread
+	group  rt.ThreadGroup
+	ctx    LuaCtx
+}
+
+// maxIdleRuns bounds the entry threads a worker keeps for reuse.
+const maxIdleRuns = 1024
+
+// takeRun gets an entry thread; the caller holds the baton.
+func (w *Worker) takeRun() *luaRun {
+	if n := len(w.runs); n > 0 {
+		run := w.runs[n-1]
+		w.runs = w.runs[:n-1]
+		return run
+	}
+	return &luaRun{thread: w.State.NewThread()}
+}
+
+// giveRun puts an entry thread back. After an error or an exit its stack was
+// cut off in the middle, so it is thrown away.
+func (w *Worker) giveRun(run *luaRun, clean bool) {
+	if !clean || len(w.runs) >= maxIdleRuns {
+		return
+	}
+	run.ctx = LuaCtx{}
+	w.runs = append(w.runs, run)
+}
+
+// takeWorker waits for a worker whose baton is free, trying the one of the
+// hint first.
+func (c *Cycle) takeWorker(hint int) *Worker {
+	return c.Workers[c.batons.Acquire(hint%len(c.Workers)).ID]
+}
+
+// InitWorkers makes the Lua states and runs init_by_lua in each: where nginx
+// forks workers from one state, every worker here has one of its own.
+func (c *Cycle) InitWorkers() error {
+	n := max(c.Main.WorkerProcesses.v, 1)
+	c.batons = rt.NewBatonPool(n)
+	for i := range n {
+		w := &Worker{
+			ID:        i,
+			Cycle:     c,
+			State:     rt.NewState(rt.Options{Chunks: c.chunks, Baton: c.batons.Baton(i)}),
+			baton:     c.batons.Baton(i),
+			functions: make([]rt.Value, len(c.lua.handlers)),
+			files:     map[string]rt.Value{},
+		}
+		c.Workers = append(c.Workers, w)
+	}
+	for _, w := range c.Workers {
+		OpenNgx(w.State, w)
+		c.setPackagePaths(w.State)
+		if h := c.lua.init; h != nil {
+			if err := w.runMain(h, PhaseInit); err != nil {
+				if c.Log != nil {
+					c.Log.Output(LogErr, 0, "init_by_lua error: "+err.Error())
+				}
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// setPackagePaths applies lua_package_path and lua_package_cpath; ";;" stands
+// for the default.
+func (c *Cycle) setPackagePaths(st *rt.State) {
+	v := st.Globals.GetStr("package")
+	if !v.IsTable() {
+		return
+	}
+	pkg := v.Table()
+	set := func(field string, path opt[string]) {
+		if path.set {
+			pkg.SetStr(field, rt.String(expandPath(path.v, pkg.GetStr(field), c.Prefix)))
+		}
+	}
+	set("path", c.lua.packagePath)
+	set("cpath", c.lua.packageCPath)
+}
+
+// StartWorkers runs init_worker_by_lua in every worker. An error is logged and
+// does not keep the server from running.
+func (c *Cycle) StartWorkers() { c.everyWorker(c.lua.initWorker, PhaseInitWorker) }
+
+// StopWorkers runs exit_worker_by_lua in every worker.
+func (c *Cycle) StopWorkers() { c.everyWorker(c.lua.exitWorker, PhaseExitWorker) }
+
+func (c *Cycle) everyWorker(h *luaHandler, p Phase) {
+	if h == nil {
+		return
+	}
+	for _, w := range c.Workers {
+		if err := w.runMain(h, p); err != nil && c.Log != nil {
+			c.Log.Output(LogErr, 0, fmt.Sprintf("%s error: %v", phaseTable[p].tag, err))
+		}
+	}
+}
+
+// runMain runs a chunk that belongs to no request.
+func (w *Worker) runMain(h *luaHandler, p Phase) error {
+	w.baton.Acquire()
+	defer w.baton.Release()
+	if h.chunk.Err != "" {
+		return fmt.Errorf("%s", h.chunk.Err)
+	}
+	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: p, Worker: w}}
+	run.thread.Host = &run.ctx
+	fn := w.State.Load(h.chunk, h.ref.Name)
+	var failure *rt.Error
+	abort := run.group.Run(run.thread, func() bool {
+		_, failure = run.thread.PCall(fn)
+		return failure == nil
+	})
+	switch {
+	case failure != nil:
+		return fmt.Errorf("%s\n%s", errorText(failure), failure.Traceback)
+	case abort != nil:
+		return abort
+	}
+	return nil
+}
