@@ -108,7 +108,8 @@ type Var struct {
 	// Unstable variables may change while an expression is evaluated: a
 	// closure assigns them.
 	Unstable bool
-	Reads    int // set by CountReads
+	Fixed    bool // never assigned again
+	Reads    int  // set by CountReads
 }
 
 // Expr is an expression without statements inside, function bodies apart.
@@ -164,6 +165,8 @@ type (
 		N *Var
 		I int
 	}
+	// Pair is a Multi that was put into variables.
+	Pair struct{ V, N *Var }
 	// IterValue is the I-th value (from 0) of the round of a generic for.
 	IterValue struct {
 		Iter *Var
@@ -227,6 +230,7 @@ func (*Logic) Type() Type     { return Bool }
 func (*Call) Type() Type      { return Multi }
 func (*First) Type() Type     { return Value }
 func (*Finish) Type() Type    { return Multi }
+func (*Pair) Type() Type      { return Multi }
 func (*Result) Type() Type    { return Value }
 func (*IterValue) Type() Type { return Value }
 func (*Join) Type() Type      { return List }

@@ -70,6 +70,7 @@ const (
 	SetField
 	SetGlobal
 	Append
+	SetList
 	ForNum
 	ForLimitUp
 	ForLimitDown
@@ -188,6 +189,7 @@ var Ops = [codes]OpInfo{
 	SetField:    {Name: "SetField", Args: v2, Result: Void, Thread: true, Site: true, Where: true, Twin: true},
 	SetGlobal:   {Name: "SetGlobal", Args: v1, Result: Void, Thread: true, Env: true, Site: true, Twin: true},
 	Append:      {Name: "Append", Args: v2, Result: Void, Thread: true, Where: true},
+	SetList:     {Name: "SetList", Args: []Type{Value, Int, List}, Result: Void},
 
 	ForNum:       {Name: "ForNum", Args: v1, Result: Float, Thread: true, Where: true}, // Where: initial, limit or step
 	ForLimitUp:   {Name: "ForLimitUp", Args: f1, Result: Int},
