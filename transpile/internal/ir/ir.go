@@ -128,8 +128,6 @@ type (
 		Site  *Site
 		Where string // names of the operands for the error text
 		Line  int    // position of an error, 0 when it cannot raise
-		Cold  bool   // use the form that is not inlined
-		Loop  int    // how many loops enclose it
 	}
 	// Not and Logic work on conditions; Logic evaluates R only if it must.
 	Not   struct{ X Expr }

@@ -90,7 +90,6 @@ type OpInfo struct {
 	Env    bool // then the chunk's globals
 	Site   bool // the site follows the operands, or the first of them if there are two
 	Where  bool // the operand names come last
-	Twin   bool // a form that is not inlined exists under Name+"C"
 	Method bool // a method of the first operand
 }
 
@@ -109,7 +108,7 @@ var (
 )
 
 func dyn(name string, args []Type, result Type, where bool) OpInfo {
-	return OpInfo{Name: name, Args: args, Result: result, Thread: true, Where: where, Twin: true}
+	return OpInfo{Name: name, Args: args, Result: result, Thread: true, Where: where}
 }
 
 func infix(name, op string, args []Type, result Type) OpInfo {
@@ -181,13 +180,13 @@ var Ops = [codes]OpInfo{
 	Index:       dyn("Index", v2, Value, true),
 	IndexInt:    dyn("IndexInt", []Type{Value, Int}, Value, true),
 	IndexNum:    dyn("IndexNum", []Type{Value, Float}, Value, true),
-	Field:       {Name: "Field", Args: v1, Result: Value, Thread: true, Site: true, Where: true, Twin: true},
-	Global:      {Name: "Global", Result: Value, Thread: true, Env: true, Site: true, Twin: true},
+	Field:       {Name: "Field", Args: v1, Result: Value, Thread: true, Site: true, Where: true},
+	Global:      {Name: "Global", Result: Value, Thread: true, Env: true, Site: true},
 	SetIndex:    dyn("SetIndex", v3, Void, true),
 	SetIndexInt: dyn("SetIndexInt", _vif, Void, true),
 	SetIndexNum: dyn("SetIndexNum", []Type{Value, Float, Value}, Void, true),
-	SetField:    {Name: "SetField", Args: v2, Result: Void, Thread: true, Site: true, Where: true, Twin: true},
-	SetGlobal:   {Name: "SetGlobal", Args: v1, Result: Void, Thread: true, Env: true, Site: true, Twin: true},
+	SetField:    {Name: "SetField", Args: v2, Result: Void, Thread: true, Site: true, Where: true},
+	SetGlobal:   {Name: "SetGlobal", Args: v1, Result: Void, Thread: true, Env: true, Site: true},
 	Append:      {Name: "Append", Args: v2, Result: Void, Thread: true, Where: true},
 	SetList:     {Name: "SetList", Args: []Type{Value, Int, List}, Result: Void},
 
@@ -195,6 +194,6 @@ var Ops = [codes]OpInfo{
 	ForLimitUp:   {Name: "ForLimitUp", Args: f1, Result: Int},
 	ForLimitDown: {Name: "ForLimitDown", Args: f1, Result: Int},
 
-	Arg:   {Name: "Arg", Args: []Type{Int}, Result: Value}, // th.Arg(i): a parameter beyond the third
-	ArgAt: {Name: "Arg", Args: []Type{List, Int}, Result: Value},
+	Arg:   {Name: "Extra", Args: i2, Result: Value, Thread: true}, // a parameter beyond the third
+	ArgAt: {Name: "ArgAt", Args: []Type{List, Int}, Result: Value},
 }

@@ -150,3 +150,35 @@ func CountReads(c *Chunk) {
 		Visit(f.Body, func(Stmt) {}, count)
 	}
 }
+
+// FirstLine is the line of the first operation of xs, as printed, that can
+// raise an error; 0 when there is none.
+func FirstLine(xs ...Expr) int {
+	line := 0
+	for _, x := range xs {
+		Walk(x, func(e Expr) {
+			if line == 0 {
+				line = LineOf(e)
+			}
+		})
+	}
+	return line
+}
+
+// LineOf is the line that an error of the operation itself has, 0 when it
+// cannot raise one.
+func LineOf(e Expr) int {
+	switch e := e.(type) {
+	case *Op:
+		return e.Line
+	case *Call:
+		return e.Line
+	case *StaticCall:
+		return e.Line
+	case *Finish:
+		return e.Line
+	case *Select:
+		return e.Line
+	}
+	return 0
+}

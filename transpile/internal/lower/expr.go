@@ -10,11 +10,7 @@ import (
 
 // op makes an operation.
 func (f *fn) op(code ir.Code, site *ir.Site, args ...ir.Expr) *ir.Op {
-	o := &ir.Op{Code: code, Args: args, Site: site, Loop: len(f.loops)}
-	if ir.Ops[code].Twin {
-		f.ops = append(f.ops, o)
-	}
-	return o
+	return &ir.Op{Code: code, Args: args, Site: site}
 }
 
 // raising makes an operation that can raise an error at a line.

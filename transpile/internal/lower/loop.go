@@ -113,8 +113,6 @@ func (f *fn) repeat(s *ast.RepeatStmt) {
 // numFor lowers a numeric for to a Go for over int or float64.
 func (f *fn) numFor(s *ast.NumForStmt) {
 	out := &ir.For{Line: s.Pos.Line}
-	outer := f.scope
-	f.scope = goname.NewScope(outer)
 	integer := f.c.facts.LoopVar(s).Is(infer.Int)
 	step, constStep := 1.0, true
 	if s.Step != nil {
@@ -128,19 +126,24 @@ func (f *fn) numFor(s *ast.NumForStmt) {
 	vals := f.operands(exprs, f.expr)
 	start, limit := f.forStart(s, vals[0], integer), f.forLimit(s, vals[1], integer, step)
 	limit = f.once(limit, "limit")
+	var by ir.Expr
+	if !constStep {
+		by = f.once(f.forValue(vals[2], "step", s.Line), "step")
+	}
 
 	t := ir.Float
 	if integer {
 		t = ir.Int
 	}
+	outer := f.scope
+	f.scope = goname.NewScope(outer)
 	i := f.loopVar(s, t)
 	out.Init = &ir.Define{Vars: []*ir.Var{i}, X: []ir.Expr{start}, Line: s.Line}
 	if constStep {
 		out.Cond, out.Post = countTest(i, limit, step, t)
 	} else {
-		st := f.once(f.forValue(vals[2], "step", s.Line), "step")
-		out.Cond = stepTest(i, limit, st)
-		out.Post = &ir.Assign{Vars: []*ir.Var{i}, X: []ir.Expr{f.typed(ir.AddF, &ir.Ref{Var: i}, st)}}
+		out.Cond = stepTest(i, limit, by)
+		out.Post = &ir.Assign{Vars: []*ir.Var{i}, X: []ir.Expr{f.typed(ir.AddF, &ir.Ref{Var: i}, by)}}
 	}
 	out.Body = f.loopBody(s, &out.Label, s.Body, func() {
 		if !short(s, step, constStep) {
@@ -246,8 +249,6 @@ func short(s *ast.NumForStmt, step float64, constStep bool) bool {
 // genFor lowers a generic for.
 func (f *fn) genFor(s *ast.GenForStmt) {
 	out := &ir.ForIn{Line: s.Line}
-	outer := f.scope
-	f.scope = goname.NewScope(outer)
 	if c, ok := s.Exprs[0].(*ast.Call); ok && len(s.Exprs) == 1 && !c.Paren && f.c.fixedArity(c) < 0 {
 		out.X = []ir.Expr{f.finished(f.call(c, false))}
 	} else {
@@ -266,6 +267,5 @@ func (f *fn) genFor(s *ast.GenForStmt) {
 		}
 		f.emit(d)
 	}, nil)
-	f.scope = outer
 	f.emit(out)
 }

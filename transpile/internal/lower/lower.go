@@ -5,6 +5,7 @@
 package lower
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/moonphase/moonphase/transpile/internal/ast"
@@ -31,6 +32,7 @@ func Chunk(a *ast.Chunk, source []byte, name string) *ir.Chunk {
 	c.out.Main = &ir.Func{Kind: ir.Main, Name: name, UsesEnv: true, Line: 1}
 	c.topComments(a)
 	c.function(nil, a.Main, c.out.Main)
+	ir.CountReads(c.out)
 	return c.out
 }
 
@@ -68,7 +70,6 @@ type fn struct {
 	buf    *[]ir.Stmt // where statements go now
 	loops  []*loop
 	dead   bool // control cannot reach here
-	ops    []*ir.Op
 	labels map[*ast.LabelStmt]string
 	label  *goname.Scope // label names
 	self   *ir.For       // the loop that a self tail call continues, or nil
@@ -106,7 +107,6 @@ func (c *chunk) function(outer *fn, a *ast.Func, out *ir.Func) {
 	if !f.dead {
 		f.fallOff()
 	}
-	f.finish()
 }
 
 // signature declares the parameters.
@@ -129,8 +129,12 @@ func (f *fn) signature() {
 		out.Args = &ir.Var{Name: f.scope.Declare("args", false), Type: ir.List}
 		return
 	}
+	if f.ast.UsesVararg || len(out.Params) > len(out.Sig) {
+		out.Count = f.temp("n", ir.Int)
+	}
 	for i := len(out.Sig); i < len(out.Params); i++ {
-		f.emit(&ir.Define{Vars: []*ir.Var{out.Params[i]}, X: []ir.Expr{f.op(ir.Arg, nil, &ir.Const{V: i})}})
+		x := f.op(ir.Arg, nil, &ir.Ref{Var: out.Count}, &ir.Const{V: i})
+		f.emit(&ir.Define{Vars: []*ir.Var{out.Params[i]}, X: []ir.Expr{x}})
 	}
 	if f.ast.UsesVararg {
 		for i := range out.Sig {
@@ -138,7 +142,6 @@ func (f *fn) signature() {
 				out.Sig[i] = f.temp([]string{"a", "b", "c"}[i], ir.Value)
 			}
 		}
-		out.Count = f.temp("n", ir.Int)
 		out.Args = f.temp("args", ir.List)
 	}
 }
@@ -198,7 +201,7 @@ func (c *chunk) staticFunc(st *infer.Static) *ir.Func {
 		return out
 	}
 	l := st.Func.Binding
-	out := &ir.Func{Kind: ir.Static, UsesEnv: st.UsesEnv, Recursive: st.Recursive, Marker: st.Marker, Line: st.Func.Pos.Line}
+	out := &ir.Func{Kind: ir.Static, Proto: c.proto(st.Func), UsesEnv: st.UsesEnv, Recursive: st.Recursive, Marker: st.Marker, Line: st.Func.Pos.Line}
 	c.funcs[st.Func] = out
 	if st.Lifted {
 		out.Kind = ir.Lifted
@@ -300,7 +303,7 @@ func (c *chunk) proto(a *ast.Func) *ir.Proto {
 	}
 	p := &ir.Proto{
 		Name: c.protos.Declare(wish, false), Lua: name,
-		Line: a.Pos.Line, LastLine: a.End.Line, Params: len(a.Params), Vararg: a.IsVararg,
+		Line: a.Line, LastLine: a.End.Line, Params: len(a.Params), Vararg: a.IsVararg,
 	}
 	c.out.Protos = append(c.out.Protos, p)
 	return p
@@ -312,3 +315,5 @@ func (f *fn) closure(a *ast.Func) *ir.Closure {
 	f.c.function(f, a, out)
 	return &ir.Closure{Func: out}
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
