@@ -115,7 +115,7 @@ func (th *Thread) ForIn(v Value, n int) Iter {
 // SelectArgs is select(i, ...) on the varargs args; sel is what the global
 // holds, called if it is not the library's function.
 func SelectArgs(th *Thread, sel, i Value, args []Value) (Value, int) {
-	if sel.n != tagFunction || sel.Func().name != "select" || i.n < numberMin {
+	if sel.n != tagFunction || sel.Func() != selectFunction || i.n < numberMin {
 		return CallList(th, sel, "global select", Prepend(args, i))
 	}
 	f := i.Num()
@@ -130,7 +130,7 @@ func SelectArgs(th *Thread, sel, i Value, args []Value) (Value, int) {
 
 // SelectCount is select("#", ...) on the varargs args.
 func SelectCount(th *Thread, sel Value, args []Value) (Value, int) {
-	if sel.n != tagFunction || sel.Func().name != "select" {
+	if sel.n != tagFunction || sel.Func() != selectFunction {
 		return CallList(th, sel, "global select", Prepend(args, String("#")))
 	}
 	return Int(len(args)), 1

@@ -21,11 +21,11 @@ type Options struct {
 	Package  string
 	Source   string // what the header says the file was made from
 	Hash     string // SHA-256 of the source, in hex
-	LineFile string // file name of //line directives, "" for none
+	LineFile string // file name of //line directives
+	NoLines  bool   // print none
 	Key      string
 	Name     string
 	Module   string
-	Go       string // name of the Go file, for code that stands for no Lua line
 }
 
 // Chunk prints a chunk as a Go file.

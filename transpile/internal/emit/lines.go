@@ -14,8 +14,6 @@ import (
 const (
 	markOpen  = "/*@"
 	markClose = "@*/"
-	// offLua marks code that stands for no Lua line.
-	offLua = -1
 )
 
 func mark(line int) string { return markOpen + strconv.Itoa(line) + markClose }
@@ -25,6 +23,9 @@ func directives(text []byte, opt Options) []byte {
 	var out bytes.Buffer
 	out.Grow(len(text))
 	d := &liner{file: opt.LineFile}
+	if opt.NoLines {
+		d.file = ""
+	}
 	for len(text) > 0 {
 		var line []byte
 		if i := bytes.IndexByte(text, '\n'); i >= 0 {

@@ -89,11 +89,20 @@ func Pascal(s string) string {
 	return b.String()
 }
 
-// Camel is Pascal with a lower first letter.
+// Camel is Pascal with a lower first letter: a prefix, which may be a keyword.
 func Camel(s string) string {
 	s = Pascal(s)
 	r, n := utf8.DecodeRuneInString(s)
-	return Ident(string(unicode.ToLower(r)) + s[n:])
+	return string(unicode.ToLower(r)) + s[n:]
+}
+
+// Field makes a Go field name of a Lua name: nothing but keywords is taken.
+func Field(s string) string {
+	s = clean(s)
+	if token.IsKeyword(s) || strings.Trim(s, "_") == "" {
+		return s + "_"
+	}
+	return s
 }
 
 // FileStem makes the part of a generated file's name before "_lua.go": what
@@ -119,7 +128,11 @@ func FileStem(s string) string {
 type Scope struct {
 	outer *Scope
 	names map[string]bool
+	field bool
 }
+
+// NewFields makes the scope of a struct's fields.
+func NewFields() *Scope { return &Scope{field: true} }
 
 // NewScope opens a block inside outer, which may be nil.
 func NewScope(outer *Scope) *Scope { return &Scope{outer: outer} }
@@ -139,6 +152,9 @@ func (s *Scope) Visible(name string) bool {
 // block only when hide is set.
 func (s *Scope) Declare(wish string, hide bool) string {
 	base := Ident(wish)
+	if s.field {
+		base = Field(wish)
+	}
 	name := base
 	for i := 2; s.names[name] || !hide && s.Visible(name); i++ {
 		name = base + strconv.Itoa(i)

@@ -6,7 +6,6 @@ package lower
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/moonphase/moonphase/transpile/internal/ast"
 	"github.com/moonphase/moonphase/transpile/internal/goname"
@@ -23,8 +22,8 @@ func Chunk(a *ast.Chunk, source []byte, name string) *ir.Chunk {
 		vars:     map[*ast.Local]*ir.Var{},
 		sites:    map[siteKey]*ir.Site{},
 		shapes:   map[string]*ir.Shape{},
-		fields:   goname.NewScope(nil),
-		protos:   goname.NewScope(nil),
+		fields:   goname.NewFields(),
+		protos:   goname.NewFields(),
 		file:     goname.NewScope(nil),
 		comments: a.Comments,
 		blank:    blankLines(source),
@@ -126,11 +125,11 @@ func (f *fn) signature() {
 		return
 	}
 	if f.out.Kind == ir.Main {
-		out.Args = &ir.Var{Name: f.scope.Declare("args", false), Type: ir.List}
+		out.Args = f.own("args", ir.List)
 		return
 	}
 	if f.ast.UsesVararg || len(out.Params) > len(out.Sig) {
-		out.Count = f.temp("n", ir.Int)
+		out.Count = f.own("n", ir.Int)
 	}
 	for i := len(out.Sig); i < len(out.Params); i++ {
 		x := f.op(ir.Arg, nil, &ir.Ref{Var: out.Count}, &ir.Const{V: i})
@@ -139,10 +138,10 @@ func (f *fn) signature() {
 	if f.ast.UsesVararg {
 		for i := range out.Sig {
 			if out.Sig[i] == nil {
-				out.Sig[i] = f.temp([]string{"a", "b", "c"}[i], ir.Value)
+				out.Sig[i] = f.own([]string{"a", "b", "c"}[i], ir.Value)
 			}
 		}
-		out.Args = f.temp("args", ir.List)
+		out.Args = f.own("args", ir.List)
 	}
 }
 
@@ -238,6 +237,11 @@ func (f *fn) temp(wish string, t ir.Type) *ir.Var {
 	return &ir.Var{Name: f.scope.Declare(wish, false), Type: t}
 }
 
+// own makes a variable of the function's frame, which hides one of an outer function.
+func (f *fn) own(name string, t ir.Type) *ir.Var {
+	return &ir.Var{Name: f.scope.Declare(name, true), Type: t}
+}
+
 // keep puts an expression's value into a variable now.
 func (f *fn) keep(wish string, x ir.Expr, line int) *ir.Ref {
 	v := f.temp(wish, x.Type())
@@ -286,7 +290,7 @@ func (f *fn) newSite(key string) *ir.Site {
 	if len(wish) > 40 {
 		wish = wish[:40]
 	}
-	s := &ir.Site{Name: f.c.fields.Declare(strings.ToLower(wish[:min(1, len(wish))])+wish[min(1, len(wish)):], false), Key: key}
+	s := &ir.Site{Name: f.c.fields.Declare(wish, false), Key: key}
 	f.c.out.Sites = append(f.c.out.Sites, s)
 	return s
 }
