@@ -71,7 +71,7 @@ func basePrint(th *Thread, args []Value) (Value, int) {
 		if i > 0 {
 			buf = append(buf, '\t')
 		}
-		buf = append(buf, th.ToStringMeta(v)...)
+		buf = append(buf, th.ToString(v)...)
 	}
 	buf = append(buf, '\n')
 	if w := th.State.Stdout; w != nil {
@@ -82,8 +82,8 @@ func basePrint(th *Thread, args []Value) (Value, int) {
 	return Nil, 0
 }
 
-// ToStringMeta returns what tostring gives for v, which must be a string.
-func (th *Thread) ToStringMeta(v Value) string {
+// ToString returns what tostring gives for v, which must be a string.
+func (th *Thread) ToString(v Value) string {
 	s, ok := toString(th.toStringValue(v))
 	if !ok {
 		th.Errorf("'tostring' must return a string to 'print'")
@@ -119,16 +119,12 @@ func Describe(v Value) string {
 		return v.Str()
 	case TypeCData:
 		return v.CData().String()
-	case TypeFunction:
-		if v.Func().proto == nil {
-			return fmt.Sprintf("function: builtin: %#x", v.address())
-		}
 	case TypeLightUserdata:
 		if v == LightNull {
 			return "userdata: NULL"
 		}
 	}
-	return fmt.Sprintf("%s: 0x%08x", TypeName(v), v.address())
+	return fmt.Sprintf("%s: 0x%012x", TypeName(v), v.address())
 }
 
 // LightNull is the null light userdata: ngx.null and cjson.null.

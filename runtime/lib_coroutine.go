@@ -71,7 +71,7 @@ func coroutineRunning(th *Thread, args []Value) (Value, int) {
 func (th *Thread) mainHandle() *Coroutine {
 	root := th.root
 	if root.handle == nil {
-		root.handle = &Coroutine{&coroutine{th: root, status: running}}
+		root.handle = &Coroutine{co: &coroutine{th: root, status: running}}
 	}
 	return root.handle
 }
