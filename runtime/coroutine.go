@@ -42,7 +42,7 @@ type coroutine struct {
 	th     *Thread
 	fn     Value
 	status coroutineStatus
-	runner *runner // nil before the first resume and after the end
+	runner *runner    // nil before the first resume and after the end
 	handle *Coroutine // while it runs: the resumer keeps it alive anyway
 
 	// What a switch carries: n values, the first in v, the others in more; or

@@ -71,7 +71,7 @@ func basePrint(th *Thread, args []Value) (Value, int) {
 		if i > 0 {
 			buf = append(buf, '\t')
 		}
-		buf = append(buf, th.ToString(v)...)
+		buf = append(buf, th.ToStringMeta(v)...)
 	}
 	buf = append(buf, '\n')
 	if w := th.State.Stdout; w != nil {
@@ -82,8 +82,8 @@ func basePrint(th *Thread, args []Value) (Value, int) {
 	return Nil, 0
 }
 
-// ToString returns what tostring gives for v, which must be a string.
-func (th *Thread) ToString(v Value) string {
+// ToStringMeta returns what tostring gives for v, which must be a string.
+func (th *Thread) ToStringMeta(v Value) string {
 	s, ok := toString(th.toStringValue(v))
 	if !ok {
 		th.Errorf("'tostring' must return a string to 'print'")
@@ -232,8 +232,8 @@ func baseAssert(th *Thread, args []Value) (Value, int) {
 	if v := th.CheckAny(args, 0); v.Truthy() {
 		return th.ReturnList(args)
 	}
-	if len(args) < 2 || args[1].n == tagNil {
-		th.Throw(String("assertion failed!"))
+	if len(args) < 2 {
+		th.Errorf("assertion failed!")
 	}
 	th.Throw(args[1])
 	return Nil, 0
@@ -395,7 +395,7 @@ func baseUnpack(th *Thread, args []Value) (Value, int) {
 	}
 	n := to - from + 1
 	if n <= 0 || n >= maxUnpack {
-		th.Throw(String("too many results to unpack"))
+		th.Errorf("too many results to unpack")
 	}
 	if n > len(th.ret) {
 		th.ret = make([]Value, 2*n)
@@ -494,6 +494,9 @@ func baseGetfenv(th *Thread, args []Value) (Value, int) {
 
 func baseSetfenv(th *Thread, args []Value) (Value, int) {
 	t := th.CheckTable(args, 1)
+	if v := args[0]; v.n == tagFunction && v.Func().proto == nil {
+		th.Errorf("'setfenv' cannot change environment of given object")
+	}
 	env := th.envOf(args)
 	env.Table = t
 	if args[0].n == tagFunction {

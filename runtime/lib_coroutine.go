@@ -81,6 +81,9 @@ func coroutineWrap(th *Thread, args []Value) (Value, int) {
 	return NewGoFunction("wrap", func(th *Thread, args []Value) (Value, int) {
 		v, n, err := th.Resume(co, args)
 		if err != nil {
+			if err.Value.IsString() { // LuaJIT adds where the wrapped function was called
+				err.Value = String(th.Where(1) + err.Value.Str())
+			}
 			panic(&Error{Value: err.Value})
 		}
 		return v, n
