@@ -134,7 +134,7 @@ func (co *coroutine) run() {
 		co.ended = true
 		if x := recover(); x != nil {
 			if err, ok := x.(*Error); ok && err.Traceback == "" {
-				co.trace = co.th.Traceback("", 0)
+				co.trace = co.th.deadTraceback(err)
 			}
 			co.fail = x
 		}
