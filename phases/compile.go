@@ -109,6 +109,8 @@ type CompileOptions struct {
 	Prefix   string // -p, with a trailing slash
 	ConfPath string // the configuration file, absolute
 	Log      Logger // for warnings while compiling
+	// Logs are the process's log files; nil for a set of its own.
+	Logs *LogFiles
 
 	// Chunks is the Lua code compiled into the binary. A directive whose code
 	// is not in it is an error, unless the set is nil (nothing is looked up).
@@ -118,6 +120,9 @@ type CompileOptions struct {
 // Compile gives the directives their meaning. The error of a bad
 // configuration is a *conf.Error with nginx's text and place.
 func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
+	if opts.Logs == nil {
+		opts.Logs = NewLogFiles()
+	}
 	c := &compiler{
 		cycle: newCycle(opts),
 		opts:  opts,
@@ -220,8 +225,8 @@ func (c *compiler) within(lv level, d *conf.Directive, enter func()) error {
 
 // The setters below serve the many directives that only store a value.
 
-// onOff stores on or off.
-func onOff(field func(c *compiler) *opt[bool]) setter {
+// flag stores on or off.
+func flag(field func(c *compiler) *opt[bool]) setter {
 	return func(c *compiler, d *conf.Directive) error {
 		f := field(c)
 		if f.set {

@@ -38,7 +38,8 @@ type Cycle struct {
 	chunks rt.ChunkSet
 	batons *rt.BatonPool
 
-	stopping atomic.Bool // the server drains: no connection is kept alive
+	stopping atomic.Bool  // the server drains: no connection is kept alive
+	requests atomic.Int64 // that are being served
 }
 
 // Drain makes the responses from now on close their connections.

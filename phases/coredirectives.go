@@ -322,6 +322,7 @@ func (s *Server) merge(outer *Server) {
 	s.largeHeaderCount.merge(outer.largeHeaderCount, 4)
 	s.largeHeaderSize.merge(outer.largeHeaderSize, 8192)
 	s.headerTimeout.merge(outer.headerTimeout, time.Minute)
+	s.maxHeaders.merge(outer.maxHeaders, 1000)
 	s.ignoreInvalid.merge(outer.ignoreInvalid, true)
 	s.underscores.merge(outer.underscores, false)
 	s.mergeSlashes.merge(outer.mergeSlashes, true)

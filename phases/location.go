@@ -146,6 +146,7 @@ type Server struct {
 	largeHeaderCount opt[int]
 	largeHeaderSize  opt[int64]
 	headerTimeout    opt[time.Duration]
+	maxHeaders       opt[int]
 	ignoreInvalid    opt[bool]
 	underscores      opt[bool]
 	mergeSlashes     opt[bool]

@@ -36,5 +36,3 @@ func upstreamVar(f func(u *upstreamState) string) func(*Request) (string, bool) 
 
 func proxyHostVar(*Request) (string, bool) { return "", false }
 func proxyPortVar(*Request) (string, bool) { return "", false }
-
-func sslDirectives() []directive { return nil }

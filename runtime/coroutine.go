@@ -4,6 +4,7 @@ import (
 	"iter"
 	"runtime"
 	"sync"
+	"weak"
 )
 
 // A coroutine runs on a goroutine of its own and is switched to directly, as
@@ -16,13 +17,7 @@ import (
 //   - runner is the goroutine; it is used again when its coroutine has ended.
 
 // Coroutine is the handle of a coroutine.
-type Coroutine struct {
-	co *coroutine
-
-	// The collector keeps the cleanups of a span in a list that it searches from
-	// the front. A bigger object makes for a shorter list.
-	_ [31]uint64
-}
+type Coroutine struct{ co *coroutine }
 
 // coroutineStatus is what coroutine.status tells.
 type coroutineStatus uint8
@@ -42,8 +37,8 @@ type coroutine struct {
 	th     *Thread
 	fn     Value
 	status coroutineStatus
-	runner *runner    // nil before the first resume and after the end
-	handle *Coroutine // while it runs: the resumer keeps it alive anyway
+	runner *runner // nil before the first resume and after the end
+	handle weak.Pointer[Coroutine]
 
 	// What a switch carries: n values, the first in v, the others in more; or
 	// the panic that ended the coroutine.
@@ -134,7 +129,7 @@ func (co *coroutine) run() {
 		co.ended = true
 		if x := recover(); x != nil {
 			if err, ok := x.(*Error); ok && err.Traceback == "" {
-				co.trace = co.th.deadTraceback(err)
+				co.trace = co.th.Traceback("", 0)
 			}
 			co.fail = x
 		}
@@ -205,7 +200,9 @@ func (th *Thread) NewCoroutine(f Value) *Coroutine {
 	}}
 	co.th.coroutine = co
 	co.th.ret = make([]Value, 4)
-	return &Coroutine{co: co}
+	handle := &Coroutine{co}
+	co.handle = weak.Make(handle)
+	return handle
 }
 
 // start gives co a goroutine and enters it in its entry thread's list.
@@ -293,9 +290,9 @@ func (th *Thread) Resume(handle *Coroutine, args []Value) (Value, int, *Error) {
 	if th.coroutine != nil {
 		th.coroutine.status = normal
 	}
-	co.status, co.handle = running, handle
+	co.status = running
 	co.runner.resume()
-	co.handle = nil
+	runtime.KeepAlive(handle)
 	if th.coroutine != nil {
 		th.coroutine.status = running
 	}
@@ -336,7 +333,7 @@ func (th *Thread) Running() *Coroutine {
 	if th.coroutine == nil {
 		return nil
 	}
-	return th.coroutine.handle
+	return th.coroutine.handle.Value()
 }
 
 // Status returns what coroutine.status gives.

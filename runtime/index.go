@@ -284,8 +284,7 @@ func (th *Thread) setIndexSlow(o, k, v Value, where string) {
 func SetIndexInt(th *Thread, o Value, i int, v Value, where string) {
 	if o.n == tagTable {
 		t := o.Table()
-		n := len(t.arr)
-		if uint(i-1) < uint(n) {
+		if uint(i-1) < uint(len(t.arr)) {
 			slot := &t.arr[i-1]
 			if v.n != tagNil && (slot.n != tagNil || t.meta == nil) {
 				slot.set(v)
@@ -293,11 +292,6 @@ func SetIndexInt(th *Thread, o Value, i int, v Value, where string) {
 			}
 		}
 		if t.meta == nil {
-			if i-1 == n && n < cap(t.arr) && t.hash == nil && v.n != tagNil {
-				t.arr = t.arr[:n+1]
-				t.arr[n].set(v)
-				return
-			}
 			t.SetInt(i, v)
 			return
 		}

@@ -71,7 +71,7 @@ func coroutineRunning(th *Thread, args []Value) (Value, int) {
 func (th *Thread) mainHandle() *Coroutine {
 	root := th.root
 	if root.handle == nil {
-		root.handle = &Coroutine{co: &coroutine{th: root, status: running}}
+		root.handle = &Coroutine{&coroutine{th: root, status: running}}
 	}
 	return root.handle
 }
@@ -81,9 +81,6 @@ func coroutineWrap(th *Thread, args []Value) (Value, int) {
 	return NewGoFunction("wrap", func(th *Thread, args []Value) (Value, int) {
 		v, n, err := th.Resume(co, args)
 		if err != nil {
-			if err.Value.IsString() { // LuaJIT adds where the wrapped function was called
-				err.Value = String(th.Where(1) + err.Value.Str())
-			}
 			panic(&Error{Value: err.Value})
 		}
 		return v, n

@@ -25,7 +25,6 @@ type State struct {
 	typeMeta [numTypes]*Table
 	chunks   chunkTable
 	patterns patternCache
-	random   prng
 }
 
 // Writer is the part of io.Writer that print needs.

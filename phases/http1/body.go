@@ -58,7 +58,7 @@ func (rd *Reader) ReadBody(p []byte) (int, error) {
 				return 0, err
 			}
 			if b.state != chunkData && !b.done {
-				if err := rd.more(rd.limits.BodyTimeout); err != nil {
+				if err := rd.more(rd.BodyTimeout); err != nil {
 					return 0, err
 				}
 			}
@@ -87,12 +87,12 @@ func (rd *Reader) bodyBytes(p []byte) (int, error) {
 		return n, nil
 	}
 	if len(p) < len(rd.buf)/2 {
-		if err := rd.more(rd.limits.BodyTimeout); err != nil {
+		if err := rd.more(rd.BodyTimeout); err != nil {
 			return 0, err
 		}
 		return rd.bodyBytes(p)
 	}
-	rd.deadline.extend(rd.limits.BodyTimeout)
+	rd.deadline.Extend(rd.BodyTimeout)
 	n, err := rd.conn.Read(p)
 	switch {
 	case n > 0:

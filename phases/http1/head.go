@@ -354,7 +354,7 @@ func (l *requestLine) end(b []byte, i int) *Error {
 
 // setLine fills in what the request line says. text starts where l's offsets
 // count from.
-func (h *Head) setLine(text string, l *requestLine) *Error {
+func (h *Head) setLine(text string, l *requestLine, mergeSlashes bool) *Error {
 	h.Line = text[:l.lineEnd]
 	h.Method = text[:l.methodEnd]
 	h.Target = text[l.targetStart:l.targetEnd]
@@ -370,7 +370,7 @@ func (h *Head) setLine(text string, l *requestLine) *Error {
 				h.Target = target
 			}
 		}
-		path, args, hasArgs, ok := NormalizePath(target, true)
+		path, args, hasArgs, ok := NormalizePath(target, mergeSlashes)
 		if !ok {
 			return errURI
 		}

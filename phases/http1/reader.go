@@ -17,9 +17,8 @@ type Limits struct {
 	LargeCount    int           // number of large_client_header_buffers
 	MaxHeaders    int           // max_headers
 	HeaderTimeout time.Duration // client_header_timeout
-	IdleTimeout   time.Duration // keepalive_timeout
-	BodyTimeout   time.Duration // client_body_timeout
 	Fields        FieldOptions
+	KeepSlashes   bool // merge_slashes off
 }
 
 // DefaultLimits are nginx's.
@@ -29,8 +28,6 @@ var DefaultLimits = Limits{
 	LargeCount:    4,
 	MaxHeaders:    1000,
 	HeaderTimeout: 60 * time.Second,
-	IdleTimeout:   75 * time.Second,
-	BodyTimeout:   60 * time.Second,
 }
 
 // initialBuffer is the size a connection's read buffer starts with: enough for
@@ -48,8 +45,13 @@ type Reader struct {
 	// BeforeWait is called before the reader waits for the start of a request,
 	// so that pending output can be sent first. An error ends the wait.
 	BeforeWait func() error
+	// BodyTimeout bounds each wait for a piece of the body
+	// (client_body_timeout).
+	BodyTimeout time.Duration
+	// Pipelined tells that the current request came in with the one before.
+	Pipelined bool
 
-	deadline deadline
+	deadline Deadline
 	body     body
 	fields   []field // of the head being read, offsets from start
 	last     string  // text of the last head, to share it with an equal one
@@ -61,7 +63,8 @@ func (rd *Reader) Reset(conn net.Conn, limits *Limits) {
 	if buf == nil || len(buf) > 4*initialBuffer {
 		buf = make([]byte, initialBuffer)
 	}
-	*rd = Reader{conn: conn, limits: limits, buf: buf, fields: rd.fields[:0], deadline: deadline{set: conn.SetReadDeadline}}
+	*rd = Reader{conn: conn, limits: limits, buf: buf, fields: rd.fields[:0], BodyTimeout: time.Minute,
+		deadline: NewDeadline(conn.SetReadDeadline)}
 }
 
 // SetLimits replaces the limits, once the server that a request is for is known.
@@ -84,15 +87,14 @@ var (
 	ErrIdle    = errors.New("client was idle")
 )
 
-// ReadHead reads the next request's head into h. The first request of a
-// connection must start within the header timeout, later ones within the idle
-// timeout. The error is io.EOF or ErrIdle when no request came, *Error for one to
+// ReadHead reads the next request's head into h, which must begin within wait.
+// The error is io.EOF or ErrIdle when no request came, *Error for one to
 // be refused, and else ErrTimeout, io.ErrUnexpectedEOF or a network error. With
 // an error h holds what is known of the request.
-func (rd *Reader) ReadHead(h *Head, first bool) error {
+func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 	h.reset()
 	rd.body = body{}
-	if err := rd.skipEmptyLines(first); err != nil {
+	if err := rd.skipEmptyLines(wait); err != nil {
 		return err
 	}
 	scan := headScan{room: rd.limits.HeaderBuffer}
@@ -132,11 +134,8 @@ func (rd *Reader) ReadHead(h *Head, first bool) error {
 
 // skipEmptyLines reads until the first byte that is no line end. nginx lets them
 // stand before a request.
-func (rd *Reader) skipEmptyLines(first bool) error {
-	timeout := rd.limits.IdleTimeout
-	if first {
-		timeout = rd.limits.HeaderTimeout
-	}
+func (rd *Reader) skipEmptyLines(wait time.Duration) error {
+	rd.Pipelined = rd.start < rd.end
 	for {
 		for rd.start < rd.end {
 			if c := rd.buf[rd.start]; c != '\r' && c != '\n' {
@@ -145,7 +144,7 @@ func (rd *Reader) skipEmptyLines(first bool) error {
 			rd.start++
 		}
 		rd.start, rd.end = 0, 0
-		rd.deadline.extend(timeout)
+		rd.deadline.Extend(wait)
 		if rd.BeforeWait != nil {
 			if err := rd.BeforeWait(); err != nil {
 				return err
@@ -172,7 +171,7 @@ func (rd *Reader) more(timeout time.Duration) error {
 	if rd.end == len(rd.buf) {
 		rd.buf = append(rd.buf, make([]byte, len(rd.buf))...)
 	}
-	rd.deadline.extend(timeout)
+	rd.deadline.Extend(timeout)
 	n, err := rd.conn.Read(rd.buf[rd.end:])
 	rd.end += n
 	switch {
@@ -288,7 +287,7 @@ func (rd *Reader) judge(h *Head, s *headScan) *Error {
 	h.reset()
 	text := rd.share(s.next)
 	h.Text = text
-	if err := h.setLine(text, &s.line); err != nil {
+	if err := h.setLine(text, &s.line, !rd.limits.KeepSlashes); err != nil {
 		return err
 	}
 	for _, f := range rd.fields {
@@ -323,18 +322,33 @@ func brokenLine(b []byte) string {
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
-// deadline moves a connection's deadline ahead. As that costs more than reading
-// a small request, one that is already within 1/64 of the wanted time stays.
-type deadline struct {
+// Deadline moves a connection's deadline ahead. As that costs more than reading a
+// small request, one that is already within 1/64 of the wanted time stays.
+type Deadline struct {
 	set func(time.Time) error
 	at  time.Time
 }
 
-func (d *deadline) extend(timeout time.Duration) {
+// NewDeadline returns a deadline that is changed by set.
+func NewDeadline(set func(time.Time) error) Deadline { return Deadline{set: set} }
+
+// Extend moves the deadline to timeout from now.
+func (d *Deadline) Extend(timeout time.Duration) {
 	want := time.Now().Add(timeout)
 	if late := want.Sub(d.at); late >= 0 && late <= timeout/64 {
 		return
 	}
 	d.at = want
-	_ = d.set(want) // fails only on a closed connection, and so will the read
+	_ = d.set(want) // fails only on a closed connection, and so will its use
 }
+
+// Forget makes the next Extend set the deadline in any case, after someone else
+// has changed it.
+func (d *Deadline) Forget() { d.at = time.Time{} }
+
+// Interrupt ends a wait for the connection to become readable, in which another
+// goroutine is. ForgetDeadline has to follow.
+func (rd *Reader) Interrupt() { _ = rd.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// ForgetDeadline is to be called when the connection's read deadline was changed.
+func (rd *Reader) ForgetDeadline() { rd.deadline.Forget() }

@@ -128,14 +128,12 @@ type result struct {
 // serve answers requests until the connection is to be closed or the client is
 // idle for a moment.
 func serve(conn net.Conn) []result {
-	limits := DefaultLimits
-	limits.IdleTimeout = 100 * time.Millisecond
 	var rd Reader
-	rd.Reset(conn, &limits)
+	rd.Reset(conn, &DefaultLimits)
 	var h Head
 	var list []result
-	for first := true; ; first = false {
-		err := rd.ReadHead(&h, first)
+	for {
+		err := rd.ReadHead(&h, 100*time.Millisecond)
 		if err == nil {
 			var body []byte
 			if body, err = readAll(&rd); err == nil {
@@ -300,7 +298,7 @@ func readStream(conn net.Conn) string {
 	var h Head
 	var b strings.Builder
 	for i := 0; i < 10; i++ {
-		if err := rd.ReadHead(&h, false); err != nil {
+		if err := rd.ReadHead(&h, time.Minute); err != nil {
 			fmt.Fprintf(&b, "error %v", err)
 			break
 		}

@@ -1,0 +1,199 @@
+package phases
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/conf"
+)
+
+// accessLog is one access_log directive.
+type accessLog struct {
+	file   *logFile
+	format *logFormat
+	when   *template // if=: log when it is neither "" nor "0"
+}
+
+// logFormat is one log_format: a text with variables, and how the values of the
+// variables are made safe.
+type logFormat struct {
+	text   template
+	escape func(dst []byte, value string) []byte
+	// blank stands for a variable without a value: "-", or nothing in JSON.
+	blank string
+}
+
+// combinedFormat is the format that exists without a log_format.
+const combinedFormat = `$remote_addr - $remote_user [$time_local] "$request" ` +
+	`$status $body_bytes_sent "$http_referer" "$http_user_agent"`
+
+// setLogFormat reads log_format NAME [escape=...] TEXT...
+func setLogFormat(c *compiler, d *conf.Directive) error {
+	name, args := d.Args[0], d.Args[1:]
+	if c.cycle.logFormats[name] != nil || name == "combined" {
+		return fmt.Errorf("duplicate \"log_format\" name \"%s\"", name)
+	}
+	f := &logFormat{escape: escapeDefault, blank: "-"}
+	if kind, ok := strings.CutPrefix(args[0], "escape="); ok {
+		args = args[1:]
+		switch kind {
+		case "default":
+		case "json":
+			f.escape, f.blank = escapeJSON, ""
+		case "none":
+			f.escape, f.blank = escapeNone, ""
+		default:
+			return fmt.Errorf("unknown log format escaping \"%s\"", kind)
+		}
+	}
+	var err error
+	f.text, err = c.template(strings.Join(args, ""))
+	c.cycle.logFormats[name] = f
+	return err
+}
+
+// format finds a log_format by name.
+func (c *compiler) format(name string) (*logFormat, error) {
+	if f := c.cycle.logFormats[name]; f != nil {
+		return f, nil
+	}
+	if name != "combined" {
+		return nil, fmt.Errorf("unknown log format \"%s\"", name)
+	}
+	f := &logFormat{escape: escapeDefault, blank: "-"}
+	var err error
+	f.text, err = c.template(combinedFormat)
+	c.cycle.logFormats[name] = f
+	return f, err
+}
+
+// setAccessLog reads access_log PATH [FORMAT [buffer= gzip flush= if=]] or off.
+// Lines are never held back, so the parameters of buffering are accepted only.
+func setAccessLog(c *compiler, d *conf.Directive) error {
+	logs := &c.loc.accessLogs
+	if d.Args[0] == "off" {
+		logs.v, logs.set = nil, true
+		if len(d.Args) > 1 {
+			return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
+		}
+		return nil
+	}
+	path := d.Args[0]
+	if strings.HasPrefix(path, "syslog:") || hasVariables(path) {
+		return fmt.Errorf("\"%s\" of \"access_log\" is not supported, only constant paths are", path)
+	}
+	if path != stderrPath && path != "/dev/stderr" {
+		path = c.fullPath(path)
+	}
+	log := &accessLog{file: c.opts.Logs.get(path)}
+	name := "combined"
+	if len(d.Args) > 1 {
+		name = d.Args[1]
+	}
+	var err error
+	if log.format, err = c.format(name); err != nil {
+		return err
+	}
+	for _, arg := range d.Args[min(2, len(d.Args)):] {
+		switch key, value, _ := strings.Cut(arg, "="); key {
+		case "buffer", "flush", "gzip":
+		case "if":
+			when, err := c.template(value)
+			if err != nil {
+				return err
+			}
+			log.when = &when
+		default:
+			return fmt.Errorf("invalid parameter \"%s\"", arg)
+		}
+	}
+	logs.v, logs.set = append(logs.v, log), true
+	return nil
+}
+
+// defaultAccessLog is where requests are logged when no access_log says
+// anything, as in nginx.
+const defaultAccessLog = "logs/access.log"
+
+// logAccess writes the request's lines.
+func (r *Request) logAccess() {
+	for _, l := range r.Loc.accessLogs.v {
+		if l.when != nil {
+			if v := l.when.eval(r); v == "" || v == "0" {
+				continue
+			}
+		}
+		buf := errorLines.Get().(*[]byte)
+		b := l.format.text.appendEscaped((*buf)[:0], r, l.format)
+		b = append(b, '\n')
+		l.file.write(b)
+		*buf = b
+		errorLines.Put(buf)
+	}
+}
+
+// appendEscaped evaluates a log format.
+func (t *template) appendEscaped(b []byte, r *Request, f *logFormat) []byte {
+	if t.parts == nil {
+		return append(b, t.lit...)
+	}
+	for i := range t.parts {
+		p := &t.parts[i]
+		switch p.kind {
+		case partLiteral:
+			b = append(b, p.lit...)
+		case partVar:
+			if v, ok := r.indexed(p.index); ok {
+				b = f.escape(b, v)
+			} else {
+				b = append(b, f.blank...)
+			}
+		default:
+			b = f.escape(b, p.eval(r))
+		}
+	}
+	return b
+}
+
+// escapeDefault writes bytes that could break a line as \xXX.
+func escapeDefault(b []byte, v string) []byte {
+	for i := 0; i < len(v); i++ {
+		if c := v[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			b = append(b, '\\', 'x', upperHex[c>>4], upperHex[c&15])
+		} else {
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+func escapeNone(b []byte, v string) []byte { return append(b, v...) }
+
+// escapeJSON writes what may stand inside a JSON string. Bytes that are no valid
+// text pass unchanged, as in nginx.
+func escapeJSON(b []byte, v string) []byte {
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c >= 0x20:
+			b = append(b, c)
+		default:
+			switch c {
+			case '\n':
+				b = append(b, '\\', 'n')
+			case '\r':
+				b = append(b, '\\', 'r')
+			case '\t':
+				b = append(b, '\\', 't')
+			case '\b':
+				b = append(b, '\\', 'b')
+			case '\f':
+				b = append(b, '\\', 'f')
+			default:
+				b = append(b, '\\', 'u', '0', '0', '0'+c>>4, upperHex[c&15])
+			}
+		}
+	}
+	return b
+}

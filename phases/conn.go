@@ -1,0 +1,322 @@
+package phases
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/http1"
+)
+
+// conn is one client connection: it reads requests and gives them to the phases,
+// one after the other, on its own goroutine. It is the Downstream of them.
+type conn struct {
+	output
+
+	owner  *listener
+	rd     http1.Reader
+	head   http1.Head
+	watch  abortWatch
+	number int64
+	served int64 // requests so far, with the current one
+	req    *Request
+	taken  bool // the script has the raw connection
+	tls    bool
+
+	// waiting is set between requests, when a shutdown may cut the connection.
+	waiting atomic.Bool
+}
+
+var connPool = sync.Pool{New: func() any { return new(conn) }}
+
+// connNumbers gives connections their serial numbers.
+var connNumbers atomic.Int64
+
+// handle serves a connection until it ends.
+func (l *listener) handle(nc net.Conn) {
+	c := connPool.Get().(*conn)
+	c.owner, c.number, c.served, c.taken, c.req = l, connNumbers.Add(1), 0, false, nil
+	l.process.track(c)
+	nc, ok := c.start(nc)
+	if ok {
+		c.serve()
+	}
+	l.process.untrack(c)
+	if c.taken {
+		return // the connection, and so c, may still be in use
+	}
+	_ = nc.Close()
+	c.rd.BeforeWait = nil
+	c.req = nil
+	connPool.Put(c)
+}
+
+// start prepares c for the connection, with its TLS handshake. It gives the
+// connection that requests are read from.
+func (c *conn) start(nc net.Conn) (net.Conn, bool) {
+	b := c.owner.bound.Load()
+	var raw syscall.RawConn
+	if sc, ok := nc.(syscall.Conn); ok {
+		raw, _ = sc.SyscallConn()
+	}
+	c.watch.reset(raw)
+	c.tls = b.listen.TLS
+	c.output.reset(nc, raw)
+	if c.tls {
+		secure, err := c.handshake(b, nc)
+		if err != nil {
+			return nc, false
+		}
+		nc = secure
+		c.output.reset(nc, nil)
+	}
+	c.output.timeout = time.Minute
+	c.rd.Reset(nc, &b.limits)
+	c.rd.BeforeWait = c.beforeWait
+	return nc, true
+}
+
+// errStopping ends connections that wait for a request while the server stops.
+var errStopping = errors.New("server is stopping")
+
+// beforeWait is called before the connection waits for a request; its read
+// deadline has been set, so that a shutdown which comes now ends the wait.
+func (c *conn) beforeWait() error {
+	c.waiting.Store(true)
+	if c.owner.process.stopping.Load() && c.served > 0 {
+		return errStopping
+	}
+	return nil
+}
+
+// interrupt ends the wait for a next request.
+func (c *conn) interrupt() {
+	if c.waiting.Load() {
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// serve answers the connection's requests.
+func (c *conn) serve() {
+	wait := c.owner.bound.Load().limits.HeaderTimeout
+	for {
+		err := c.rd.ReadHead(&c.head, wait)
+		c.waiting.Store(false)
+		c.served++
+		r := c.request()
+		if err != nil {
+			c.refuse(r, err)
+			c.release(r)
+			return
+		}
+		r.Serve()
+		linger := lingering{mode: r.Loc.lingeringClose.v, total: r.Loc.lingeringTime.v, each: r.Loc.lingeringTimeout.v}
+		wait = r.Loc.keepaliveTimeout.v
+		keep := r.KeepAlive && !r.Terminated && !c.taken
+		terminated := r.Terminated
+		c.watch.stop(&c.rd)
+		c.release(r)
+		switch {
+		case c.taken:
+			return
+		case keep && (c.rd.BodyDone() || c.discard(linger)):
+		case terminated:
+			return
+		default:
+			c.linger(linger)
+			return
+		}
+	}
+}
+
+// request makes a Request of the head that was read.
+func (c *conn) request() *Request {
+	b := c.owner.bound.Load()
+	h := &c.head
+	b.cycle.requests.Add(1)
+	r := b.cycle.NewRequest(c, b.listen)
+	c.req = r
+	c.output.begin()
+	r.Method, r.URI, r.Args = h.Method, h.Path, h.Args
+	r.RequestURI, r.RequestLine, r.HeaderText = h.Target, h.Line, h.Text
+	r.HTTPMajor, r.HTTPMinor = h.Major, h.Minor
+	r.HeaderBytes = int64(len(h.Text))
+	r.Host = h.Host
+	for _, f := range h.Fields {
+		r.In = append(r.In, Header{Name: f.Name, Value: f.Value})
+	}
+	r.ContentLength, r.Chunked, r.KeepAlive = h.ContentLength, h.Chunked, h.KeepAlive
+	r.Server = b.listen.FindServer(r, h.Host)
+	return r
+}
+
+// release ends the request.
+func (c *conn) release(r *Request) {
+	cycle := r.Cycle
+	c.req = nil
+	r.Release()
+	cycle.requests.Add(-1)
+}
+
+// refuse ends a connection whose next request could not be read. What nginx logs
+// about it stands at level info, so that a curious client does not fill the log.
+func (c *conn) refuse(r *Request, err error) {
+	var bad *http1.Error
+	switch {
+	case errors.As(err, &bad):
+		msg := bad.Msg
+		if c.rd.Pipelined {
+			msg = strings.Replace(msg, "reading client request line", "reading client pipelined request line", 1)
+		}
+		r.Log(LogInfo, msg)
+		r.ServeError(bad.Status)
+		c.linger(lingering{mode: lingerOn, total: 30 * time.Second, each: 5 * time.Second, pending: true})
+	case errors.Is(err, errStopping):
+	case errors.Is(err, http1.ErrIdle):
+		if c.served == 1 {
+			c.logWaiting(r, "client timed out (110: Connection timed out) while waiting for request")
+		}
+	case errors.Is(err, io.EOF) && c.served == 1:
+		c.logWaiting(r, "client closed connection while waiting for request")
+	case errors.Is(err, io.EOF):
+		if log := r.logger(); log.Enabled(LogInfo) {
+			host, _ := splitAddr(c.RemoteAddr().String())
+			log.Output(LogInfo, c.number, "client "+host+" closed keepalive connection")
+		}
+	case errors.Is(err, http1.ErrTimeout):
+		r.Log(LogInfo, "client timed out (110: Connection timed out)"+c.action())
+		r.serveNothing(statusRequestTimeout)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		r.Log(LogInfo, "client prematurely closed connection"+c.action())
+		r.serveNothing(400)
+	default:
+		r.Log(LogInfo, "recv() failed ("+errText(err)+")"+c.action())
+		r.serveNothing(400)
+	}
+}
+
+// logWaiting logs what ended a connection before its first request.
+func (c *conn) logWaiting(r *Request, msg string) {
+	if log := r.logger(); log.Enabled(LogInfo) {
+		host, _ := splitAddr(c.RemoteAddr().String())
+		log.Output(LogInfo, c.number, msg+", client: "+host+", server: "+c.owner.addr)
+	}
+}
+
+// action is what log lines say the connection was doing.
+func (c *conn) action() string {
+	if c.head.Method != "" {
+		return " while reading client request headers"
+	}
+	return " while reading client request line"
+}
+
+// serveNothing logs a request that could not even be refused.
+func (r *Request) serveNothing(status int) {
+	r.begin()
+	r.terminate(status)
+	r.finish()
+}
+
+// ReadBody implements Downstream.
+func (c *conn) ReadBody(p []byte) (int, error) {
+	c.watch.pause(&c.rd)
+	c.rd.BodyTimeout = c.req.Loc.bodyTimeout.v
+	n, err := c.rd.ReadBody(p)
+	c.watch.resume()
+	switch {
+	case err == nil || err == io.EOF:
+	case errors.Is(err, http1.ErrBadChunk):
+		err = ErrBadChunk
+	case errors.Is(err, http1.ErrTimeout):
+		err = ErrBodyTimeout
+	}
+	return n, err
+}
+
+// Flush implements Downstream.
+func (c *conn) Flush() error {
+	c.output.timeout = c.req.Loc.sendTimeout.v
+	return c.output.Flush()
+}
+
+// Aborted implements Downstream.
+func (c *conn) Aborted() <-chan struct{} { return c.watch.start() }
+
+// Number implements Downstream.
+func (c *conn) Number() int64 { return c.number }
+
+// Requests implements Downstream.
+func (c *conn) Requests() int64 { return c.served }
+
+// RemoteAddr implements Downstream.
+func (c *conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// LocalAddr implements Downstream.
+func (c *conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// TLS implements Downstream.
+func (c *conn) TLS() bool { return c.tls }
+
+// NetConn implements Downstream.
+func (c *conn) NetConn() (net.Conn, []byte) {
+	c.watch.stop(&c.rd)
+	c.taken = true
+	_ = c.nc.SetDeadline(time.Time{})
+	return c.nc, c.rd.Take()
+}
+
+// lingering says how to close a connection whose client may still be sending:
+// closing at once would make its kernel throw the response away.
+type lingering struct {
+	mode    int // off, on, always
+	total   time.Duration
+	each    time.Duration
+	pending bool // the client is known to be sending
+}
+
+const (
+	lingerOff = iota
+	lingerOn
+	lingerAlways
+)
+
+// linger shuts our side down and reads until the client is done.
+func (c *conn) linger(l lingering) {
+	pending := l.pending || !c.rd.BodyDone() || len(c.rd.Buffered()) > 0
+	if l.mode == lingerOff || l.mode == lingerOn && !pending {
+		return
+	}
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	end := time.Now().Add(l.total)
+	c.rd.Take()
+	buf := make([]byte, 4096)
+	for time.Now().Before(end) && !c.owner.process.stopping.Load() {
+		_ = c.nc.SetReadDeadline(time.Now().Add(l.each))
+		if _, err := c.nc.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// discard reads the rest of a body that nobody wanted, so that the connection
+// can be kept. It tells whether that was possible in time.
+func (c *conn) discard(l lingering) bool {
+	end := time.Now().Add(l.total)
+	c.rd.BodyTimeout = l.each
+	buf := make([]byte, 4096)
+	for time.Now().Before(end) {
+		if _, err := c.rd.ReadBody(buf); err != nil {
+			return err == io.EOF
+		}
+	}
+	return false
+}

@@ -1,0 +1,264 @@
+package phases
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+)
+
+// levelNames are the words of error_log and of the lines it makes.
+var levelNames = [...]string{"stderr", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"}
+
+// parseLogLevel reads a level of error_log. The debug_* levels of nginx choose
+// parts of it that do not exist here, so they mean debug.
+func parseLogLevel(s string) (LogLevel, bool) {
+	for l := LogEmerg; l <= LogDebug; l++ {
+		if levelNames[l] == s {
+			return l, true
+		}
+	}
+	switch s {
+	case "debug_core", "debug_alloc", "debug_mutex", "debug_event", "debug_http", "debug_mail", "debug_stream":
+		return LogDebug, true
+	}
+	return 0, false
+}
+
+// LogFiles are the log files of a process, shared by the configurations that it
+// goes through. A file is opened once, however many directives name it.
+type LogFiles struct {
+	mu     sync.Mutex
+	byPath map[string]*logFile
+	// console is set while the process starts: warnings and worse are then also
+	// written to the standard error, where whoever started it sees them.
+	console atomic.Bool
+}
+
+// NewLogFiles returns an empty set that also writes to the console until
+// LeaveConsole is called.
+func NewLogFiles() *LogFiles {
+	f := &LogFiles{byPath: map[string]*logFile{}}
+	f.console.Store(true)
+	return f
+}
+
+// LeaveConsole ends the start of the process.
+func (s *LogFiles) LeaveConsole() { s.console.Store(false) }
+
+// logFile is one file that lines are appended to, each by one write.
+type logFile struct {
+	path string
+	file atomic.Pointer[os.File]
+}
+
+// stderrPath is how configurations name the standard error.
+const stderrPath = "stderr"
+
+// file gives the entry for path; it is opened by Open.
+func (s *LogFiles) get(path string) *logFile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.byPath[path]
+	if f == nil {
+		f = &logFile{path: path}
+		if path == stderrPath {
+			f.file.Store(os.Stderr)
+		}
+		s.byPath[path] = f
+	}
+	return f
+}
+
+// Open opens the files that are not open yet.
+func (s *LogFiles) Open() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.byPath {
+		if f.file.Load() == nil {
+			if err := f.open(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Reopen opens all files anew, as after they were renamed (signal USR1). Files
+// that cannot be opened stay as they are and are reported.
+func (s *LogFiles) Reopen() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, f := range s.byPath {
+		if f.path == stderrPath {
+			continue
+		}
+		old := f.file.Load()
+		if err := f.open(); err != nil {
+			errs = append(errs, err)
+		} else if old != nil {
+			_ = old.Close()
+		}
+	}
+	return errs
+}
+
+func (f *logFile) open() error {
+	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return &conf.Error{Msg: fmt.Sprintf(`open() "%s" failed (%s)`, f.path, conf.Errno(err))}
+	}
+	f.file.Store(file)
+	return nil
+}
+
+// write appends one line. A line that cannot be written is lost: there is no
+// better place for it.
+func (f *logFile) write(line []byte) {
+	if file := f.file.Load(); file != nil {
+		_, _ = file.Write(line)
+	}
+}
+
+// ErrorLog is what the error_log directives of one level say: files, each with
+// the least severe level it takes.
+type ErrorLog struct {
+	files *LogFiles
+	sinks []errorSink
+	most  LogLevel // the least severe level of all sinks
+}
+
+type errorSink struct {
+	file  *logFile
+	level LogLevel
+}
+
+// NewErrorLog returns a log with one file.
+func (s *LogFiles) NewErrorLog(path string, level LogLevel) *ErrorLog {
+	l := &ErrorLog{files: s}
+	l.add(s.get(path), level)
+	return l
+}
+
+func (l *ErrorLog) add(file *logFile, level LogLevel) {
+	l.sinks = append(l.sinks, errorSink{file, level})
+	l.most = max(l.most, level)
+}
+
+// Enabled tells whether a line of the level goes anywhere.
+func (l *ErrorLog) Enabled(level LogLevel) bool { return level <= l.most }
+
+// maxErrorLine is the length error-log lines are cut to, with the line feed
+// (NGX_MAX_ERROR_STR). Readers of the log rely on it, and it bounds what a client
+// can make the server write.
+const maxErrorLine = 2048
+
+var errorLines = sync.Pool{New: func() any { b := make([]byte, 0, maxErrorLine); return &b }}
+
+// Output writes a line in nginx's format:
+//
+//	2026/11/21 10:49:00 [error] 14037#14037: *2 message
+//
+// The second number is a thread in nginx; here all of them share one process.
+func (l *ErrorLog) Output(level LogLevel, conn int64, msg string) {
+	buf := errorLines.Get().(*[]byte)
+	b := append((*buf)[:0], logTimes().errorLog...)
+	b = append(b, " ["...)
+	b = append(b, levelNames[level]...)
+	b = append(b, "] "...)
+	b = append(b, processTag...)
+	if conn != 0 {
+		b = append(b, '*')
+		b = strconv.AppendInt(b, conn, 10)
+		b = append(b, ' ')
+	}
+	b = append(b, msg...)
+	if len(b) > maxErrorLine-1 {
+		b = b[:maxErrorLine-1]
+	}
+	b = append(b, '\n')
+	toStderr := false
+	for _, s := range l.sinks {
+		if level <= s.level {
+			s.file.write(b)
+			toStderr = toStderr || s.file.path == stderrPath
+		}
+	}
+	if level <= LogWarn && !toStderr && l.files.console.Load() {
+		fmt.Fprintf(os.Stderr, "nginx: [%s] %s\n", levelNames[level], msg)
+	}
+	*buf = b
+	errorLines.Put(buf)
+}
+
+// processTag is the "pid#tid: " of log lines.
+var processTag = strconv.Itoa(os.Getpid()) + "#" + strconv.Itoa(os.Getpid()) + ": "
+
+// logClock is a second in the formats of the logs.
+type logClock struct {
+	unix            int64
+	errorLog, local string
+	iso8601         string
+}
+
+var logClockCache atomic.Pointer[logClock]
+
+// logTimes gives the current second; its texts are made once a second.
+func logTimes() *logClock {
+	now := time.Now()
+	if c := logClockCache.Load(); c != nil && c.unix == now.Unix() {
+		return c
+	}
+	c := &logClock{
+		unix:     now.Unix(),
+		errorLog: now.Format("2006/01/02 15:04:05"),
+		local:    now.Format("02/Jan/2006:15:04:05 -0700"),
+		iso8601:  now.Format("2006-01-02T15:04:05-07:00"),
+	}
+	logClockCache.Store(c)
+	return c
+}
+
+// setErrorLog reads error_log. Several on one level all get the lines.
+func setErrorLog(c *compiler, d *conf.Directive) error {
+	target := &c.cycle.Main.errorLog
+	if c.level != inMain {
+		target = &c.loc.errorLog
+	}
+	log, _ := target.v.(*ErrorLog)
+	if log == nil {
+		log = &ErrorLog{files: c.opts.Logs}
+		target.v, target.set = log, true
+	}
+	path := d.Args[0]
+	switch {
+	case strings.HasPrefix(path, "syslog:"), strings.HasPrefix(path, "memory:"):
+		return fmt.Errorf("\"%s\" of \"error_log\" is not supported, only files and stderr are", path)
+	case path != stderrPath:
+		path = c.fullPath(path)
+	}
+	if len(d.Args) > 2 {
+		return fmt.Errorf("invalid log level \"%s\"", d.Args[2])
+	}
+	level := LogErr
+	if len(d.Args) == 2 {
+		var ok bool
+		if level, ok = parseLogLevel(d.Args[1]); !ok {
+			return fmt.Errorf("invalid log level \"%s\"", d.Args[1])
+		}
+	}
+	file := c.opts.Logs.get(path)
+	for _, s := range log.sinks {
+		if s.file == file {
+			return errDuplicate
+		}
+	}
+	log.add(file, level)
+	return nil
+}

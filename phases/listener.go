@@ -1,0 +1,147 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/http1"
+)
+
+// listener is one open address. It outlives configurations: a reload gives it
+// another binding.
+type listener struct {
+	process *process
+	addr    string // as in Listen.Addr
+	socket  net.Listener
+	bound   atomic.Pointer[binding]
+}
+
+// binding is what a configuration says about an address.
+type binding struct {
+	cycle  *Cycle
+	listen *Listen
+	limits http1.Limits
+}
+
+func newBinding(c *Cycle, l *Listen) *binding {
+	s := l.Default
+	return &binding{cycle: c, listen: l, limits: http1.Limits{
+		HeaderBuffer:  int(s.headerBufferSize.v),
+		LargeBuffer:   int(s.largeHeaderSize.v),
+		LargeCount:    s.largeHeaderCount.v,
+		MaxHeaders:    s.maxHeaders.v,
+		HeaderTimeout: s.headerTimeout.v,
+		Fields: http1.FieldOptions{
+			AllowUnderscores: s.underscores.v,
+			KeepInvalid:      !s.ignoreInvalid.v,
+		},
+		KeepSlashes: !s.mergeSlashes.v,
+	}}
+}
+
+// bindTries is how often an address in use is tried, and bindPause how long is
+// waited in between: a server that is just going away needs a moment.
+const (
+	bindTries = 5
+	bindPause = 500 * time.Millisecond
+)
+
+// openListeners opens the addresses of c that are not open yet. Nothing is
+// accepted before serve is called on them. When one cannot be had, those that
+// were opened are closed again.
+func (p *process) openListeners(c *Cycle) ([]*listener, error) {
+	var opened []*listener
+	var missing []*Listen
+	for _, l := range c.Listens {
+		if p.listeners[l.Addr] == nil {
+			missing = append(missing, l)
+		}
+	}
+	for try := 1; len(missing) > 0; try++ {
+		var busy []*Listen
+		for _, l := range missing {
+			socket, err := listen(l)
+			if err == nil {
+				opened = append(opened, &listener{process: p, addr: l.Addr, socket: socket})
+				continue
+			}
+			inUse := errors.Is(err, syscall.EADDRINUSE)
+			if !inUse || !p.test {
+				p.log(LogEmerg, fmt.Sprintf("bind() to %s failed (%s)", l.Addr, errText(err)))
+			}
+			if !inUse {
+				closeAll(opened)
+				return nil, errLogged
+			}
+			if !p.test {
+				busy = append(busy, l)
+			}
+		}
+		missing = busy
+		if len(missing) > 0 {
+			if try == bindTries {
+				closeAll(opened)
+				return nil, &conf.Error{Msg: "still could not bind()"}
+			}
+			p.log(LogNotice, "try again to bind() after 500ms")
+			time.Sleep(bindPause)
+		}
+	}
+	return opened, nil
+}
+
+func closeAll(list []*listener) {
+	for _, l := range list {
+		_ = l.socket.Close()
+	}
+}
+
+// listen opens the address of l.
+func listen(l *Listen) (net.Listener, error) {
+	network, addr := "tcp4", l.Addr
+	if path, ok := strings.CutPrefix(l.Addr, "unix:"); ok {
+		network, addr = "unix", path
+	} else if strings.HasPrefix(addr, "[") {
+		network = "tcp6"
+	}
+	lc := net.ListenConfig{KeepAlive: -1}
+	return lc.Listen(context.Background(), network, addr)
+}
+
+// errText renders a network error as nginx does: number and text of the system's.
+func errText(err error) string {
+	var no syscall.Errno
+	if errors.As(err, &no) {
+		return conf.Errno(no)
+	}
+	return err.Error()
+}
+
+// acceptPause is how long a listener rests when the process has no file
+// descriptor left (accept_mutex_delay).
+const acceptPause = 500 * time.Millisecond
+
+// serve accepts connections until the socket is closed.
+func (l *listener) serve() {
+	for {
+		nc, err := l.socket.Accept()
+		switch {
+		case err == nil:
+			go l.handle(nc)
+		case errors.Is(err, net.ErrClosed):
+			return
+		case errors.Is(err, syscall.ECONNABORTED):
+			l.process.log(LogErr, "accept4() failed ("+errText(err)+")")
+		default:
+			l.process.log(LogCrit, "accept4() failed ("+errText(err)+")")
+			time.Sleep(acceptPause)
+		}
+	}
+}

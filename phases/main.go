@@ -1,0 +1,326 @@
+package phases
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// options are the server's command line, which is nginx's.
+type options struct {
+	help, version, configure bool
+	test, dump, quiet        bool
+	signal                   string
+	prefix                   string // ends in a slash
+	errorLog                 string
+	conf                     string
+	globals                  string
+}
+
+// defaultConf is the configuration file, below the prefix.
+const defaultConf = "conf/nginx.conf"
+
+// Main is the whole server program: it reads nginx's command line from args
+// (without the program's name), serves the configuration with the Lua code in
+// chunks and returns the exit code.
+func Main(args []string, chunks rt.ChunkSet) int {
+	o, err := parseArgs(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "nginx: %v\n", err)
+		return 1
+	}
+	if o.version || o.configure || o.help {
+		printVersion(o)
+		return 0
+	}
+	p := newProcess(o, chunks)
+	switch {
+	case o.test:
+		return p.testConfig()
+	case o.signal != "":
+		return p.sendSignal()
+	}
+	if os.Getenv(daemonEnv) == "" && p.wantsDaemon() {
+		return daemonize()
+	}
+	return p.run(daemonReady())
+}
+
+// parseArgs reads the command line: options may share a dash and their value may
+// follow at once.
+func parseArgs(args []string) (options, error) {
+	o := options{prefix: "./", errorLog: stderrPath}
+	values := map[byte]struct {
+		target *string
+		what   string
+	}{
+		'p': {&o.prefix, "directory name"},
+		'e': {&o.errorLog, "file name"},
+		'c': {&o.conf, "file name"},
+		'g': {&o.globals, "parameter"},
+		's': {&o.signal, "parameter"},
+	}
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if !strings.HasPrefix(arg, "-") {
+			return o, fmt.Errorf("invalid option: \"%s\"", arg)
+		}
+	letters:
+		for j := 1; j < len(arg); j++ {
+			switch c := arg[j]; c {
+			case '?', 'h':
+				o.help = true
+			case 'v':
+				o.version = true
+			case 'V':
+				o.configure = true
+			case 't':
+				o.test = true
+			case 'T':
+				o.test, o.dump = true, true
+			case 'q':
+				o.quiet = true
+			default:
+				v, ok := values[c]
+				if !ok {
+					return o, fmt.Errorf("invalid option: \"%c\"", c)
+				}
+				if *v.target = arg[j+1:]; *v.target == "" {
+					if i++; i == len(args) || args[i] == "" {
+						return o, fmt.Errorf("option \"-%c\" requires %s", c, v.what)
+					}
+					*v.target = args[i]
+				}
+				break letters
+			}
+		}
+	}
+	switch o.signal {
+	case "", "stop", "quit", "reopen", "reload":
+	default:
+		return o, fmt.Errorf("invalid option: \"-s %s\"", o.signal)
+	}
+	o.complete()
+	return o, nil
+}
+
+// complete makes the paths usable from any folder.
+func (o *options) complete() {
+	if !strings.HasPrefix(o.prefix, "/") {
+		if dir, err := os.Getwd(); err == nil {
+			o.prefix = dir + "/" + strings.TrimPrefix(strings.TrimPrefix(o.prefix, "."), "/")
+		}
+	}
+	if !strings.HasSuffix(o.prefix, "/") {
+		o.prefix += "/"
+	}
+	if o.conf == "" {
+		o.conf = defaultConf
+	}
+	o.conf = fullPath(o.prefix, o.conf)
+	if o.errorLog != stderrPath {
+		o.errorLog = fullPath(o.prefix, o.errorLog)
+	}
+}
+
+// printVersion answers -v, -V and -h on the standard error, as nginx does.
+func printVersion(o options) {
+	fmt.Fprintf(os.Stderr, "nginx version: nginx/%s\n", nginxVersion)
+	if o.help {
+		fmt.Fprint(os.Stderr, usage)
+	}
+	if o.configure {
+		fmt.Fprintf(os.Stderr, "built by moonphase (%s)\n"+
+			"built with OpenSSL 3.0.19 27 Jan 2026\n"+
+			"TLS SNI support enabled\nconfigure arguments: %s\n", runtime.Version(), configureArguments)
+	}
+}
+
+// configureArguments are what -V and ngx.config.nginx_configure() say. Scripts
+// and test suites look here for what a server can do.
+const configureArguments = "--with-pcre --with-pcre-jit --with-debug --with-threads " +
+	"--with-http_ssl_module --with-http_v2_module --with-http_realip_module --with-http_auth_request_module " +
+	"--with-http_gunzip_module --add-module=ngx_http_lua_module --add-module=ngx_http_echo_module " +
+	"--add-module=ngx_http_headers_more_filter_module"
+
+const usage = `Usage: nginx [-?hvVtTq] [-s signal] [-p prefix]
+             [-e filename] [-c filename] [-g directives]
+
+Options:
+  -?,-h         : this help
+  -v            : show version and exit
+  -V            : show version and configure options then exit
+  -t            : test configuration and exit
+  -T            : test configuration, dump it and exit
+  -q            : suppress non-error messages during configuration testing
+  -s signal     : send signal to a master process: stop, quit, reopen, reload
+  -p prefix     : set prefix path (default: the current folder)
+  -e filename   : set error log file (default: stderr)
+  -c filename   : set configuration file (default: conf/nginx.conf)
+  -g directives : set global directives out of configuration file
+
+`
+
+// newProcess prepares the start: from here on errors go to the log of -e.
+func newProcess(o options, chunks rt.ChunkSet) *process {
+	p := &process{
+		opts: o, chunks: chunks, test: o.test,
+		logs:      NewLogFiles(),
+		env:       os.Environ(),
+		listeners: map[string]*listener{},
+		conns:     map[*conn]struct{}{},
+	}
+	p.start = p.logs.NewErrorLog(o.errorLog, LogNotice)
+	if err := p.logs.Open(); err != nil {
+		fmt.Fprintf(os.Stderr, "nginx: [alert] could not open error log file: %v\n", err)
+	}
+	return p
+}
+
+// testConfig answers -t and -T: the configuration is read, its log files and
+// addresses are opened, nothing is run.
+func (p *process) testConfig() int {
+	c, err := p.load()
+	if err == nil {
+		if !p.opts.quiet {
+			p.say("the configuration file %s syntax is ok", p.opts.conf)
+		}
+		var opened []*listener
+		opened, err = p.openListeners(c)
+		closeAll(opened)
+	}
+	if err != nil {
+		p.fail(err)
+		fmt.Fprintf(os.Stderr, "nginx: configuration file %s test failed\n", p.opts.conf)
+		return 1
+	}
+	if !p.opts.quiet {
+		p.say("configuration file %s test is successful", p.opts.conf)
+	}
+	if p.opts.dump {
+		tree, _ := p.parse()
+		for _, f := range tree.Files {
+			fmt.Printf("# configuration file %s:\n%s\n", f.Name, f.Data)
+		}
+	}
+	return 0
+}
+
+func (p *process) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "nginx: "+format+"\n", args...)
+}
+
+// sendSignal answers -s: it tells the process in the pid file what to do.
+func (p *process) sendSignal() int {
+	c, err := p.load()
+	if err != nil {
+		p.fail(err)
+		return 1
+	}
+	path := p.pidFile(c)
+	if path == "" {
+		path = fullPath(p.opts.prefix, defaultPid)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		p.start.Output(LogErr, 0, fmt.Sprintf(`open() "%s" failed (%s)`, path, errText(err)))
+		fmt.Fprintf(os.Stderr, "nginx: [error] open() \"%s\" failed (%s)\n", path, errText(err))
+		return 1
+	}
+	word := strings.TrimRight(string(text), "\r\n")
+	pid, err := strconv.Atoi(word)
+	if err != nil {
+		p.start.Output(LogErr, 0, fmt.Sprintf(`invalid PID number "%s" in "%s"`, word, path))
+		return 1
+	}
+	signals := map[string]syscall.Signal{
+		"stop": syscall.SIGTERM, "quit": syscall.SIGQUIT, "reopen": syscall.SIGUSR1, "reload": syscall.SIGHUP,
+	}
+	s := signals[p.opts.signal]
+	if err := syscall.Kill(pid, s); err != nil {
+		p.start.Output(LogAlert, 0, fmt.Sprintf("kill(%d, %d) failed (%s)", pid, int(s), conf.Errno(err)))
+		return 1
+	}
+	return 0
+}
+
+// daemonEnv is set in the process that daemon mode starts.
+const daemonEnv = "MOONPHASE_DAEMON"
+
+// wantsDaemon looks for the daemon directive without giving the configuration
+// its meaning; errors are left to the process that serves.
+func (p *process) wantsDaemon() bool {
+	tree, err := p.parse()
+	if err != nil {
+		return false
+	}
+	for _, d := range tree.Directives {
+		if d.Name == "daemon" && len(d.Args) == 1 {
+			return !equalFold(d.Args[0], "off")
+		}
+		if d.Err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// daemonize starts the server detached and waits until it serves or has failed.
+// A Go program cannot fork, so it runs itself again.
+func daemonize() int {
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "nginx: [emerg] %v\n", err)
+		return 1
+	}
+	ready, theirs, err := os.Pipe()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "nginx: [alert] pipe() failed (%s)\n", errText(err))
+		return 1
+	}
+	cmd := exec.Command(self, os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), daemonEnv+"=3")
+	cmd.Stderr = os.Stderr
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintf(os.Stderr, "nginx: [emerg] fork() failed (%s)\n", errText(err))
+		return 1
+	}
+	_ = theirs.Close()
+	if n, _ := ready.Read(make([]byte, 1)); n == 1 {
+		return 0
+	}
+	_ = cmd.Wait()
+	return 1
+}
+
+// daemonReady gives the function to call when the server is ready: in a daemon
+// it lets the process that started it go and leaves its terminal.
+func daemonReady() func() {
+	if os.Getenv(daemonEnv) == "" {
+		return func() {}
+	}
+	_ = os.Unsetenv(daemonEnv)
+	return func() {
+		pipe := os.NewFile(3, "ready")
+		_, _ = pipe.Write([]byte{1})
+		_ = pipe.Close()
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			return
+		}
+		for fd := 0; fd <= 2; fd++ {
+			_ = dup(int(null.Fd()), fd)
+		}
+		_ = null.Close()
+	}
+}

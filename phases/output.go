@@ -1,0 +1,170 @@
+package phases
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/http1"
+)
+
+// output is what a connection has to send. Bytes are collected and sent by one
+// write where the client takes them at once, which is nearly always; a client
+// that does not gets a goroutine that waits for it.
+//
+// Light threads of one request may use it at the same time.
+type output struct {
+	nc  net.Conn
+	raw syscall.RawConn // for writes that do not wait; nil for TLS
+	try func(fd uintptr) bool
+
+	timeout time.Duration // send_timeout
+	expiry  http1.Deadline
+
+	mu    sync.Mutex
+	buf   []byte        // not yet sent
+	spare []byte        // the other buffer, for while one is being sent
+	busy  chan struct{} // someone sends; closed when there is nothing left
+	sent  int64
+	err   error // of the last write: nothing more can be sent
+}
+
+// maxKeptBuffer is the size up to which a buffer is kept for the connection's
+// next response.
+const maxKeptBuffer = 64 << 10
+
+// reset prepares o for a new connection; raw is nil where writes cannot be tried.
+func (o *output) reset(nc net.Conn, raw syscall.RawConn) {
+	buf := o.buf
+	if cap(buf) > maxKeptBuffer {
+		buf = nil
+	}
+	*o = output{nc: nc, raw: raw, buf: buf[:0], expiry: http1.NewDeadline(nc.SetWriteDeadline)}
+	o.try = o.writeOnce
+}
+
+// begin starts counting for a new request.
+func (o *output) begin() {
+	o.sent = 0
+	if cap(o.buf) > maxKeptBuffer && len(o.buf) == 0 {
+		o.buf, o.spare = nil, nil
+	}
+}
+
+// Write appends p to what is to be sent.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return 0, o.err
+	}
+	o.buf = append(o.buf, p...)
+	return len(p), nil
+}
+
+// Buffered is the number of bytes that wait to be sent.
+func (o *output) Buffered() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.buf)
+}
+
+// Sent is the number of bytes sent since begin.
+func (o *output) Sent() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sent
+}
+
+// Push sends what the client takes at once; the rest follows by itself.
+func (o *output) Push() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.busy == nil && !o.sendNow() {
+		o.busy = make(chan struct{})
+		go o.drain()
+	}
+	return o.err
+}
+
+// Flush sends everything and waits for that.
+func (o *output) Flush() error {
+	o.mu.Lock()
+	for len(o.buf) > 0 || o.busy != nil {
+		if busy := o.busy; busy != nil {
+			o.mu.Unlock()
+			<-busy
+			o.mu.Lock()
+			continue
+		}
+		if o.sendNow() {
+			break
+		}
+		o.busy = make(chan struct{})
+		o.mu.Unlock()
+		o.drain()
+		o.mu.Lock()
+	}
+	err := o.err
+	o.mu.Unlock()
+	return err
+}
+
+// sendNow tries to send everything without waiting and tells whether nothing is
+// left to do.
+func (o *output) sendNow() bool {
+	if len(o.buf) == 0 || o.err != nil {
+		return true
+	}
+	if o.raw == nil {
+		return false
+	}
+	if err := o.raw.Write(o.try); err != nil {
+		o.fail(err)
+	}
+	return len(o.buf) == 0
+}
+
+// writeOnce is called with the socket, which does not block.
+func (o *output) writeOnce(fd uintptr) bool {
+	n, err := syscall.Write(int(fd), o.buf)
+	switch {
+	case err == nil:
+		o.sent += int64(n)
+		if n == len(o.buf) {
+			o.buf = o.buf[:0]
+		} else {
+			o.buf = append(o.buf[:0], o.buf[n:]...)
+		}
+	case err != syscall.EAGAIN && err != syscall.EINTR:
+		o.fail(err)
+	}
+	return true
+}
+
+func (o *output) fail(err error) {
+	o.err = err
+	o.buf = o.buf[:0]
+}
+
+// drain sends until nothing is left. The caller has set busy.
+func (o *output) drain() {
+	o.mu.Lock()
+	for len(o.buf) > 0 && o.err == nil {
+		b := o.buf
+		o.buf = o.spare[:0]
+		o.mu.Unlock()
+		o.expiry.Extend(o.timeout)
+		n, err := o.nc.Write(b)
+		o.mu.Lock()
+		o.spare = b[:0]
+		o.sent += int64(n)
+		if err != nil {
+			o.fail(err)
+		}
+	}
+	close(o.busy)
+	o.busy = nil
+	o.mu.Unlock()
+}

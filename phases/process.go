@@ -1,0 +1,392 @@
+package phases
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// process is the running server: its open addresses, its connections and the
+// configuration it serves. nginx's master and workers are one process here, so
+// the signals that nginx's master takes are taken by it.
+type process struct {
+	opts   options
+	chunks rt.ChunkSet
+	logs   *LogFiles
+	test   bool // -t: nothing is served
+
+	// start is the log until the configuration names one: the file of -e.
+	start *ErrorLog
+	env   []string // the environment as the process got it
+
+	cycle     atomic.Pointer[Cycle]
+	listeners map[string]*listener
+	pidPath   string
+
+	mu       sync.Mutex
+	conns    map[*conn]struct{}
+	idle     chan struct{} // closed when the last connection ends while stopping
+	stopping atomic.Bool
+}
+
+// errLogged stands for an error whose text is in the log already.
+var errLogged = errors.New("already logged")
+
+// log writes a line that belongs to no request.
+func (p *process) log(level LogLevel, msg string) {
+	var log Logger = p.start
+	if c := p.cycle.Load(); c != nil && c.Log != nil {
+		log = c.Log
+	}
+	if log.Enabled(level) {
+		log.Output(level, 0, msg)
+	}
+}
+
+// fail reports why the process cannot start.
+func (p *process) fail(err error) {
+	level := LogEmerg
+	var ce *conf.Error
+	if errors.As(err, &ce) && ce.Level != "" {
+		level, _ = parseLogLevel(ce.Level)
+	}
+	if !errors.Is(err, errLogged) {
+		p.start.Output(level, 0, err.Error())
+	}
+}
+
+// load reads and compiles the configuration.
+func (p *process) load() (*Cycle, error) {
+	tree, err := p.parse()
+	if tree == nil {
+		return nil, err
+	}
+	c, err := Compile(tree.Directives, CompileOptions{
+		Prefix:   p.opts.prefix,
+		ConfPath: p.opts.conf,
+		Log:      p.start,
+		Logs:     p.logs,
+		Chunks:   p.chunks,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.Log == nil || c.Log == Logger(p.start) {
+		c.Log = p.logs.NewErrorLog(p.opts.errorLog, LogErr)
+	}
+	return c, p.logs.Open()
+}
+
+// parse reads the directives of -g and of the configuration file. The tree of a
+// file with a syntax error carries that error.
+func (p *process) parse() (*conf.Tree, error) {
+	params, err := conf.ParseParam(p.opts.globals)
+	if err != nil {
+		return nil, err
+	}
+	tree, _ := conf.ParseFile(p.opts.conf)
+	tree.Directives = append(params.Directives, tree.Directives...)
+	return tree, nil
+}
+
+// run serves until a signal ends it and returns the exit code. ready is called
+// when all addresses are open.
+func (p *process) run(ready func()) int {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGINT,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH)
+	signal.Ignore(syscall.SIGPIPE)
+	c, err := p.load()
+	if err == nil {
+		err = p.activate(c)
+	}
+	if err != nil {
+		p.fail(err)
+		return 1
+	}
+	tuneRuntime(c)
+	p.log(LogNotice, "nginx/"+nginxVersion)
+	p.log(LogNotice, "OS: "+kernelVersion())
+	if err := p.writePid(c); err != nil {
+		p.fail(err)
+		return 1
+	}
+	ready()
+	p.logs.LeaveConsole()
+	p.log(LogNotice, "start worker processes")
+	for s := range signals {
+		if p.handleSignal(s.(syscall.Signal)) {
+			break
+		}
+	}
+	p.removePid()
+	p.log(LogNotice, "exit")
+	return 0
+}
+
+// handleSignal does what nginx's master does for s; true ends the process.
+func (p *process) handleSignal(s syscall.Signal) bool {
+	name := signalNames[s]
+	note := func(what string) {
+		p.log(LogNotice, fmt.Sprintf("signal %d (%s) received, %s", int(s), name, what))
+	}
+	switch s {
+	case syscall.SIGHUP:
+		note("reconfiguring")
+		p.reload()
+	case syscall.SIGUSR1:
+		note("reopening logs")
+		for _, err := range p.logs.Reopen() {
+			p.log(LogEmerg, err.Error())
+		}
+	case syscall.SIGQUIT:
+		note("shutting down")
+		p.shutdown()
+		return true
+	case syscall.SIGTERM, syscall.SIGINT:
+		note("exiting")
+		p.terminate()
+		return true
+	case syscall.SIGWINCH, syscall.SIGUSR2:
+		note("ignored: binary upgrade is not supported")
+	}
+	return false
+}
+
+var signalNames = map[syscall.Signal]string{
+	syscall.SIGHUP: "SIGHUP", syscall.SIGQUIT: "SIGQUIT", syscall.SIGTERM: "SIGTERM", syscall.SIGINT: "SIGINT",
+	syscall.SIGUSR1: "SIGUSR1", syscall.SIGUSR2: "SIGUSR2", syscall.SIGWINCH: "SIGWINCH",
+}
+
+// activate makes c the configuration that is served: its addresses are opened,
+// its Lua states made, then new connections and requests go to it.
+func (p *process) activate(c *Cycle) error {
+	opened, err := p.openListeners(c)
+	if err != nil {
+		return err
+	}
+	p.setEnvironment(c)
+	if err := c.InitWorkers(); err != nil {
+		closeAll(opened)
+		return errLogged
+	}
+	for _, l := range opened {
+		p.listeners[l.addr] = l
+	}
+	used := map[string]bool{}
+	for _, l := range c.Listens {
+		used[l.Addr] = true
+		p.listeners[l.Addr].bound.Store(newBinding(c, l))
+	}
+	for addr, l := range p.listeners {
+		if !used[addr] {
+			_ = l.socket.Close()
+			delete(p.listeners, addr)
+		}
+	}
+	p.cycle.Store(c)
+	c.StartWorkers()
+	for _, l := range opened {
+		go l.serve()
+	}
+	return nil
+}
+
+// reload takes a changed configuration over. If it is bad, the old one goes on.
+func (p *process) reload() {
+	old := p.cycle.Load()
+	p.log(LogNotice, "reconfiguring")
+	c, err := p.load()
+	if err == nil {
+		err = p.activate(c)
+	}
+	if err != nil {
+		if !errors.Is(err, errLogged) {
+			p.log(LogEmerg, err.Error())
+		}
+		return
+	}
+	if err := p.writePid(c); err != nil {
+		p.log(LogEmerg, err.Error())
+	}
+	go func() {
+		old.Drain()
+		for old.requests.Load() > 0 {
+			time.Sleep(drainPoll)
+		}
+		old.StopWorkers()
+	}()
+}
+
+// drainPoll is how often a replaced configuration is asked whether its last
+// request has ended.
+const drainPoll = 10 * time.Millisecond
+
+// shutdown stops accepting, lets requests finish and ends idle connections.
+func (p *process) shutdown() {
+	p.stopping.Store(true)
+	for _, l := range p.listeners {
+		_ = l.socket.Close()
+	}
+	c := p.cycle.Load()
+	c.Drain()
+	p.log(LogNotice, "gracefully shutting down")
+	var limit <-chan time.Time
+	if t := c.Main.ShutdownTimeout.v; t > 0 {
+		limit = time.After(t)
+	}
+	select {
+	case <-p.endConns():
+	case <-limit:
+	}
+	p.log(LogNotice, "exiting")
+	c.StopWorkers()
+}
+
+// terminate ends without waiting for requests.
+func (p *process) terminate() {
+	p.stopping.Store(true)
+	for _, l := range p.listeners {
+		_ = l.socket.Close()
+	}
+	p.cycle.Load().StopWorkers()
+}
+
+// track notes a connection, untrack that it has ended.
+func (p *process) track(c *conn) {
+	p.mu.Lock()
+	p.conns[c] = struct{}{}
+	p.mu.Unlock()
+}
+
+func (p *process) untrack(c *conn) {
+	p.mu.Lock()
+	delete(p.conns, c)
+	if p.idle != nil && len(p.conns) == 0 {
+		close(p.idle)
+		p.idle = nil
+	}
+	p.mu.Unlock()
+}
+
+// endConns ends the connections that wait for a request. The channel is closed
+// when all others have ended too.
+func (p *process) endConns() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	done := make(chan struct{})
+	if len(p.conns) == 0 {
+		close(done)
+		return done
+	}
+	p.idle = done
+	for c := range p.conns {
+		c.interrupt()
+	}
+	return done
+}
+
+// tuneRuntime fits the Go runtime to the configuration: as many threads run Lua
+// as there are workers, and the garbage collector may use some memory. A server
+// with a small heap would otherwise collect hundreds of times a second; 64 MB of
+// garbage before the first collection cost little next to that.
+func tuneRuntime(c *Cycle) {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(c.Main.WorkerProcesses.v, 1))
+	}
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+// setEnvironment leaves what the env directives name, and TZ, as nginx does for
+// its workers.
+func (p *process) setEnvironment(c *Cycle) {
+	get := func(name string) (string, bool) {
+		for _, e := range p.env {
+			if k, v, _ := strings.Cut(e, "="); k == name {
+				return v, true
+			}
+		}
+		return "", false
+	}
+	os.Clearenv()
+	for _, e := range append([]string{"TZ"}, c.Main.Env...) {
+		name, value, given := strings.Cut(e, "=")
+		if !given {
+			if value, given = get(name); !given {
+				continue
+			}
+		}
+		_ = os.Setenv(name, value)
+	}
+}
+
+// writePid writes the pid file.
+func (p *process) writePid(c *Cycle) error {
+	path := p.pidFile(c)
+	if path == p.pidPath {
+		return nil
+	}
+	if path != "" {
+		text := strconv.Itoa(os.Getpid()) + "\n"
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return &conf.Error{Msg: fmt.Sprintf(`open() "%s" failed (%s)`, path, errText(err))}
+		}
+	}
+	p.removePid()
+	p.pidPath = path
+	return nil
+}
+
+// pidFile is the path of the pid file. The default one is only written when its
+// folder exists, so that a bare configuration runs anywhere.
+func (p *process) pidFile(c *Cycle) string {
+	if c.Main.Pid.set {
+		return fullPath(p.opts.prefix, c.Main.Pid.v)
+	}
+	return p.defaultPath(defaultPid)
+}
+
+const defaultPid = "logs/nginx.pid"
+
+// defaultPath gives a path below the prefix if its folder exists, else "".
+func (p *process) defaultPath(name string) string {
+	path := fullPath(p.opts.prefix, name)
+	if dir := path[:strings.LastIndexByte(path, '/')+1]; !isDir(dir) {
+		return ""
+	}
+	return path
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func (p *process) removePid() {
+	if p.pidPath != "" {
+		_ = os.Remove(p.pidPath)
+	}
+}
+
+// kernelVersion is how nginx names the system in its start-up notices.
+func kernelVersion() string {
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return runtime.GOOS
+	}
+	return "Linux " + strings.TrimSpace(string(b))
+}

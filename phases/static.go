@@ -1,0 +1,187 @@
+package phases
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// serveIndex moves a request for a folder to its first index file that exists
+// (ngx_http_index_handler).
+func (r *Request) serveIndex() int {
+	if !strings.HasSuffix(r.URI, "/") || !isReadMethod(r.Method) {
+		return rcDeclined
+	}
+	folderTested := false
+	for i := range r.Loc.index {
+		name := r.Loc.index[i].eval(r)
+		if strings.HasPrefix(name, "/") {
+			return r.InternalRedirect(name, r.Args)
+		}
+		folder := r.mapPath(r.URI)
+		_, err := os.Stat(folder + name)
+		if err == nil {
+			return r.InternalRedirect(r.URI+name, r.Args)
+		}
+		if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENAMETOOLONG) {
+			return r.indexError(folder+name, err)
+		}
+		if !folderTested {
+			if rc := r.testFolder(strings.TrimSuffix(folder, "/")); rc != rcOK {
+				return rc
+			}
+			folderTested = true
+		}
+	}
+	return rcDeclined
+}
+
+// testFolder tells a folder without an index file from one that is missing.
+func (r *Request) testFolder(path string) int {
+	info, err := os.Stat(path + "/")
+	switch {
+	case err != nil:
+		return r.indexError(path, err)
+	case !info.IsDir():
+		r.Logf(LogAlert, "\"%s\" is not a directory", path)
+		return 500
+	}
+	return rcOK
+}
+
+func (r *Request) indexError(path string, err error) int {
+	if errors.Is(err, syscall.EACCES) {
+		r.Logf(LogErr, "\"%s\" is forbidden (%s)", path, errText(err))
+		return 403
+	}
+	if r.Loc.logNotFound.v {
+		r.Logf(LogErr, "\"%s\" is not found (%s)", path, errText(err))
+	}
+	return 404
+}
+
+func isReadMethod(method string) bool {
+	return method == "GET" || method == "HEAD" || method == "POST"
+}
+
+// serveStatic answers with the file that the URI names
+// (ngx_http_static_handler).
+func (r *Request) serveStatic() int {
+	if !isReadMethod(r.Method) {
+		return 405
+	}
+	if strings.HasSuffix(r.URI, "/") {
+		return rcDeclined
+	}
+	path := r.mapPath(r.URI)
+	r.Logf(LogDebug, "http filename: \"%s\"", path)
+	file, info, err := openStatic(path)
+	if err != nil {
+		return r.openFailed(path, err)
+	}
+	defer file.Close()
+	switch {
+	case info.IsDir():
+		r.Out.ClearLocation()
+		r.Out.Location = escapeURI(r.URI, escapePath) + "/"
+		if r.Args != "" {
+			r.Out.Location += "?" + r.Args
+		}
+		return 301
+	case !info.Mode().IsRegular():
+		r.Logf(LogCrit, "\"%s\" is not a regular file", path)
+		return 404
+	case r.Method == "POST":
+		return 405
+	}
+	if rc := r.DiscardBody(); rc != rcOK {
+		return rc
+	}
+	return r.sendFile(file, info)
+}
+
+// openStatic opens a file without waiting, be it a pipe.
+func openStatic(path string) (*os.File, os.FileInfo, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
+// openFailed gives the status for a file that cannot be opened.
+func (r *Request) openFailed(path string, err error) int {
+	level, status := LogCrit, 500
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		level, status = LogErr, 404
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EMLINK), errors.Is(err, syscall.ELOOP):
+		level, status = LogErr, 403
+	}
+	if status != 404 || r.Loc.logNotFound.v {
+		r.Logf(level, "open() \"%s\" failed (%s)", path, errText(err))
+	}
+	return status
+}
+
+// fileBuffers hold pieces of files on their way to the client.
+var fileBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// sendFile answers with a file.
+func (r *Request) sendFile(file *os.File, info os.FileInfo) int {
+	size := info.Size()
+	r.Out.Status = 200
+	r.Out.ContentLength = size
+	r.Out.LastModified = info.ModTime().Unix()
+	if r.Loc.etag.v {
+		r.Out.Headers.Add("ETag", fileTag(info))
+	}
+	r.setContentType()
+	r.Out.allowRanges = true
+	if rc := r.SendHeader(); rc != rcOK || r.HeaderOnly {
+		return rc
+	}
+	if size == 0 {
+		return r.Output(nil, true)
+	}
+	buf := fileBuffers.Get().(*[32 << 10]byte)
+	defer fileBuffers.Put(buf)
+	for left := size; left > 0; {
+		n, err := io.ReadAtLeast(file, buf[:], int(min(left, int64(len(buf)))))
+		left -= int64(n)
+		if err != nil {
+			r.Logf(LogAlert, "read() failed while reading \"%s\": %v", file.Name(), err)
+			return rcError
+		}
+		if rc := r.Output(buf[:n], left <= 0); rc != rcOK {
+			return rc
+		}
+		if left > 0 && r.captured == nil {
+			rc := rcOK
+			r.wait(func() {
+				if r.Main.Conn.Flush() != nil {
+					rc = rcError
+				}
+			})
+			if rc != rcOK {
+				return rc
+			}
+		}
+	}
+	return rcOK
+}
+
+// fileTag is the entity tag of a file: its time and its size.
+func fileTag(info os.FileInfo) string {
+	return fmt.Sprintf("\"%s-%s\"", strconv.FormatInt(info.ModTime().Unix(), 16), strconv.FormatInt(info.Size(), 16))
+}
