@@ -75,8 +75,8 @@ var catalogue = []CodeInfo{
 	{
 		Code: diag.VarargOutside, Title: "'...' outside a vararg function",
 		Text:   "Only a function whose parameters end in `...` has them; an inner function does not see those around it.",
-		Before: "function f(...) return function() return ... end end",
-		After:  "function f(...) local args = {...} return function() return unpack(args) end end",
+		Before: "local function f(...) return function() return ... end end",
+		After:  "local function f(...) local args = {...} return function() return unpack(args) end end",
 	},
 	{
 		Code: diag.BreakOutside, Title: "break outside a loop",
@@ -117,10 +117,71 @@ var catalogue = []CodeInfo{
 	{
 		Code: diag.LongChain, Title: "too many operators or calls in a row",
 		Text:   "LuaJIT takes it, but the Go compiler would go as deep as the expression is long. Build the value in several statements.",
-		Before: "x = a" + strings.Repeat("+a", 10001), After: "x = a + a",
+		Before: "local a = 1 return a" + strings.Repeat("+a", 10001), After: "local a = 1 return a + a",
 	},
 	{
 		Code: diag.Internal, Title: "internal error",
 		Text: "The compiler contradicts itself. It is not the script's fault: please report it, with the chunk.",
+	},
+	{
+		Code: diag.GlobalWrite, Title: "assignment to a global",
+		Text: "A name without `local` is a global: one for all requests of a worker, so requests overwrite each other's value. " +
+			"Reading and writing it is slower than a local, too. Code of init_by_lua and plain scripts may set globals.",
+		Before: "count = 1", After: "local count = 1",
+	},
+	{
+		Code: diag.UndefinedGlobal, Title: "a global that nothing sets",
+		Text: "No chunk of the program assigns it and it is not part of Lua or ngx_lua, so it is nil and the operation raises an error. " +
+			"A chunk that also tests the name (`if x then`) knows that it may be missing, and is left alone.",
+		Before: "tosring(1)", After: "tostring(1)",
+	},
+	{
+		Code: diag.Context, Title: "API refused where it is called",
+		Text: "ngx_lua refuses the function in this phase: \"API disabled in the context of ...\". " +
+			"Calls are followed through functions and modules; the notes give the way. " +
+			"A function that asks ngx.get_phase is left alone.",
+		Before: "ngx.say('x')", After: "ngx.log(ngx.INFO, 'x')",
+	},
+	{
+		Code: diag.LoadTime, Title: "a request's data while a module is loaded",
+		Text: "A module's own code runs once a worker, when it is first required. What it reads from the request then " +
+			"is that one request's, for all that follow; sockets made there belong to that request.",
+		Before: "local M = {} local host = ngx.var.host function M.f() return host end return M",
+		After:  "local M = {} function M.f() return ngx.var.host end return M",
+	},
+	{
+		Code: diag.UnknownAPI, Title: "a name that ngx_lua does not have",
+		Text:   "ngx has no such entry and no chunk adds it, so it is nil.",
+		Before: "local m = ngx.get_methd()", After: "local m = ngx.req.get_method",
+	},
+	{
+		Code: diag.DoubleKey, Title: "a key given twice",
+		Text:   "A table constructor sets its fields in order, so the first value is lost.",
+		Before: "local t = {a = 1, a = 2}", After: "local t = {a = 1, b = 2}",
+	},
+	{
+		Code: diag.Downwards, Title: "a loop that should count down",
+		Text:   "Without a step `for` counts up, so from a length to 1 it runs once at most.",
+		Before: "local t = {} for i = #t, 1 do t[i] = nil end", After: "local t = {} for i = #t, 1, -1 do t[i] = nil end",
+	},
+	{
+		Code: diag.NegatedOperand, Title: "not a == b",
+		Text:   "`not` binds stronger than comparison: this compares a boolean with b.",
+		Before: "local a if not a == 1 then return end", After: "local a if not (a == 1) then return end",
+	},
+	{
+		Code: diag.FormatArgs, Title: "string.format with too few arguments",
+		Text:   "It raises \"bad argument ... (string expected, got no value)\".",
+		Before: "local s = string.format('%s %s', 1)", After: "local s = string.format('%s', 1)",
+	},
+	{
+		Code: diag.ExtraValues, Title: "values that nothing takes",
+		Text:   "There are more values than names, and the rest is dropped.",
+		Before: "local a = 1, 2", After: "local a, b = 1, 2",
+	},
+	{
+		Code: diag.AlwaysTrue, Title: "a condition that is always true",
+		Text:   "Only nil and false are false in Lua: a length is true even when it is 0.",
+		Before: "local t = {} if #t then return end", After: "local t = {} if #t > 0 then return end",
 	},
 }

@@ -17,12 +17,20 @@ func TestCatalogue(t *testing.T) {
 		if c.Before == "" {
 			continue
 		}
-		_, ds := Requires("before.lua", []byte(c.Before))
-		if !slices.ContainsFunc(ds, func(d Diagnostic) bool { return d.Code == c.Code }) {
+		if ds := allFindings(c.Before); !slices.ContainsFunc(ds, func(d Diagnostic) bool { return d.Code == c.Code }) {
 			t.Errorf("%s: the example gives %v", c.Code, ds)
 		}
-		if _, ds := Requires("after.lua", []byte(c.After)); len(ds) > 0 {
+		if ds := allFindings(c.After); len(ds) > 0 {
 			t.Errorf("%s: the cure gives %v", c.Code, ds)
 		}
 	}
+}
+
+// allFindings looks at src as a phase's chunk and as a module.
+func allFindings(src string) []Diagnostic {
+	_, ds := Requires("t.lua", []byte(src))
+	asModule := VetInput{Source: []byte(src), Module: "m", File: "t.lua", Line: 1, Col: 1}
+	asPhase := VetInput{Source: []byte(src), Directives: []string{"log_by_lua_block"}, File: "t.lua", Line: 1, Col: 1}
+	ds = append(ds, Vet([]VetInput{asModule})...)
+	return append(ds, Vet([]VetInput{asPhase})...)
 }

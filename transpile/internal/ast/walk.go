@@ -100,20 +100,26 @@ func walkExpr(e Expr, visit func(any) bool) {
 	}
 }
 
-// GlobalName is the global that e surely reads: its own name, or the one that a
-// never-reassigned local was declared with (`local require = require`). It is
-// "" for everything else. It needs resolve.
-func GlobalName(e Expr) string {
-	for {
-		n, ok := e.(*Name)
+// GlobalPath is the path of globals that e surely reads, as "ngx.req.socket": the
+// names themselves, or those that a never-reassigned local was declared with
+// (`local sock = ngx.req.socket`). It is "" for everything else. It needs resolve.
+func GlobalPath(e Expr) string {
+	switch e := e.(type) {
+	case *Name:
 		switch {
-		case !ok:
-			return ""
-		case n.Local == nil:
-			return n.Name
-		case n.Local.Assigned > 0 || n.Local.Init == nil:
+		case e.Local == nil:
+			return e.Name
+		case e.Local.Assigned == 0 && e.Local.Init != nil:
+			return GlobalPath(e.Local.Init)
+		}
+	case *Index:
+		key, ok := e.Key.(*StringExpr)
+		if !ok {
 			return ""
 		}
-		e = n.Local.Init
+		if obj := GlobalPath(e.Obj); obj != "" {
+			return obj + "." + key.Value
+		}
 	}
+	return ""
 }

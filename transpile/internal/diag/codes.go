@@ -24,6 +24,18 @@ const (
 	LongChain Code = "L2001"
 	Internal  Code = "L2999"
 
+	GlobalWrite     Code = "L3001"
+	UndefinedGlobal Code = "L3002"
+	Context         Code = "L3003"
+	LoadTime        Code = "L3004"
+	UnknownAPI      Code = "L3005"
+	DoubleKey       Code = "L3006"
+	Downwards       Code = "L3007"
+	NegatedOperand  Code = "L3008"
+	FormatArgs      Code = "L3009"
+	ExtraValues     Code = "L3010"
+	AlwaysTrue      Code = "L3011"
+
 	Conf          Code = "C1001"
 	MissingFile   Code = "C1002"
 	MissingModule Code = "C1003"

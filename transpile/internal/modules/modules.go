@@ -61,7 +61,7 @@ func catches(c *ast.Call) bool {
 	if c.Fn == nil || len(c.Args) == 0 {
 		return false
 	}
-	name := ast.GlobalName(c.Fn)
+	name := ast.GlobalPath(c.Fn)
 	return name == "pcall" || name == "xpcall"
 }
 
@@ -92,7 +92,7 @@ func (f *finder) loop(s *ast.GenForStmt) {
 	if !ok || c.Fn == nil || len(c.Args) != 1 {
 		return
 	}
-	if name := ast.GlobalName(c.Fn); name != "ipairs" && name != "pairs" {
+	if name := ast.GlobalPath(c.Fn); name != "ipairs" && name != "pairs" {
 		return
 	}
 	t, ok := value(c.Args[0]).(*ast.Table)
@@ -115,7 +115,7 @@ func (f *finder) call(c *ast.Call, caught bool) {
 	if catches(c) {
 		caught = true
 		handler := 0
-		if ast.GlobalName(c.Fn) == "xpcall" {
+		if ast.GlobalPath(c.Fn) == "xpcall" {
 			handler = 1
 		}
 		if len(args) < handler+2 {
@@ -123,7 +123,7 @@ func (f *finder) call(c *ast.Call, caught bool) {
 		}
 		fn, args = args[0], args[handler+1:]
 	}
-	if len(args) == 0 || ast.GlobalName(fn) != "require" {
+	if len(args) == 0 || ast.GlobalPath(fn) != "require" {
 		return
 	}
 	for _, name := range f.names(args[0]) {

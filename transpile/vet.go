@@ -1,0 +1,40 @@
+package transpile
+
+import (
+	"github.com/moonphase/moonphase/transpile/internal/diag"
+	"github.com/moonphase/moonphase/transpile/internal/resolve"
+	"github.com/moonphase/moonphase/transpile/internal/syntax"
+	"github.com/moonphase/moonphase/transpile/internal/vet"
+)
+
+// VetInput is one chunk of a program that is to be vetted.
+type VetInput struct {
+	Source []byte
+	// Module is the name the chunk is required by, "" when it is no module.
+	Module string
+	// Directives are the names of the *_by_lua* directives that run it. A chunk
+	// with neither is a plain script.
+	Directives []string
+	// File, Line and Col place the chunk's first byte, for its findings. Col 0:
+	// columns of its first line are not known, because nginx took escapes out.
+	File      string
+	Line, Col int
+}
+
+// Vet finds mistakes in a program that compiles: warnings, sorted and placed in
+// the files the chunks stand in. It needs all chunks at once, because a global
+// may be set elsewhere and a phase's rules reach through calls into modules.
+// Chunks with errors are left out; Requires has those.
+func Vet(program []VetInput) []Diagnostic {
+	var chunks []*vet.Chunk
+	for _, in := range program {
+		tree, _ := syntax.Parse(in.File, in.Source)
+		if tree == nil || diag.HasErrors(resolve.Resolve(in.File, tree)) {
+			continue
+		}
+		chunks = append(chunks, &vet.Chunk{
+			Tree: tree, Module: in.Module, Directives: in.Directives, File: in.File, Line: in.Line, Col: in.Col,
+		})
+	}
+	return vet.Check(chunks)
+}
