@@ -50,7 +50,7 @@ func NewGoFunction(name string, f GoFunc) Value {
 	registerNative(name, f)
 	return FunctionValue(&Function{name: name, fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
 		th.Enter(nativeWeight)
-		block, top := th.args.block, th.args.top
+		top := th.args.top
 		args := th.args.take(n)
 		switch n {
 		case 0:
@@ -65,7 +65,7 @@ func NewGoFunction(name string, f GoFunc) Value {
 			copy(args[3:], th.extra)
 		}
 		v, r := f(th, args)
-		th.args.block, th.args.top = block, top
+		th.args.top = top
 		th.depth -= nativeWeight
 		return v, r
 	}})

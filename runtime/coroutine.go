@@ -147,19 +147,24 @@ func (co *coroutine) run() {
 // put stores r results of th for the other side of a switch.
 func (co *coroutine) put(th *Thread, v Value, r int) {
 	co.v, co.n = v, r
-	co.more = co.more[:0]
 	if r > 1 {
-		co.more = append(co.more, th.ret[1:r]...)
+		co.more = append(co.more[:0], th.ret[1:r]...)
 	}
 }
 
-// putArgs stores arguments for the other side of a switch.
-func (co *coroutine) putArgs(args []Value) {
-	co.n, co.v = len(args), Nil
-	co.more = co.more[:0]
-	if len(args) > 0 {
-		co.v = args[0]
-		co.more = append(co.more, args[1:]...)
+// putArgs stores the arguments of a call on th for the other side of a switch.
+func (co *coroutine) putArgs(th *Thread, n int, a, b, c Value) {
+	co.n = n
+	co.v.set(a)
+	if n < 2 {
+		return
+	}
+	co.more = append(co.more[:0], b)
+	if n > 2 {
+		co.more = append(co.more, c)
+	}
+	if n > 3 {
+		co.more = append(co.more, th.extra[:n-3]...)
 	}
 }
 
@@ -187,9 +192,7 @@ func (co *coroutine) take(th *Thread) (Value, int) {
 		}
 		copy(th.ret[1:], co.more)
 	}
-	v := co.v
-	co.v = Nil
-	return v, n
+	return co.v, n
 }
 
 // NewCoroutine returns a coroutine that will run the function f.
@@ -267,6 +270,11 @@ func (th *Thread) Close() {
 // Resume continues handle's coroutine with args. The error is the one that ended the
 // coroutine or that says why it cannot run.
 func (th *Thread) Resume(handle *Coroutine, args []Value) (Value, int, *Error) {
+	n, a, b, c := th.spread(args)
+	return th.resume(handle, n, a, b, c)
+}
+
+func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *Error) {
 	co := handle.co
 	if co.status != suspended {
 		what := statusNames[co.status]
@@ -284,7 +292,7 @@ func (th *Thread) Resume(handle *Coroutine, args []Value) (Value, int, *Error) {
 		}
 		co.start(handle)
 	}
-	co.putArgs(args)
+	co.putArgs(th, n, a, b, c)
 	co.th.nesting = th.nesting + 1
 	co.th.light = th.light
 	if th.coroutine != nil {
@@ -317,11 +325,17 @@ func (th *Thread) Resume(handle *Coroutine, args []Value) (Value, int, *Error) {
 // Yield suspends the running coroutine, giving args to who resumed it, and
 // returns what the next resume passes.
 func (th *Thread) Yield(args []Value) (Value, int) {
+	n, a, b, c := th.spread(args)
+	return coroutineYield(th, n, a, b, c)
+}
+
+// coroutineYield is coroutine.yield.
+func coroutineYield(th *Thread, n int, a, b, c Value) (Value, int) {
 	co := th.coroutine
 	if co == nil {
 		th.Throw(String("attempt to yield across C-call boundary"))
 	}
-	co.putArgs(args)
+	co.putArgs(th, n, a, b, c)
 	if !co.runner.yield(struct{}{}) {
 		panic(killed{})
 	}

@@ -83,19 +83,18 @@ func (th *Thread) indexError(v Value, where string, key Value) {
 	th.typeError("index", v, where)
 }
 
-// state is what a protected call puts back when it caught an error.
+// protection is what a protected call puts back when it caught an error.
 type protection struct {
 	depth int
-	block []Value
 	top   int
 }
 
 func (th *Thread) protection() protection {
-	return protection{th.depth, th.args.block, th.args.top}
+	return protection{th.depth, th.args.top}
 }
 
 func (th *Thread) restore(p protection) {
-	th.depth, th.args.block, th.args.top = p.depth, p.block, p.top
+	th.depth, th.args.top = p.depth, p.top
 }
 
 // caught turns a recovered panic value into an error; an Abort goes on unwinding. A

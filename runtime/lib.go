@@ -19,7 +19,7 @@ type libFunc struct {
 func openLibs(st *State) {
 	openBase(st)
 	openString(st)
-	st.addLib("coroutine", newLib(coroutineLib))
+	openCoroutine(st)
 }
 
 // addLib makes a library global and enters it in package.loaded.

@@ -1,10 +1,8 @@
 package runtime
 
-// coroutineLib is the coroutine library.
+// coroutineLib is the coroutine library, but for resume and yield.
 var coroutineLib = []libFunc{
 	{"create", coroutineCreate},
-	{"resume", coroutineResume},
-	{"yield", coroutineYield},
 	{"status", coroutineStatusOf},
 	{"running", coroutineRunning},
 	{"wrap", coroutineWrap},
@@ -22,13 +20,16 @@ func coroutineCreate(th *Thread, args []Value) (Value, int) {
 	return ThreadValue(th.NewCoroutine(th.CheckFunction(args, 0))), 1
 }
 
-func coroutineResume(th *Thread, args []Value) (Value, int) {
-	co := th.checkCoroutine(args, 0)
-	v, n, err := th.Resume(co, args[1:])
+func coroutineResume(th *Thread, n int, a, b, c Value) (Value, int) {
+	if a.n != tagThread {
+		th.ArgError(0, "coroutine expected")
+	}
+	n, _, a2, b, c := th.shiftArgs(n, a, b, c)
+	v, r, err := th.resume(a.Coroutine(), n, a2, b, c)
 	if err != nil {
 		return th.Return2(False, err.Value)
 	}
-	return th.prepend(True, v, n)
+	return th.prepend(True, v, r)
 }
 
 // prepend returns first followed by the n results v, ret[1:n].
@@ -46,14 +47,6 @@ func (th *Thread) prepend(first, v Value, n int) (Value, int) {
 	}
 	th.ret[1].set(v)
 	return first, n + 1
-}
-
-func coroutineYield(th *Thread, args []Value) (Value, int) {
-	if th.coroutine == nil && th.light != nil {
-		th.YieldTurn()
-		return Nil, 0
-	}
-	return th.Yield(args)
 }
 
 func coroutineStatusOf(th *Thread, args []Value) (Value, int) {
@@ -78,15 +71,22 @@ func (th *Thread) mainHandle() *Coroutine {
 
 func coroutineWrap(th *Thread, args []Value) (Value, int) {
 	co := th.NewCoroutine(th.CheckFunction(args, 0))
-	return NewGoFunction("wrap", func(th *Thread, args []Value) (Value, int) {
-		v, n, err := th.Resume(co, args)
+	return FunctionValue(&Function{name: "wrap", fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
+		v, n, err := th.resume(co, n, a, b, c)
 		if err != nil {
 			panic(&Error{Value: err.Value})
 		}
 		return v, n
-	}), 1
+	}}), 1
 }
 
 func coroutineIsYieldable(th *Thread, args []Value) (Value, int) {
 	return Bool(th.coroutine != nil), 1
+}
+
+func openCoroutine(st *State) {
+	t := newLib(coroutineLib)
+	t.SetStr("resume", NewBuiltin("resume", coroutineResume))
+	t.SetStr("yield", NewBuiltin("yield", coroutineYield))
+	st.addLib("coroutine", t)
 }

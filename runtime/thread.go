@@ -145,20 +145,25 @@ func (th *Thread) Poll() {
 }
 
 // arena is a stack for the argument slices of Go functions. A slice in use is
-// never moved: when a block is full a bigger one takes over and the old one lives
-// as long as the slices in it.
+// never moved: when the block is full a bigger one takes over, and the old one
+// lives as long as the slices in it. Who takes puts top back; that is right also
+// when the block has changed since, as nothing above top is in use in either.
 type arena struct {
 	block []Value
 	top   int
 }
 
-// take returns a slice for n values that is valid until the top is put back.
+// take returns a slice for n values that is valid until top is put back.
 func (a *arena) take(n int) []Value {
 	if a.top+n > len(a.block) {
-		a.block = make([]Value, max(64, 2*len(a.block), 2*n))
-		a.top = 0
+		a.grow(n)
 	}
 	s := a.block[a.top : a.top+n : a.top+n]
 	a.top += n
 	return s
+}
+
+//go:noinline
+func (a *arena) grow(n int) {
+	a.block = make([]Value, max(8, 2*len(a.block), a.top+2*n))
 }

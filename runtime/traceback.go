@@ -9,15 +9,22 @@ import (
 	"sync"
 )
 
-// natives maps the Go name of a library function to its Lua name.
+// natives maps the Go name of a library function to its Lua name; known has the
+// entry points that were entered, closures being made again and again.
 var natives = struct {
 	sync.RWMutex
 	names map[string]string
+	known sync.Map
 }{names: map[string]string{}}
 
 // registerNative makes the Go function fn known to messages and tracebacks.
 func registerNative(name string, fn any) {
-	full := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name()
+	pc := reflect.ValueOf(fn).Pointer()
+	if _, ok := natives.known.Load(pc); ok {
+		return
+	}
+	natives.known.Store(pc, true)
+	full := runtime.FuncForPC(pc).Name()
 	natives.Lock()
 	defer natives.Unlock()
 	natives.names[full] = name
