@@ -225,8 +225,8 @@ func (c *compiler) within(lv level, d *conf.Directive, enter func()) error {
 
 // The setters below serve the many directives that only store a value.
 
-// flag stores on or off.
-func flag(field func(c *compiler) *opt[bool]) setter {
+// onOff stores on or off.
+func onOff(field func(c *compiler) *opt[bool]) setter {
 	return func(c *compiler, d *conf.Directive) error {
 		f := field(c)
 		if f.set {

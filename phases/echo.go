@@ -336,24 +336,36 @@ func (r *Request) echoFilterHead() {
 }
 
 // echoFilterBody puts echo_before_body and echo_after_body around the body.
-func (r *Request) echoFilterBody(p []byte, flags int) []byte {
+func (r *Request) echoFilterBody(p []byte, flags int) int {
 	st := r.echoState()
 	if !st.began {
 		st.began = true
-		var b []byte
-		for i := range r.Loc.echoBefore {
-			b = append(b, r.echoTextOf(&r.Loc.echoBefore[i])...)
-		}
-		p = append(b, p...)
-	}
-	if flags&outLast != 0 && !st.finished {
-		st.finished = true
-		p = append([]byte(nil), p...)
-		for i := range r.Loc.echoAfter {
-			p = append(p, r.echoTextOf(&r.Loc.echoAfter[i])...)
+		if rc := r.echoPass(r.Loc.echoBefore); rc != rcOK {
+			return rc
 		}
 	}
-	return p
+	if flags&outLast == 0 || st.finished || r.Loc.echoAfter == nil {
+		return r.pass(p, flags)
+	}
+	st.finished = true
+	if len(p) > 0 {
+		if rc := r.pass(p, flags&^outLast); rc != rcOK {
+			return rc
+		}
+	}
+	if rc := r.echoPass(r.Loc.echoAfter); rc != rcOK {
+		return rc
+	}
+	return r.pass(nil, flags)
+}
+
+func (r *Request) echoPass(cmds []echoCommand) int {
+	for i := range cmds {
+		if rc := r.pass(r.echoTextOf(&cmds[i]), 0); rc != rcOK {
+			return rc
+		}
+	}
+	return rcOK
 }
 
 func setEchoStatus(c *compiler, d *conf.Directive) error {

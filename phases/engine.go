@@ -106,7 +106,6 @@ func (r *Request) begin() {
 	r.URIChanges = maxURIChanges + 1
 	r.ValidLocation = true
 	r.ValidUnparsedURI = true
-	r.resetVars()
 	r.Out.reset()
 	if r.Method == "HEAD" {
 		r.HeaderOnly = true

@@ -62,9 +62,12 @@ func (r *Request) writeHead() {
 		return
 	}
 	switch {
-	case o.Status == 204 || o.Status == 304 || o.Status < 200 && o.Status != 0:
+	case o.Status == 204:
 		r.HeaderOnly = true
-		o.ContentLength = r.keepLength304()
+		o.ContentType, o.LastModified = "", -1
+		o.ClearLength()
+	case o.Status == 304 || o.Status < 200 && o.Status != 0:
+		r.HeaderOnly = true
 	case r.HeaderOnly && o.ContentLength < 0:
 		// HEAD: nothing to frame
 	case o.ContentLength < 0:
@@ -82,15 +85,6 @@ func (r *Request) writeHead() {
 	r.headerSize = len(head)
 	r.Conn.Write(head)
 	r.bytesSent += int64(len(head))
-}
-
-// keepLength304 is the length a bodyless answer announces: none for 204 and
-// informational ones; a 304 keeps what the handler said.
-func (r *Request) keepLength304() int64 {
-	if r.Out.Status == 304 {
-		return -1
-	}
-	return r.Out.ContentLength
 }
 
 // appendHead writes the status line and all headers in nginx's order.
@@ -233,8 +227,14 @@ func (r *Request) output(p []byte, flags int) int {
 		}
 	}
 	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
-		p = r.echoFilterBody(p, flags)
+		return r.echoFilterBody(p, flags)
 	}
+	return r.pass(p, flags)
+}
+
+// pass hands a piece of the body to what comes behind the modules' filters:
+// the memory of a captured subrequest, or the client.
+func (r *Request) pass(p []byte, flags int) int {
 	if r.captured != nil {
 		r.captured.write(p)
 		if flags&outLast != 0 {

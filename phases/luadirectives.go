@@ -104,13 +104,13 @@ func luaMain[T any](f func(m *LuaMain) *opt[T]) func(*compiler) *opt[T] {
 func luaDirectives() []directive {
 	const where = inAnyLoc
 	millis := func(f func(l *Location) *opt[time.Duration]) setter { return duration(loc(f)) }
-	on := func(f func(l *Location) *opt[bool]) setter { return flag(loc(f)) }
+	on := func(f func(l *Location) *opt[bool]) setter { return onOff(loc(f)) }
 	str := func(f func(l *Location) *opt[string]) setter { return path(loc(f)) }
 	return []directive{
 		{"lua_package_path", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packagePath }))},
 		{"lua_package_cpath", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packageCPath }))},
 		{"lua_shared_dict", inHTTP, take2, setSharedDict},
-		{"lua_code_cache", where, takeFlag, flag(luaMain(func(m *LuaMain) *opt[bool] { return &m.codeCache }))},
+		{"lua_code_cache", where, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.codeCache }))},
 		{"lua_max_pending_timers", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.maxPendingTimers }))},
 		{"lua_max_running_timers", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.maxRunningTimers }))},
 		{"lua_regex_cache_max_entries", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.regexCacheMaxEntries }))},
@@ -119,8 +119,8 @@ func luaDirectives() []directive {
 		{"lua_worker_thread_vm_pool_size", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.workerThreadPool }))},
 		{"lua_malloc_trim", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.mallocTrim }))},
 		{"lua_capture_error_log", inHTTP, take1, size(luaMain(func(m *LuaMain) *opt[int64] { return &m.captureErrorLog }))},
-		{"lua_load_resty_core", inHTTP, takeFlag, flag(luaMain(func(m *LuaMain) *opt[bool] { return &m.loadRestyCore }))},
-		{"lua_sa_restart", inHTTP, takeFlag, flag(luaMain(func(m *LuaMain) *opt[bool] { return &m.saRestart }))},
+		{"lua_load_resty_core", inHTTP, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.loadRestyCore }))},
+		{"lua_sa_restart", inHTTP, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.saRestart }))},
 		{"rewrite_by_lua_no_postpone", inHTTP, takeFlag, setNoPostpone},
 		{"access_by_lua_no_postpone", inHTTP, takeFlag, setNoPostpone},
 

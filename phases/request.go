@@ -107,6 +107,7 @@ func (c *Cycle) NewRequest(conn Downstream, listen *Listen) *Request {
 	r.Cycle, r.Conn, r.Listen, r.Server = c, conn, listen, listen.Default
 	r.ContentLength = -1
 	r.Depth = maxSubrequests + 1
+	r.resetVars()
 	return r
 }
 

@@ -94,8 +94,15 @@ func (th *Thread) CheckNumber(args []Value, i int) float64 {
 	return 0
 }
 
-// CheckInt returns argument i, a number cut to a whole one.
-func (th *Thread) CheckInt(args []Value, i int) int { return floatInt(th.CheckNumber(args, i)) }
+// CheckInt returns argument i, a number cut to a whole one. What does not fit 32
+// bits gives the smallest such number, as in LuaJIT on x86.
+func (th *Thread) CheckInt(args []Value, i int) int {
+	f := th.CheckNumber(args, i)
+	if f > math.MinInt32-1 && f < math.MaxInt32+1 {
+		return int(f)
+	}
+	return math.MinInt32
+}
 
 // floatInt cuts a float to an int; NaN and what does not fit give the smallest int,
 // as the x86 conversion does.

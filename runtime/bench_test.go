@@ -4,28 +4,59 @@ import "testing"
 
 // The benchmarks are Lua by hand, in the form generated code has.
 
-func benchFib(th *Thread) Value {
+// benchFib returns fib as a dynamic function; inline says whether arithmetic stands
+// behind BothNumbers, as in loops and small functions.
+func benchFib(inline bool) Value {
 	var fib Value
+	if inline {
+		fib = NewFunction(&Proto{}, func(th *Thread, n int, a, b, c Value) (Value, int) {
+			if a.IsNumber() {
+				if a.Num() < 2 {
+					return a, 1
+				}
+			} else if Lt(th, a, Int(2)) {
+				return a, 1
+			}
+			var t1, t2 Value
+			if a.IsNumber() {
+				t1 = Number(a.Num() - 1)
+			} else {
+				t1 = Sub(th, a, Int(1), "local n")
+			}
+			x := First(Call1(th, fib, "upvalue fib", t1))
+			if a.IsNumber() {
+				t2 = Number(a.Num() - 2)
+			} else {
+				t2 = Sub(th, a, Int(2), "local n")
+			}
+			y := First(Call1(th, fib, "upvalue fib", t2))
+			if BothNumbers(x, y) {
+				return Number(x.Num() + y.Num()), 1
+			}
+			return Add(th, x, y, ""), 1
+		})
+		return fib
+	}
 	fib = NewFunction(&Proto{}, func(th *Thread, n int, a, b, c Value) (Value, int) {
-		th.Enter(1)
 		if Lt(th, a, Int(2)) {
-			th.Leave(1)
 			return a, 1
 		}
 		x := First(Call1(th, fib, "upvalue fib", Sub(th, a, Int(1), "local n")))
 		y := First(Call1(th, fib, "upvalue fib", Sub(th, a, Int(2), "local n")))
-		r := Add(th, x, y, "")
-		th.Leave(1)
-		return r, 1
+		return Add(th, x, y, ""), 1
 	})
 	return fib
 }
 
 func BenchmarkFib30(b *testing.B) {
 	th := testState.NewThread()
-	fib := benchFib(th)
-	for b.Loop() {
-		Call1(th, fib, "", Int(30))
+	for _, inline := range []bool{false, true} {
+		b.Run(map[bool]string{false: "calls", true: "inline"}[inline], func(b *testing.B) {
+			fib := benchFib(inline)
+			for b.Loop() {
+				Call1(th, fib, "", Int(30))
+			}
+		})
 	}
 }
 

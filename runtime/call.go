@@ -120,7 +120,7 @@ func (th *Thread) Varargs(n int, a, b, c Value, nparams int) []Value {
 // Result returns result i >= 1 of the call that just returned n results.
 func (th *Thread) Result(n, i int) Value {
 	if i >= n {
-		return Nil
+		return Value{}
 	}
 	return th.ret[i]
 }
@@ -148,7 +148,7 @@ func (th *Thread) ReturnN(vs ...Value) (Value, int) { return th.ReturnList(vs) }
 func (th *Thread) ReturnList(list []Value) (Value, int) {
 	n := len(list)
 	if n == 0 {
-		return Nil, 0
+		return Value{}, 0
 	}
 	if n > len(th.ret) {
 		th.ret = make([]Value, 2*n)
@@ -203,10 +203,10 @@ func (th *Thread) runTail() (Value, int) {
 // Call0 calls f without arguments. where names f for messages.
 func Call0(th *Thread, f Value, where string) (Value, int) {
 	if f.n != tagFunction || th.depth >= maxDepth {
-		return th.callValue(f, where, 0, Nil, Nil, Nil)
+		return th.callValue(f, where, 0, Value{}, Value{}, Value{})
 	}
 	th.depth++
-	v, n := f.Func().fn(th, 0, Nil, Nil, Nil)
+	v, n := f.Func().fn(th, 0, Value{}, Value{}, Value{})
 	if n < 0 {
 		v, n = th.runTail()
 	}
@@ -217,10 +217,10 @@ func Call0(th *Thread, f Value, where string) (Value, int) {
 // Call1 calls f with one argument.
 func Call1(th *Thread, f Value, where string, a Value) (Value, int) {
 	if f.n != tagFunction || th.depth >= maxDepth {
-		return th.callValue(f, where, 1, a, Nil, Nil)
+		return th.callValue(f, where, 1, a, Value{}, Value{})
 	}
 	th.depth++
-	v, n := f.Func().fn(th, 1, a, Nil, Nil)
+	v, n := f.Func().fn(th, 1, a, Value{}, Value{})
 	if n < 0 {
 		v, n = th.runTail()
 	}
@@ -231,10 +231,10 @@ func Call1(th *Thread, f Value, where string, a Value) (Value, int) {
 // Call2 calls f with two arguments.
 func Call2(th *Thread, f Value, where string, a, b Value) (Value, int) {
 	if f.n != tagFunction || th.depth >= maxDepth {
-		return th.callValue(f, where, 2, a, b, Nil)
+		return th.callValue(f, where, 2, a, b, Value{})
 	}
 	th.depth++
-	v, n := f.Func().fn(th, 2, a, b, Nil)
+	v, n := f.Func().fn(th, 2, a, b, Value{})
 	if n < 0 {
 		v, n = th.runTail()
 	}
@@ -342,17 +342,17 @@ func (th *Thread) Call1(f Value, args ...Value) Value {
 
 // TailCall0 asks the caller to call f; the result of a `return f()`.
 func TailCall0(th *Thread, f Value, where string) (Value, int) {
-	return th.tailCall(f, where, 0, Nil, Nil, Nil)
+	return th.tailCall(f, where, 0, Value{}, Value{}, Value{})
 }
 
 // TailCall1 is `return f(a)`.
 func TailCall1(th *Thread, f Value, where string, a Value) (Value, int) {
-	return th.tailCall(f, where, 1, a, Nil, Nil)
+	return th.tailCall(f, where, 1, a, Value{}, Value{})
 }
 
 // TailCall2 is `return f(a, b)`.
 func TailCall2(th *Thread, f Value, where string, a, b Value) (Value, int) {
-	return th.tailCall(f, where, 2, a, b, Nil)
+	return th.tailCall(f, where, 2, a, b, Value{})
 }
 
 // TailCall3 is `return f(a, b, c)`.
@@ -387,5 +387,5 @@ func (th *Thread) tailCall(f Value, where string, n int, a, b, c Value) (Value, 
 	t.a.set(a)
 	t.b.set(b)
 	t.c.set(c)
-	return Nil, tailCount
+	return Value{}, tailCount
 }

@@ -13,7 +13,7 @@ type Chunk struct {
 	LineFile string // base name in //line directives; unique in its package
 	Main     func(th *Thread, env *Env, args []Value) (Value, int)
 	Protos   []*Proto
-	Err      string // a syntax error: loading the chunk raises it
+	Err      string // a syntax error, "12: message": loading the chunk raises it
 	Hash     string // SHA-256 of the source, in hex
 }
 
@@ -117,9 +117,18 @@ func (st *State) LoadEnv(chunk *Chunk, name string, env *Env) Value {
 	f := &Function{proto: &Proto{Chunk: chunk, Vararg: true}, env: env}
 	f.fn = func(th *Thread, n int, a, b, c Value) (Value, int) {
 		if chunk.Err != "" {
-			th.Throw(String(chunk.Err))
+			th.Throw(String(th.State.ChunkError(chunk)))
 		}
 		return chunk.Main(th, f.env, th.Varargs(n, a, b, c, 0))
 	}
 	return FunctionValue(f)
+}
+
+// ChunkError returns the syntax error of a chunk as LuaJIT words it, "" when it has
+// none.
+func (st *State) ChunkError(c *Chunk) string {
+	if c.Err == "" {
+		return ""
+	}
+	return ShortSource(st.chunks.name(c)) + ":" + c.Err
 }

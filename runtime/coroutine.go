@@ -4,7 +4,6 @@ import (
 	"iter"
 	"runtime"
 	"sync"
-	"weak"
 )
 
 // A coroutine runs on a goroutine of its own and is switched to directly, as
@@ -17,7 +16,13 @@ import (
 //   - runner is the goroutine; it is used again when its coroutine has ended.
 
 // Coroutine is the handle of a coroutine.
-type Coroutine struct{ co *coroutine }
+type Coroutine struct {
+	co *coroutine
+
+	// The collector keeps the cleanups of a span in a list that it searches from
+	// the front. A bigger object makes for a shorter list.
+	_ [31]uint64
+}
 
 // coroutineStatus is what coroutine.status tells.
 type coroutineStatus uint8
@@ -37,8 +42,8 @@ type coroutine struct {
 	th     *Thread
 	fn     Value
 	status coroutineStatus
-	runner *runner // nil before the first resume and after the end
-	handle weak.Pointer[Coroutine]
+	runner *runner    // nil before the first resume and after the end
+	handle *Coroutine // while it runs: the resumer keeps it alive anyway
 
 	// What a switch carries: n values, the first in v, the others in more; or
 	// the panic that ended the coroutine.
@@ -129,7 +134,7 @@ func (co *coroutine) run() {
 		co.ended = true
 		if x := recover(); x != nil {
 			if err, ok := x.(*Error); ok && err.Traceback == "" {
-				co.trace = co.th.Traceback("", 0)
+				co.trace = co.th.deadTraceback(err)
 			}
 			co.fail = x
 		}
@@ -203,9 +208,7 @@ func (th *Thread) NewCoroutine(f Value) *Coroutine {
 	}}
 	co.th.coroutine = co
 	co.th.ret = make([]Value, 4)
-	handle := &Coroutine{co}
-	co.handle = weak.Make(handle)
-	return handle
+	return &Coroutine{co: co}
 }
 
 // start gives co a goroutine and enters it in its entry thread's list.
@@ -298,9 +301,9 @@ func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *
 	if th.coroutine != nil {
 		th.coroutine.status = normal
 	}
-	co.status = running
+	co.status, co.handle = running, handle
 	co.runner.resume()
-	runtime.KeepAlive(handle)
+	co.handle = nil
 	if th.coroutine != nil {
 		th.coroutine.status = running
 	}
@@ -347,7 +350,7 @@ func (th *Thread) Running() *Coroutine {
 	if th.coroutine == nil {
 		return nil
 	}
-	return th.coroutine.handle.Value()
+	return th.coroutine.handle
 }
 
 // Status returns what coroutine.status gives.

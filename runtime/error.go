@@ -13,6 +13,11 @@ type Error struct {
 	Value     Value
 	Traceback string // set where an error leaves Lua (Thread.PCall)
 	GoStack   []byte // of an internal error
+
+	// operation tells that an operation of Lua code failed, not a library. The
+	// traceback of the dead thread then has no line for its first level, as LuaJIT
+	// did not save its program counter.
+	operation bool
 }
 
 // Error returns the error's message as the host would log it.
@@ -49,7 +54,8 @@ func (th *Thread) runtimeError(format string, args ...any) {
 
 // newError returns the error for an operation that failed in the running function.
 func (th *Thread) newError(message string) *Error {
-	return &Error{Value: String(th.Where(0) + message)}
+	position := th.Where(0)
+	return &Error{Value: String(position + message), operation: position != ""}
 }
 
 func sprintf(format string, args []any) string {
@@ -122,7 +128,7 @@ func (th *Thread) PCall(f Value, args ...Value) (results []Value, err *Error) {
 			err = th.caught(x)
 			th.restore(p)
 			if err.Traceback == "" {
-				err.Traceback = th.Traceback("", 0)
+				err.Traceback = th.deadTraceback(err)
 			}
 			results = nil
 		}

@@ -75,24 +75,47 @@ func (h *hashPart) findHashed(k Value, hash uint64) int {
 
 // add appends a key that is not present. The caller has made sure of room.
 func (h *hashPart) add(k, v Value) {
+	hash := uint64(0)
+	if h.index != nil {
+		hash = hashKey(k)
+	}
+	h.addHashed(k, v, hash)
+}
+
+// addHashed is add for a key whose hash, at least its lower half, is known if
+// there is an index.
+func (h *hashPart) addHashed(k, v Value, hash uint64) {
 	h.entries = append(h.entries, entry{k, v})
 	if isArrayKey(k) {
 		h.ints++
 	}
-	if h.index != nil {
-		h.place(k, uint64(len(h.entries)))
+	if h.index == nil {
+		return
 	}
-}
-
-// place enters a key into the index.
-func (h *hashPart) place(k Value, position uint64) {
-	hash := hashKey(k)
+	position := uint64(len(h.entries))
 	mask := uint64(len(h.index) - 1)
 	i := hash & mask
 	for h.index[i] != 0 {
 		i = (i + 1) & mask
 	}
 	h.index[i] = hash<<32 | position
+}
+
+// hashes returns the lower halves of the hashes of all entries.
+func (h *hashPart) hashes() []uint64 {
+	hashes := make([]uint64, len(h.entries))
+	if h.index == nil {
+		for i := range h.entries {
+			hashes[i] = hashKey(h.entries[i].key)
+		}
+		return hashes
+	}
+	for _, x := range h.index {
+		if x != 0 {
+			hashes[uint32(x)-1] = x >> 32
+		}
+	}
+	return hashes
 }
 
 // newHash returns an empty part with room for n entries.

@@ -284,7 +284,8 @@ func (th *Thread) setIndexSlow(o, k, v Value, where string) {
 func SetIndexInt(th *Thread, o Value, i int, v Value, where string) {
 	if o.n == tagTable {
 		t := o.Table()
-		if uint(i-1) < uint(len(t.arr)) {
+		n := len(t.arr)
+		if uint(i-1) < uint(n) {
 			slot := &t.arr[i-1]
 			if v.n != tagNil && (slot.n != tagNil || t.meta == nil) {
 				slot.set(v)
@@ -292,6 +293,11 @@ func SetIndexInt(th *Thread, o Value, i int, v Value, where string) {
 			}
 		}
 		if t.meta == nil {
+			if i-1 == n && n < cap(t.arr) && t.hash == nil && v.n != tagNil {
+				t.arr = t.arr[:n+1]
+				t.arr[n].set(v)
+				return
+			}
 			t.SetInt(i, v)
 			return
 		}

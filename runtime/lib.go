@@ -18,7 +18,10 @@ type libFunc struct {
 // openLibs installs the standard libraries in the order LuaJIT does.
 func openLibs(st *State) {
 	openBase(st)
+	openTable(st)
 	openString(st)
+	openMath(st)
+	openBit(st)
 	openCoroutine(st)
 }
 

@@ -119,16 +119,12 @@ func Describe(v Value) string {
 		return v.Str()
 	case TypeCData:
 		return v.CData().String()
-	case TypeFunction:
-		if v.Func().proto == nil {
-			return fmt.Sprintf("function: builtin: %#x", v.address())
-		}
 	case TypeLightUserdata:
 		if v == LightNull {
 			return "userdata: NULL"
 		}
 	}
-	return fmt.Sprintf("%s: 0x%08x", TypeName(v), v.address())
+	return fmt.Sprintf("%s: 0x%012x", TypeName(v), v.address())
 }
 
 // LightNull is the null light userdata: ngx.null and cjson.null.
@@ -236,8 +232,8 @@ func baseAssert(th *Thread, args []Value) (Value, int) {
 	if v := th.CheckAny(args, 0); v.Truthy() {
 		return th.ReturnList(args)
 	}
-	if len(args) < 2 || args[1].n == tagNil {
-		th.Throw(String("assertion failed!"))
+	if len(args) < 2 {
+		th.Errorf("assertion failed!")
 	}
 	th.Throw(args[1])
 	return Nil, 0
@@ -399,7 +395,7 @@ func baseUnpack(th *Thread, args []Value) (Value, int) {
 	}
 	n := to - from + 1
 	if n <= 0 || n >= maxUnpack {
-		th.Throw(String("too many results to unpack"))
+		th.Errorf("too many results to unpack")
 	}
 	if n > len(th.ret) {
 		th.ret = make([]Value, 2*n)
@@ -498,6 +494,9 @@ func baseGetfenv(th *Thread, args []Value) (Value, int) {
 
 func baseSetfenv(th *Thread, args []Value) (Value, int) {
 	t := th.CheckTable(args, 1)
+	if v := args[0]; v.n == tagFunction && v.Func().proto == nil {
+		th.Errorf("'setfenv' cannot change environment of given object")
+	}
 	env := th.envOf(args)
 	env.Table = t
 	if args[0].n == tagFunction {

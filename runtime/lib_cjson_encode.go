@@ -278,15 +278,3 @@ func (cfg *jsonConfig) appendString(buf []byte, s string) []byte {
 	buf = append(buf, s[start:]...)
 	return append(buf, '"')
 }
-
-// arrayItems returns the highest index of the array part that has a value, and
-// how many have one.
-func (t *Table) arrayItems() (highest, items int) {
-	for i := range t.arr {
-		if t.arr[i].n != tagNil {
-			highest = i + 1
-			items++
-		}
-	}
-	return highest, items
-}

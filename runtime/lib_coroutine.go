@@ -64,7 +64,7 @@ func coroutineRunning(th *Thread, args []Value) (Value, int) {
 func (th *Thread) mainHandle() *Coroutine {
 	root := th.root
 	if root.handle == nil {
-		root.handle = &Coroutine{&coroutine{th: root, status: running}}
+		root.handle = &Coroutine{co: &coroutine{th: root, status: running}}
 	}
 	return root.handle
 }
@@ -74,6 +74,9 @@ func coroutineWrap(th *Thread, args []Value) (Value, int) {
 	return FunctionValue(&Function{name: "wrap", fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
 		v, n, err := th.resume(co, n, a, b, c)
 		if err != nil {
+			if err.Value.IsString() { // LuaJIT adds where the wrapped function was called
+				err.Value = String(th.Where(1) + err.Value.Str())
+			}
 			panic(&Error{Value: err.Value})
 		}
 		return v, n

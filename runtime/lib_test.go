@@ -27,6 +27,9 @@ func TestLibraryCases(t *testing.T) {
 			lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 			for i := 0; i < len(lines); i++ {
 				line := lines[i]
+				if n, ok := strings.CutPrefix(line, "-- digits "); ok {
+					r.digits, _ = strconv.Atoi(n)
+				}
 				if line == "" || strings.HasPrefix(line, "--") {
 					continue
 				}
@@ -45,10 +48,11 @@ func TestLibraryCases(t *testing.T) {
 
 // caseRunner evaluates the calls of case files.
 type caseRunner struct {
-	t    *testing.T
-	th   *Thread
-	text string
-	pos  int
+	t      *testing.T
+	th     *Thread
+	text   string
+	pos    int
+	digits int // of the numbers that are shown
 }
 
 func newCaseRunner(t *testing.T) *caseRunner {
@@ -81,7 +85,7 @@ func newCaseRunner(t *testing.T) *caseRunner {
 	} {
 		g.SetStr(name, NewGoFunction(name, f))
 	}
-	return &caseRunner{t: t, th: st.Main()}
+	return &caseRunner{t: t, th: st.Main(), digits: 17}
 }
 
 // run evaluates one line and shows the outcome.
@@ -90,19 +94,20 @@ func (r *caseRunner) run(line string) string {
 	r.text, r.pos = call, 0
 	f, args := r.call()
 	results, err := r.th.PCall(f, args...)
+	var text string
 	if err != nil {
-		return "error " + showCase(err.Value)
-	}
-	var parts []string
-	for _, v := range results {
-		parts = append(parts, showCase(v))
-	}
-	text := strings.Join(parts, ", ")
-	if text == "" {
-		text = "nothing"
+		text = "error " + r.show(err.Value)
+	} else {
+		var parts []string
+		for _, v := range results {
+			parts = append(parts, r.show(v))
+		}
+		if text = strings.Join(parts, ", "); text == "" {
+			text = "nothing"
+		}
 	}
 	if mutates {
-		text += "; " + showCase(args[0])
+		text += "; " + r.show(ArgAt(args, 0))
 	}
 	return text
 }
@@ -280,8 +285,8 @@ func (r *caseRunner) quoted() string {
 	return string(b)
 }
 
-// showCase shows a value as oracle.lua does.
-func showCase(v Value) string {
+// show shows a value as oracle.lua does.
+func (r *caseRunner) show(v Value) string {
 	switch v.Type() {
 	case TypeString:
 		var b strings.Builder
@@ -296,26 +301,26 @@ func showCase(v Value) string {
 		b.WriteByte('"')
 		return b.String()
 	case TypeNumber:
-		return string(appendNumberG(nil, v.Num(), 17))
+		return string(appendNumberG(nil, v.Num(), r.digits))
 	case TypeBoolean:
 		return strconv.FormatBool(v.Truthy())
 	case TypeTable:
-		return showCaseTable(v.Table())
+		return r.showTable(v.Table())
 	}
 	return TypeName(v)
 }
 
-func showCaseTable(t *Table) string {
+func (r *caseRunner) showTable(t *Table) string {
 	var parts, keyed []string
 	n := t.Len()
 	for i := 1; i <= n; i++ {
-		parts = append(parts, showCase(t.Int(i)))
+		parts = append(parts, r.show(t.Int(i)))
 	}
 	for k, v, pos := t.nextFrom(0); pos != 0; k, v, pos = t.nextFrom(pos) {
 		if k.IsNumber() && k.Num() >= 1 && k.Num() <= float64(n) && k.Num() == float64(int(k.Num())) {
 			continue
 		}
-		keyed = append(keyed, "["+showCase(k)+"]="+showCase(v))
+		keyed = append(keyed, "["+r.show(k)+"]="+r.show(v))
 	}
 	sort.Strings(keyed)
 	return "{" + strings.Join(append(parts, keyed...), ", ") + "}"

@@ -114,7 +114,7 @@ func describeAll(vs []Value) string {
 func TestTraceback(t *testing.T) {
 	th := newTestThread()
 	_, err := th.PCall(lua(protoOuter, luaOuter), Nil)
-	want := "stack traceback:\n\tdir/t.lua:2: in function 'inner'\n\tdir/t.lua:7: in function 'outer'"
+	want := "stack traceback:\n\tdir/t.lua: in function 'inner'\n\tdir/t.lua:7: in function 'outer'"
 	if err == nil || err.Traceback != want {
 		t.Errorf("got %v\n%s\nwant\n%s", err, err.Traceback, want)
 	}

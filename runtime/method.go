@@ -4,7 +4,7 @@ package runtime
 func Method0(th *Thread, obj Value, s *Site, where string) (Value, int) {
 	f := th.method(obj, s, where)
 	th.depth++
-	v, n := f.fn(th, 1, obj, Nil, Nil)
+	v, n := f.fn(th, 1, obj, Value{}, Value{})
 	if n < 0 {
 		v, n = th.runTail()
 	}
@@ -16,7 +16,7 @@ func Method0(th *Thread, obj Value, s *Site, where string) (Value, int) {
 func Method1(th *Thread, obj Value, s *Site, where string, a Value) (Value, int) {
 	f := th.method(obj, s, where)
 	th.depth++
-	v, n := f.fn(th, 2, obj, a, Nil)
+	v, n := f.fn(th, 2, obj, a, Value{})
 	if n < 0 {
 		v, n = th.runTail()
 	}
@@ -56,12 +56,12 @@ func MethodList(th *Thread, obj Value, s *Site, where string, args []Value) (Val
 
 // TailMethod0 is `return obj:name()`.
 func TailMethod0(th *Thread, obj Value, s *Site, where string) (Value, int) {
-	return th.tailMethod(obj, s, where, 1, Nil, Nil)
+	return th.tailMethod(obj, s, where, 1, Value{}, Value{})
 }
 
 // TailMethod1 is `return obj:name(a)`.
 func TailMethod1(th *Thread, obj Value, s *Site, where string, a Value) (Value, int) {
-	return th.tailMethod(obj, s, where, 2, a, Nil)
+	return th.tailMethod(obj, s, where, 2, a, Value{})
 }
 
 // TailMethod2 is `return obj:name(a, b)`.

@@ -25,6 +25,7 @@ type State struct {
 	typeMeta [numTypes]*Table
 	chunks   chunkTable
 	patterns patternCache
+	random   prng
 }
 
 // Writer is the part of io.Writer that print needs.

@@ -440,14 +440,30 @@ func (t *Table) rehash(k, v Value) {
 		t.resizeArray(size)
 	}
 	if old != nil {
-		for i := range old.entries {
-			if e := &old.entries[i]; e.value.n != tagNil {
-				t.Set(e.key, e.value)
-			}
-		}
+		t.reinsert(old)
 	}
 	t.Set(k, v)
 	t.arrayFilled()
+}
+
+// reinsert adds the entries of a former hash part.
+func (t *Table) reinsert(old *hashPart) {
+	var hashes []uint64
+	if t.hash.index != nil {
+		hashes = old.hashes()
+	}
+	for i := range old.entries {
+		e := &old.entries[i]
+		switch {
+		case e.value.n == tagNil:
+		case isArrayKey(e.key):
+			t.SetInt(int(e.key.Num()), e.value)
+		case hashes == nil:
+			t.hash.add(e.key, e.value)
+		default:
+			t.hash.addHashed(e.key, e.value, hashes[i])
+		}
+	}
 }
 
 // resizeArray gives the array part the capacity size; items beyond it move to

@@ -46,6 +46,16 @@ const (
 // Traceback returns a traceback in LuaJIT's format that begins with level, 0 being
 // the running function. message, when not empty, becomes the first line.
 func (th *Thread) Traceback(message string, level int) string {
+	return th.traceback(message, level, false)
+}
+
+// deadTraceback is the traceback of a thread that err has ended, while the Go stack of
+// the error is still there.
+func (th *Thread) deadTraceback(err *Error) string {
+	return th.traceback("", 0, err.operation)
+}
+
+func (th *Thread) traceback(message string, level int, firstLineLost bool) string {
 	var b strings.Builder
 	if message != "" {
 		b.WriteString(message)
@@ -59,18 +69,21 @@ func (th *Thread) Traceback(message string, level int) string {
 			i = len(frames) - tracebackTail
 		}
 		b.WriteString("\n\t")
-		b.WriteString(th.frameLine(&frames[i]))
+		b.WriteString(th.frameLine(&frames[i], firstLineLost && i == 0))
 	}
 	return b.String()
 }
 
 // frameLine describes a frame in a traceback.
-func (th *Thread) frameLine(f *frame) string {
+func (th *Thread) frameLine(f *frame, lineLost bool) string {
 	if f.chunk == nil {
 		return "[C]: in function '" + f.native + "'"
 	}
 	source := ShortSource(th.State.chunks.name(f.chunk))
 	at := fmt.Sprintf("%s:%d: in ", source, f.line)
+	if lineLost {
+		at = source + ": in "
+	}
 	switch {
 	case f.proto == nil || f.proto.Line == 0:
 		return at + "main chunk"

@@ -6,6 +6,9 @@ local function quote(s)
   return '"' .. s:gsub('[%c"\\\127-\255]', function(c) return ("\\%03d"):format(c:byte()) end) .. '"'
 end
 
+-- A line "-- digits N" sets how many digits of numbers are shown: 14 spares the last
+-- bits, in which mathematical libraries differ.
+local digits = "%.17g"
 local show
 local function showtable(t)
   local out, n = {}, 0
@@ -22,7 +25,7 @@ end
 function show(v)
   local ty = type(v)
   if ty == "string" then return quote(v) end
-  if ty == "number" then return (("%.17g"):format(v)) end
+  if ty == "number" then return (digits:format(v)) end
   if ty == "table" then return showtable(v) end
   if ty == "nil" or ty == "boolean" then return tostring(v) end
   return ty
@@ -49,6 +52,7 @@ ok, safe = pcall(require, "cjson.safe")
 local out = {}
 for line in io.lines(arg[1]) do
   if line:match("^%-%-") or line == "" then
+    digits = line:match("^%-%- digits") and "%." .. line:match("%d+") .. "g" or digits
     out[#out + 1] = line
   elseif not line:match("^\t") then
     out[#out + 1] = line

@@ -1,0 +1,175 @@
+package runtime
+
+import "math"
+
+// This file holds what only generated code calls: entry points that save it
+// temporaries and closures.
+
+// Extra returns argument i >= 3 of a function called with n arguments; at its
+// entry only.
+func Extra(th *Thread, n, i int) Value {
+	if i >= n {
+		return Nil
+	}
+	return th.extra[i-3]
+}
+
+// Finish completes a call that may have left a tail call to its caller.
+func (th *Thread) Finish(v Value, n int) (Value, int) {
+	if n >= 0 {
+		return v, n
+	}
+	return th.runTail()
+}
+
+// And and Or are the logical operators on operands that cost nothing to evaluate.
+func And(a, b Value) Value {
+	if a.Truthy() {
+		return b
+	}
+	return a
+}
+
+// Or returns a unless it is nil or false, then b.
+func Or(a, b Value) Value {
+	if a.Truthy() {
+		return a
+	}
+	return b
+}
+
+// Gt is a > b.
+func Gt(th *Thread, a, b Value) bool { return Lt(th, b, a) }
+
+// Ge is a >= b.
+func Ge(th *Thread, a, b Value) bool { return Le(th, b, a) }
+
+// ModInt is the remainder that has the sign of b, which is not 0.
+func ModInt(a, b int) int {
+	r := a % b
+	if r != 0 && (r < 0) != (b < 0) {
+		r += b
+	}
+	return r
+}
+
+// maxLoop bounds the limit of a loop over integers: doubles are exact up to here.
+const maxLoop = 1 << 53
+
+// ForLimitUp is the last integer that an int loop counting up to f reaches.
+func ForLimitUp(f float64) int {
+	switch {
+	case f >= maxLoop:
+		return maxLoop
+	case f >= -maxLoop:
+		return int(math.Floor(f))
+	}
+	return math.MinInt // below every start, or not a number
+}
+
+// ForLimitDown is ForLimitUp for a loop that counts down.
+func ForLimitDown(f float64) int {
+	switch {
+	case f <= -maxLoop:
+		return -maxLoop
+	case f <= maxLoop:
+		return int(math.Ceil(f))
+	}
+	return math.MaxInt
+}
+
+// Append is t[#t+1] = v.
+func Append(th *Thread, t, v Value, where string) {
+	if t.n == tagTable {
+		if t := t.Table(); t.meta == nil {
+			t.SetInt(t.Len()+1, v)
+			return
+		}
+	}
+	n := Len(th, t, where)
+	SetIndex(th, t, Add(th, n, Int(1), ""), v, where)
+}
+
+// SetList stores list from position from on: the end of a mixed constructor.
+func SetList(t Value, from int, list []Value) {
+	for i, v := range list {
+		t.Table().SetInt(from+i, v)
+	}
+}
+
+// Prepend returns fixed followed by args.
+func Prepend(args []Value, fixed ...Value) []Value {
+	list := make([]Value, 0, len(fixed)+len(args))
+	list = append(list, fixed...)
+	return append(list, args...)
+}
+
+// List returns the n results of the call that just returned v.
+func (th *Thread) List(v Value, n int) []Value { return List(th, v, n) }
+
+// ForIn begins a generic for over the results of the call that just returned v.
+func (th *Thread) ForIn(v Value, n int) Iter {
+	return ForIn(th, v, th.Result(n, 1), th.Result(n, 2), "")
+}
+
+// SelectArgs is select(i, ...) on the varargs args; sel is what the global
+// holds, called if it is not the library's function.
+func SelectArgs(th *Thread, sel, i Value, args []Value) (Value, int) {
+	if sel.n != tagFunction || sel.Func() != selectFunction || i.n < numberMin {
+		return CallList(th, sel, "global select", Prepend(args, i))
+	}
+	f := i.Num()
+	switch {
+	case f >= 1 && f < float64(len(args)+1):
+		return th.ReturnList(args[int(f)-1:])
+	case f > float64(len(args)):
+		return Nil, 0
+	}
+	return CallList(th, sel, "global select", Prepend(args, i))
+}
+
+// SelectCount is select("#", ...) on the varargs args.
+func SelectCount(th *Thread, sel Value, args []Value) (Value, int) {
+	if sel.n != tagFunction || sel.Func() != selectFunction {
+		return CallList(th, sel, "global select", Prepend(args, String("#")))
+	}
+	return Int(len(args)), 1
+}
+
+// BuildTable makes a table of constant data: key, value, key, value, ... A nil
+// key is the next position; a []any value is a table.
+func BuildTable(rows []any) Value {
+	pos := 0
+	for i := 0; i < len(rows); i += 2 {
+		if rows[i] == nil {
+			pos++
+		}
+	}
+	t := NewTable(pos, len(rows)/2-pos)
+	pos = 0
+	for i := 0; i < len(rows); i += 2 {
+		if rows[i] == nil {
+			pos++
+			t.SetInt(pos, dataValue(rows[i+1]))
+			continue
+		}
+		t.Set(dataValue(rows[i]), dataValue(rows[i+1]))
+	}
+	return TableValue(t)
+}
+
+func dataValue(v any) Value {
+	switch v := v.(type) {
+	case nil:
+		return Nil
+	case bool:
+		return Bool(v)
+	case float64:
+		return Number(v)
+	case string:
+		return String(v)
+	case []any:
+		return BuildTable(v)
+	}
+	panic("runtime: bad constant in table data")
+}

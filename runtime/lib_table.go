@@ -1,0 +1,319 @@
+package runtime
+
+import "math"
+
+// tableLib is the functions of the table library but the hot ones. pack and unpack
+// are there because OpenResty builds LuaJIT with its 5.2 switch.
+var tableLib = []libFunc{
+	{"concat", tableConcat},
+	{"foreach", tableForeach},
+	{"foreachi", tableForeachi},
+	{"getn", tableGetn},
+	{"maxn", tableMaxn},
+	{"move", tableMove},
+	{"pack", tablePack},
+	{"sort", tableSort},
+	{"unpack", baseUnpack},
+}
+
+var tableBuiltins = []builtin{
+	{"insert", tableInsert},
+	{"remove", tableRemove},
+}
+
+// tableModules are the functions that LuaJIT gives as modules of their own.
+var tableModules = []libFunc{
+	{"new", tableNew},
+	{"clear", tableClear},
+	{"clone", tableClone},
+	{"isarray", tableIsArray},
+	{"isempty", tableIsEmpty},
+	{"nkeys", tableNkeys},
+}
+
+// openTable makes the table library. Like in LuaJIT, require "table.new" and its
+// kind also enter the function in the library.
+func openTable(st *State) {
+	t := newLib(tableLib)
+	t.addBuiltins(tableBuiltins)
+	st.addLib("table", t)
+	for _, m := range tableModules {
+		f := NewGoFunction(m.name, m.fn)
+		st.preload("table."+m.name, func(*Thread) Value {
+			if m.name == "new" || m.name == "clear" {
+				t.SetStr(m.name, f)
+			}
+			return f
+		})
+	}
+}
+
+// nativeLoader is the name of preload functions in tracebacks.
+const nativeLoader = "loader"
+
+// preload enters a native module in package.preload; open makes it when a script
+// requires it.
+func (st *State) preload(name string, open func(*Thread) Value) {
+	st.Preload.SetStr(name, NewGoFunction(nativeLoader, func(th *Thread, _ []Value) (Value, int) {
+		return open(th), 1
+	}))
+}
+
+func tableInsert(th *Thread, n int, a, b, c Value) (Value, int) {
+	if n == 2 && a.IsTable() {
+		t := a.Table()
+		t.SetInt(t.Len()+1, b)
+		return Nil, 0
+	}
+	args := th.argList(n, a, b, c)
+	t := th.CheckTable(args, 0)
+	if n != 3 {
+		th.Errorf("wrong number of arguments to 'insert'")
+	}
+	pos := floatInt32(th.CheckNumber(args, 1))
+	size := t.Len()
+	if pos >= 1 && pos <= size && size == len(t.arr) {
+		t.SetInt(size+1, t.arr[size-1])
+		if len(t.arr) == size+1 {
+			copy(t.arr[pos:size], t.arr[pos-1:size-1])
+			t.SetInt(pos, c)
+			return Nil, 0
+		}
+	}
+	for i := size + 1; i > pos; i-- {
+		t.SetInt(i, t.Int(i-1))
+	}
+	t.SetInt(pos, c)
+	return Nil, 0
+}
+
+func tableRemove(th *Thread, n int, a, b, _ Value) (Value, int) {
+	// LuaJIT's remove, getn and foreach are Lua functions: they say "got nil" also
+	// when there is no argument.
+	if !a.IsTable() {
+		th.CheckTable([]Value{a}, 0)
+	}
+	t := a.Table()
+	size := th.lengthOf(a)
+	pos := size
+	if b.IsNil() {
+		if size == 0 {
+			return Nil, 0
+		}
+	} else {
+		pos = floatInt32(th.CheckNumber(th.argList(min(n, 2), a, b, Nil), 1))
+		if pos < 1 || pos > size {
+			return Nil, 0
+		}
+	}
+	if t.meta == nil && size == len(t.arr) {
+		v := t.arr[pos-1]
+		copy(t.arr[pos-1:], t.arr[pos:])
+		t.SetInt(size, Nil)
+		return v, 1
+	}
+	v := IndexInt(th, a, pos, "")
+	for i := pos; i < size; i++ {
+		SetIndexInt(th, a, i, IndexInt(th, a, i+1, ""), "")
+	}
+	SetIndexInt(th, a, size, Nil, "")
+	return v, 1
+}
+
+// lengthOf returns #v for a table, by its __len when it has one.
+func (th *Thread) lengthOf(v Value) int {
+	if t := v.Table(); t.meta == nil {
+		return t.Len()
+	}
+	f, ok := toNumber(Len(th, v, ""))
+	if !ok {
+		th.runtimeError("attempt to compare number with nil")
+	}
+	return floatInt32(f)
+}
+
+func tableConcat(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 0)
+	sep := th.OptString(args, 1, "")
+	from := floatInt32(th.OptNumber(args, 2, 1))
+	to := t.Len()
+	if !isAbsent(args, 3) {
+		to = floatInt32(th.CheckNumber(args, 3))
+	}
+	if from > to {
+		return String(""), 1
+	}
+	size := 0
+	for i := from; i <= to; i++ {
+		v := t.Int(i)
+		if !isStringable(v) {
+			th.Errorf("invalid value (%s) at index %d in table for 'concat'", TypeName(v), i)
+		}
+		size += concatLen(v)
+	}
+	if from == to && t.Int(from).IsString() {
+		return t.Int(from), 1
+	}
+	buf := make([]byte, 0, size+len(sep)*(to-from))
+	for i := from; i <= to; i++ {
+		if i > from {
+			buf = append(buf, sep...)
+		}
+		buf = appendString(buf, t.Int(i))
+	}
+	return bytesValue(buf), 1
+}
+
+func tableForeach(th *Thread, args []Value) (Value, int) {
+	pair := []Value{ArgAt(args, 0), ArgAt(args, 1)}
+	t, f := th.CheckTable(pair, 0), th.CheckFunction(pair, 1)
+	for k, v, pos := t.nextFrom(0); pos != 0; k, v, pos = t.nextFrom(pos) {
+		if r, _ := Call2(th, f, "", k, v); !r.IsNil() {
+			return r, 1
+		}
+	}
+	return Nil, 0
+}
+
+func tableForeachi(th *Thread, args []Value) (Value, int) {
+	pair := []Value{ArgAt(args, 0), ArgAt(args, 1)}
+	th.CheckTable(pair, 0)
+	f := th.CheckFunction(pair, 1)
+	for i, n := 1, th.lengthOf(pair[0]); i <= n; i++ {
+		if r, _ := Call2(th, f, "", Int(i), IndexInt(th, pair[0], i, "")); !r.IsNil() {
+			return r, 1
+		}
+	}
+	return Nil, 0
+}
+
+func tableGetn(th *Thread, args []Value) (Value, int) {
+	v := ArgAt(args, 0)
+	th.CheckTable([]Value{v}, 0)
+	return Int(th.lengthOf(v)), 1
+}
+
+func tableMaxn(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 0)
+	highest := 0.0
+	for k, _, pos := t.nextFrom(0); pos != 0; k, _, pos = t.nextFrom(pos) {
+		if k.IsNumber() {
+			highest = max(highest, k.Num())
+		}
+	}
+	return Number(highest), 1
+}
+
+func tableMove(th *Thread, args []Value) (Value, int) {
+	args = append(append(make([]Value, 0, 5), args...), Nil, Nil, Nil, Nil, Nil)[:5]
+	th.CheckTable(args, 0)
+	from := floatInt32(th.CheckNumber(args, 1))
+	end := floatInt32(th.CheckNumber(args, 2))
+	to := floatInt32(th.CheckNumber(args, 3))
+	src, dst := args[0], args[0]
+	if !isAbsent(args, 4) {
+		th.CheckTable(args, 4)
+		dst = args[4]
+	}
+	if end < from {
+		return dst, 1
+	}
+	if to > end || to <= from || src != dst {
+		for i := from; i <= end; i++ {
+			SetIndexInt(th, dst, to+i-from, IndexInt(th, src, i, ""), "")
+		}
+	} else { // overlapping, upwards: from the end
+		for i := end; i >= from; i-- {
+			SetIndexInt(th, dst, to+i-from, IndexInt(th, src, i, ""), "")
+		}
+	}
+	return dst, 1
+}
+
+func tablePack(_ *Thread, args []Value) (Value, int) {
+	v := NewArrayList(args)
+	v.Table().SetStr("n", Int(len(args)))
+	return v, 1
+}
+
+// maxPresize is the number of places table.new reserves at most in each part; a
+// table grows beyond it when it is used.
+const maxPresize = 1 << 20
+
+func tableNew(th *Thread, args []Value) (Value, int) {
+	narr := floatInt32(th.CheckNumber(args, 0))
+	nrec := floatInt32(th.CheckNumber(args, 1))
+	size := func(n int) int { return max(0, min(n, maxPresize)) }
+	return TableValue(NewTable(size(narr), size(nrec))), 1
+}
+
+func tableClear(th *Thread, args []Value) (Value, int) {
+	th.CheckTable(args, 0).clear()
+	return Nil, 0
+}
+
+// clear removes all entries and keeps the metatable and the memory of the array.
+func (t *Table) clear() {
+	clear(t.arr)
+	t.arr = t.arr[:0]
+	clear(t.rec.slice(len(t.shape.keys)))
+	t.shape, t.shapeID = emptyShape, emptyShape.id
+	t.hash = nil
+}
+
+func tableNkeys(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 0)
+	_, n := t.arrayItems()
+	for _, _, pos := t.nextKeyed(keyedBase); pos != 0; _, _, pos = t.nextKeyed(pos) {
+		n++
+	}
+	return Int(n), 1
+}
+
+// arrayItems returns the highest index of the array part that has a value, and
+// how many have one.
+func (t *Table) arrayItems() (highest, items int) {
+	for i := range t.arr {
+		if t.arr[i].n != tagNil {
+			highest = i + 1
+			items++
+		}
+	}
+	return highest, items
+}
+
+// tableIsArray reports whether all keys are whole numbers, of any sign as in LuaJIT.
+func tableIsArray(th *Thread, args []Value) (Value, int) {
+	t := th.CheckTable(args, 0)
+	for k, _, pos := t.nextKeyed(keyedBase); pos != 0; k, _, pos = t.nextKeyed(pos) {
+		if !k.IsNumber() || k.Num() != math.Floor(k.Num()) {
+			return False, 1
+		}
+	}
+	return True, 1
+}
+
+func tableIsEmpty(th *Thread, args []Value) (Value, int) {
+	_, _, pos := th.CheckTable(args, 0).nextFrom(0)
+	return Bool(pos == 0), 1
+}
+
+// tableClone copies the entries; the copy has no metatable.
+func tableClone(th *Thread, args []Value) (Value, int) {
+	return TableValue(th.CheckTable(args, 0).clone()), 1
+}
+
+func (t *Table) clone() *Table {
+	c := NewTable(len(t.arr), len(t.shape.keys))
+	for i := range t.arr {
+		c.SetInt(i+1, t.arr[i])
+	}
+	for k, v, pos := t.nextKeyed(keyedBase); pos != 0; k, v, pos = t.nextKeyed(pos) {
+		if k.IsString() {
+			c.SetStr(k.Str(), v)
+		} else {
+			c.Set(k, v)
+		}
+	}
+	return c
+}

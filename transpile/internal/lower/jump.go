@@ -1,0 +1,165 @@
+package lower
+
+import (
+	"github.com/moonphase/moonphase/transpile/internal/ast"
+	"github.com/moonphase/moonphase/transpile/internal/ir"
+)
+
+// stmts lowers statements lo to hi of a block. Go refuses a goto over a
+// declaration; Lua does too, except that it counts a label at the end of a
+// block as outside of it. So the statements from the first forward goto to its
+// label become a Go block of their own, which no later statement looks into.
+func (f *fn) stmts(b *ast.Block, lo, hi int) {
+	for at := hi - 1; at > lo; at-- {
+		l, ok := b.Stmts[at].(*ast.LabelStmt)
+		if !ok || f.continues(l) {
+			continue
+		}
+		from := f.firstGoto(b, l, lo, at)
+		if from < 0 {
+			continue
+		}
+		// Blocks must nest: take in what jumps to a label inside.
+		for in := at - 1; in > from; in-- {
+			if k, ok := b.Stmts[in].(*ast.LabelStmt); ok && !f.continues(k) {
+				if g := f.firstGoto(b, k, lo, in); g >= 0 {
+					from = min(from, g)
+				}
+			}
+		}
+		f.run(b, lo, from)
+		if declares(b.Stmts[from:at]) {
+			dead := f.dead
+			inner := f.into(func() { f.stmts(b, from, at) })
+			f.emit(&ir.Block{Body: inner})
+			f.dead = dead || f.dead
+		} else {
+			f.stmts(b, from, at)
+		}
+		f.run(b, at, at+1)
+		f.stmts(b, at+1, hi)
+		return
+	}
+	f.run(b, lo, hi)
+}
+
+// continues reports whether a jump to l is Go's continue: l ends the body of a
+// loop other than repeat, whose condition comes after it.
+func (f *fn) continues(l *ast.LabelStmt) bool {
+	if !l.Last || l.Loop == nil {
+		return false
+	}
+	_, repeat := l.Loop.(*ast.RepeatStmt)
+	return !repeat
+}
+
+// firstGoto is the first statement of b in [lo, hi) that jumps to l, or -1.
+func (f *fn) firstGoto(b *ast.Block, l *ast.LabelStmt, lo, hi int) int {
+	if len(l.Gotos) == 0 {
+		return -1
+	}
+	for i := lo; i < hi; i++ {
+		if jumpsTo(b.Stmts[i], l) {
+			return i
+		}
+	}
+	return -1
+}
+
+// jumpsTo reports whether s contains a goto to l.
+func jumpsTo(s ast.Stmt, l *ast.LabelStmt) bool {
+	any := func(b *ast.Block) bool {
+		if b == nil {
+			return false
+		}
+		for _, s := range b.Stmts {
+			if jumpsTo(s, l) {
+				return true
+			}
+		}
+		return false
+	}
+	switch s := s.(type) {
+	case *ast.GotoStmt:
+		return s.Target == l
+	case *ast.DoStmt:
+		return any(s.Body)
+	case *ast.WhileStmt:
+		return any(s.Body)
+	case *ast.RepeatStmt:
+		return any(s.Body)
+	case *ast.NumForStmt:
+		return any(s.Body)
+	case *ast.GenForStmt:
+		return any(s.Body)
+	case *ast.IfStmt:
+		for _, c := range s.Clauses {
+			if any(c.Body) {
+				return true
+			}
+		}
+		return any(s.Else)
+	}
+	return false
+}
+
+func declares(list []ast.Stmt) bool {
+	for _, s := range list {
+		switch s.(type) {
+		case *ast.LocalStmt, *ast.LocalFuncStmt, *ast.AssignStmt, *ast.CallStmt, *ast.ReturnStmt, *ast.IfStmt, *ast.NumForStmt, *ast.GenForStmt:
+			// All of these can declare variables of the compiler's own.
+			return true
+		}
+	}
+	return false
+}
+
+// jump lowers a goto.
+func (f *fn) jump(s *ast.GotoStmt) {
+	l := s.Target
+	if !f.continues(l) {
+		f.emit(&ir.Goto{Label: f.labelName(l)})
+		return
+	}
+	next := &ir.Continue{}
+	if in := f.loops[len(f.loops)-1]; in.stmt != l.Loop {
+		next.Label = f.labelName(l)
+		for _, o := range f.loops {
+			if o.stmt == l.Loop {
+				*o.label = next.Label
+			}
+		}
+	}
+	f.emit(next)
+}
+
+func (f *fn) labelName(l *ast.LabelStmt) string {
+	if f.labels[l] == "" {
+		f.labels[l] = f.label.Declare(l.Name, false)
+	}
+	return f.labels[l]
+}
+
+// place lowers a label.
+func (f *fn) place(l *ast.LabelStmt) {
+	if len(l.Gotos) == 0 || f.continues(l) {
+		if f.continues(l) && len(l.Gotos) > 0 {
+			f.dead = false
+		}
+		return
+	}
+	// A goto in code that cannot be reached was left out; the label is then
+	// unused, which Go refuses. A forward label is placed after its gotos.
+	back := false
+	for _, g := range l.Gotos {
+		back = back || before(l.Pos, g.Pos)
+	}
+	if !back && f.labels[l] == "" {
+		return
+	}
+	f.emit(&ir.Label{Name: f.labelName(l)})
+	if back {
+		f.emit(&ir.Poll{})
+	}
+	f.dead = false
+}
