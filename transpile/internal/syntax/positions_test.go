@@ -2,7 +2,6 @@ package syntax
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 
 	"github.com/moonphase/moonphase/transpile/internal/ast"
@@ -23,7 +22,7 @@ func checkPositions(t testing.TB, src []byte, chunk *ast.Chunk) {
 			t.Fatalf("%s: position %v is outside the text", what, p)
 		}
 		for _, s := range starts {
-			if strings.HasPrefix(string(line[p.Col-1:]), s) {
+			if bytes.HasPrefix(line[p.Col-1:], []byte(s)) {
 				return
 			}
 		}
