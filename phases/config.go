@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/shdict"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -35,6 +36,7 @@ type Cycle struct {
 	accessNoPostpone  bool
 
 	lua    LuaMain
+	dicts  []*shdict.Dict // lua_shared_dict, in the order of the file
 	chunks rt.ChunkSet
 	batons *rt.BatonPool
 

@@ -21,6 +21,8 @@ type LuaCtx struct {
 	Exit   int
 
 	Table *rt.Table // ngx.ctx of a context without a request
+
+	subrequests int // captures that some light thread of the handler waits for
 }
 
 // luaCtx is the context of the running code.

@@ -16,6 +16,8 @@ type luaRequest struct {
 	depth int          // Lua handlers of this request on the stack, filters included
 	body  *RequestBody // of a subrequest that has one of its own
 
+	writer *bodyWriter // a request body that ngx.req.init_body began
+
 	headersSet bool // the script changed response headers
 	buffering  bool // output for an HTTP/1.0 client is kept back in out
 	out        []byte

@@ -25,6 +25,14 @@ func (o *opt[T]) merge(outer opt[T], def T) {
 	o.v, o.set = def, true
 }
 
+// orDefault is the value, or def when the directive is absent.
+func (o *opt[T]) orDefault(def T) T {
+	if o.set {
+		return o.v
+	}
+	return def
+}
+
 // put stores a value once; a second time is a duplicate directive.
 func (o *opt[T]) put(v T) error {
 	if o.set {

@@ -61,6 +61,10 @@ func (c *Cycle) takeWorker(hint int) *Worker {
 func (c *Cycle) InitWorkers() error {
 	n := max(c.Main.WorkerProcesses.v, 1)
 	c.batons = rt.NewBatonPool(n)
+	var err error
+	if c.dicts, err = openDicts(c.lua.SharedDicts); err != nil {
+		return err
+	}
 	for i := range n {
 		w := &Worker{
 			ID:        i,

@@ -1,0 +1,248 @@
+package phases
+
+import (
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxAPI is the ngx table's side of one worker: the Host of its Lua state.
+type ngxAPI struct {
+	worker *Worker
+	st     *rt.State
+	ngx    *rt.Table
+	null   rt.Value
+
+	outBuf    []byte // what ngx.say puts together
+	regexes   regexCache
+	timers    timerSet
+	reqHeads  *rt.Table // metatable of what ngx.req.get_headers returns
+	respHeads *rt.Table
+	gmatch    *rt.Table // metatable of the iterators of ngx.re.gmatch
+	dictMeta  *rt.Table
+}
+
+// apiOf is the API of the worker that runs th.
+func apiOf(th *rt.Thread) *ngxAPI { return th.State.Host.(*ngxAPI) }
+
+// ngxNull is the address that ngx.null is.
+var ngxNull byte
+
+// lib is a list of functions to put into a table.
+type lib []struct {
+	name string
+	fn   rt.GoFunc
+}
+
+// table makes a table of the functions.
+func (l lib) table(extra int) *rt.Table {
+	t := rt.NewTable(0, len(l)+extra)
+	l.addTo(t)
+	return t
+}
+
+func (l lib) addTo(t *rt.Table) {
+	for _, f := range l {
+		t.SetStr(f.name, rt.NewGoFunction(f.name, f.fn))
+	}
+}
+
+// OpenNgx gives the Lua state of a worker the ngx table and the modules that are
+// part of the server.
+func OpenNgx(st *rt.State, w *Worker) {
+	api := &ngxAPI{worker: w, st: st, null: rt.LightUserdata(&ngxNull)}
+	st.Host = api
+	ngx := rt.NewTable(0, 128)
+	api.ngx = ngx
+	for _, l := range []lib{ngxOutput, ngxControl, ngxTime, ngxText, ngxLogLib} {
+		l.addTo(ngx)
+	}
+	for _, c := range ngxConstants {
+		ngx.SetStr(c.name, rt.Int(c.value))
+	}
+	ngx.SetStr("null", api.null)
+	sub := func(name string, t *rt.Table) { ngx.SetStr(name, rt.TableValue(t)) }
+	req := ngxReq.table(32)
+	ngxReqHeaders.addTo(req)
+	ngxReqArgs.addTo(req)
+	ngxReqBody.addTo(req)
+	sub("req", req)
+	sub("resp", ngxResp.table(2))
+	sub("re", ngxRe.table(0))
+	sub("timer", ngxTimer.table(0))
+	sub("worker", ngxWorker.table(0))
+	sub("location", ngxLocation.table(0))
+	sub("config", api.configTable())
+	sub("shared", api.sharedTable())
+	sub("var", magic(varGet, varSet))
+	sub("header", magic(headerGet, headerSet))
+	sub("arg", magic(argGet, argSet))
+	api.reqHeads = rt.NewTable(0, 1)
+	api.reqHeads.SetStr("__index", rt.NewGoFunction("__index", headersIndex))
+	api.respHeads = api.reqHeads
+	api.gmatch = rt.NewTable(0, 1)
+	api.gmatch.SetStr("__call", rt.NewGoFunction("gmatch_iterator", reGmatchNext))
+
+	meta := rt.NewTable(0, 2)
+	meta.SetStr("__index", rt.NewGoFunction("__index", ngxIndex))
+	meta.SetStr("__newindex", rt.NewGoFunction("__newindex", ngxNewIndex))
+	ngx.SetMeta(meta)
+
+	st.Globals.SetStr("ngx", rt.TableValue(ngx))
+	st.Globals.SetStr("print", rt.NewGoFunction("print", ngxPrintLog))
+	api.openNdk()
+	api.openModules()
+}
+
+// magic makes a table whose fields are functions' doing.
+func magic(get, set rt.GoFunc) *rt.Table {
+	meta := rt.NewTable(0, 2)
+	meta.SetStr("__index", rt.NewGoFunction("__index", get))
+	meta.SetStr("__newindex", rt.NewGoFunction("__newindex", set))
+	t := rt.NewTable(0, 0)
+	t.SetMeta(meta)
+	return t
+}
+
+// ngxIndex reads the fields of ngx that are made up on the spot. A name of the API
+// that this server does not have raises an error that says so.
+func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if !args[1].IsString() {
+		return rt.Nil, 1
+	}
+	switch name := args[1].Str(); name {
+	case "ctx":
+		return rt.TableValue(ctxTable(th)), 1
+	case "status":
+		return rt.Int(getStatus(th)), 1
+	case "headers_sent":
+		return rt.Bool(requestOf(th).HeadersSent), 1
+	case "is_subrequest":
+		return rt.Bool(requestOf(th).IsSubrequest()), 1
+	default:
+		for _, missing := range ngxMissing {
+			if name == missing {
+				th.Errorf("ngx.%s is not supported", name)
+			}
+		}
+	}
+	return rt.Nil, 1
+}
+
+// ngxMissing are the fields of ngx_lua's table that this server lacks; those that
+// other files add are found before the list is looked at.
+var ngxMissing = []string{"on_abort", "run_worker_thread", "socket", "thread"}
+
+func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if args[1].IsString() {
+		switch args[1].Str() {
+		case "ctx":
+			setCtxTable(th, args[2])
+			return rt.Nil, 0
+		case "status":
+			setStatus(th, args[2])
+			return rt.Nil, 0
+		}
+	}
+	th.RawSet(args[0].Table(), args[1], args[2])
+	return rt.Nil, 0
+}
+
+// phaseMask is a set of phases.
+type phaseMask uint32
+
+func maskOf(phases ...Phase) (m phaseMask) {
+	for _, p := range phases {
+		m |= 1 << p
+	}
+	return m
+}
+
+// The sets that the API's functions may be called in.
+var (
+	outputPhases = maskOf(PhaseServerRewrite, PhaseRewrite, PhaseAccess, PhasePrecontent, PhaseContent)
+	exitPhases   = outputPhases | maskOf(PhaseTimer, PhaseHeaderFilter, PhaseBalancer, PhaseSSLClientHello, PhaseSSLCert, PhaseSSLSessionFetch, PhaseSSLSessionStore)
+	sleepPhases  = outputPhases | maskOf(PhaseTimer, PhaseSSLClientHello, PhaseSSLCert, PhaseSSLSessionFetch)
+	subreqPhases = maskOf(PhaseRewrite, PhaseAccess, PhaseContent)
+	jumpPhases   = maskOf(PhaseServerRewrite, PhaseRewrite)
+)
+
+// gate raises the error of a call in a phase outside of mask; missing is the text
+// for code that runs for no request at all.
+func gate(th *rt.Thread, mask phaseMask, missing string) *LuaCtx {
+	c := luaCtx(th)
+	if c.Phase == PhaseInit {
+		th.Errorf("%s", missing)
+	}
+	if mask>>c.Phase&1 == 0 {
+		th.Errorf("API disabled in the context of %s", c.Phase.Directive())
+	}
+	return c
+}
+
+const (
+	noRequest       = "no request found"
+	noRequestObject = "no request object found"
+)
+
+// requestOf is the request of the running code, which must have a real one.
+func requestOf(th *rt.Thread) *Request { return realRequest(th, noRequest) }
+
+func realRequest(th *rt.Thread, missing string) *Request {
+	c := luaCtx(th)
+	if c.R == nil {
+		if c.Phase == PhaseInit {
+			th.Errorf("%s", missing)
+		}
+		th.Errorf("API disabled in the current context")
+	}
+	return c.R
+}
+
+// luaText is the string form that the API uses where LuaJIT code calls tostring.
+func luaText(th *rt.Thread, v rt.Value) string {
+	if v.IsString() {
+		return v.Str()
+	}
+	return th.ToStringMeta(v)
+}
+
+// textOrEmpty is luaText, with "" for nil and false.
+func textOrEmpty(th *rt.Thread, v rt.Value) string {
+	if !v.Truthy() {
+		return ""
+	}
+	return luaText(th, v)
+}
+
+// fail returns nil and a message.
+func fail(th *rt.Thread, message string) (rt.Value, int) {
+	return th.Return2(rt.Nil, rt.String(message))
+}
+
+// one is what functions return for success where ngx_lua returns 1.
+func one() (rt.Value, int) { return rt.Int(1), 1 }
+
+// ngxConstants are the numbers in the ngx table.
+var ngxConstants = []struct {
+	name  string
+	value int
+}{
+	{"OK", 0}, {"ERROR", -1}, {"AGAIN", -2}, {"DONE", -4}, {"DECLINED", -5},
+	{"HTTP_GET", 2}, {"HTTP_HEAD", 4}, {"HTTP_POST", 8}, {"HTTP_PUT", 16}, {"HTTP_DELETE", 32},
+	{"HTTP_MKCOL", 64}, {"HTTP_COPY", 128}, {"HTTP_MOVE", 256}, {"HTTP_OPTIONS", 512},
+	{"HTTP_PROPFIND", 1024}, {"HTTP_PROPPATCH", 2048}, {"HTTP_LOCK", 4096}, {"HTTP_UNLOCK", 8192},
+	{"HTTP_PATCH", 16384}, {"HTTP_TRACE", 32768},
+	{"HTTP_CONTINUE", 100}, {"HTTP_SWITCHING_PROTOCOLS", 101}, {"HTTP_OK", 200}, {"HTTP_CREATED", 201},
+	{"HTTP_ACCEPTED", 202}, {"HTTP_NO_CONTENT", 204}, {"HTTP_PARTIAL_CONTENT", 206},
+	{"HTTP_SPECIAL_RESPONSE", 300}, {"HTTP_MOVED_PERMANENTLY", 301}, {"HTTP_MOVED_TEMPORARILY", 302},
+	{"HTTP_SEE_OTHER", 303}, {"HTTP_NOT_MODIFIED", 304}, {"HTTP_TEMPORARY_REDIRECT", 307},
+	{"HTTP_PERMANENT_REDIRECT", 308}, {"HTTP_BAD_REQUEST", 400}, {"HTTP_UNAUTHORIZED", 401},
+	{"HTTP_PAYMENT_REQUIRED", 402}, {"HTTP_FORBIDDEN", 403}, {"HTTP_NOT_FOUND", 404},
+	{"HTTP_NOT_ALLOWED", 405}, {"HTTP_NOT_ACCEPTABLE", 406}, {"HTTP_REQUEST_TIMEOUT", 408},
+	{"HTTP_CONFLICT", 409}, {"HTTP_GONE", 410}, {"HTTP_UPGRADE_REQUIRED", 426},
+	{"HTTP_TOO_MANY_REQUESTS", 429}, {"HTTP_ILLEGAL", 451}, {"HTTP_CLOSE", 444},
+	{"HTTP_INTERNAL_SERVER_ERROR", 500}, {"HTTP_METHOD_NOT_IMPLEMENTED", 501},
+	{"HTTP_NOT_IMPLEMENTED", 501}, {"HTTP_BAD_GATEWAY", 502}, {"HTTP_SERVICE_UNAVAILABLE", 503},
+	{"HTTP_GATEWAY_TIMEOUT", 504}, {"HTTP_VERSION_NOT_SUPPORTED", 505}, {"HTTP_INSUFFICIENT_STORAGE", 507},
+	{"STDERR", 0}, {"EMERG", 1}, {"ALERT", 2}, {"CRIT", 3}, {"ERR", 4}, {"WARN", 5},
+	{"NOTICE", 6}, {"INFO", 7}, {"DEBUG", 8},
+}

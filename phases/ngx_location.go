@@ -1,0 +1,241 @@
+package phases
+
+import (
+	"strings"
+	"sync"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxLocation is the ngx.location table.
+var ngxLocation = lib{
+	{"capture", ngxCapture},
+	{"capture_multi", ngxCaptureMulti},
+}
+
+// ngxCapture is ngx.location.capture(uri, options).
+func ngxCapture(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 1 && len(args) != 2 {
+		th.Errorf("expecting one or two arguments")
+	}
+	c := gate(th, subreqPhases, noRequestObject)
+	return capture1(th, c, []rt.Value{rt.NewArray(args...)})
+}
+
+// ngxCaptureMulti is ngx.location.capture_multi{ {uri, options}, ... }.
+func ngxCaptureMulti(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 1 {
+		th.Errorf("only one argument is expected, but got %d", len(args))
+	}
+	list := th.CheckTable(args, 0)
+	n := list.Len()
+	if n == 0 {
+		th.Errorf("at least one subrequest should be specified")
+	}
+	c := gate(th, subreqPhases, noRequestObject)
+	queries := make([]rt.Value, n)
+	for i := range queries {
+		queries[i] = list.Int(i + 1)
+	}
+	return capture1(th, c, queries)
+}
+
+// capture1 makes the subrequests, waits for all of them and returns a table for
+// each.
+func capture1(th *rt.Thread, c *LuaCtx, queries []rt.Value) (rt.Value, int) {
+	subs := make([]*Request, 0, len(queries))
+	for i, q := range queries {
+		if !q.IsTable() {
+			th.Errorf("the query argument %d is not a table, but a %s", i, rt.TypeName(q))
+		}
+		sub := newCapture(th, c.R, i, q.Table())
+		if sub == nil {
+			for _, s := range subs {
+				s.Release()
+			}
+			th.Errorf("failed to issue subrequest: %d", rcError)
+		}
+		subs = append(subs, sub)
+	}
+	light := th.Light()
+	light.Subrequests += len(subs)
+	c.subrequests += len(subs)
+	th.Block(nil, func() { runAll(subs) })
+	c.subrequests -= len(subs)
+	light.Subrequests -= len(subs)
+	results := make([]rt.Value, len(subs))
+	for i, sub := range subs {
+		results[i] = captureResult(sub)
+		sub.Release()
+	}
+	return th.ReturnList(results)
+}
+
+// runAll runs the subrequests side by side: while one waits, another goes on.
+func runAll(subs []*Request) {
+	var wg sync.WaitGroup
+	for _, sub := range subs[1:] {
+		wg.Go(sub.runSubrequest)
+	}
+	subs[0].runSubrequest()
+	wg.Wait()
+}
+
+// newCapture makes the subrequest that a query {uri, options} asks for.
+func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
+	if n := q.Len(); n != 1 && n != 2 {
+		th.Errorf("query argument %d expecting one or two arguments", i)
+	}
+	uriArg := q.Int(1)
+	if !uriArg.IsString() && !uriArg.IsNumber() {
+		th.ArgTypeError([]rt.Value{uriArg}, 0, "string")
+	}
+	uriText := luaText(th, uriArg)
+	uri, args, ok := splitUnsafeURI(uriText)
+	if !ok || strings.HasPrefix(uri, "@") {
+		th.Errorf("unsafe uri in argument #1: %s", uriText)
+	}
+	o := SubrequestOptions{URI: uri, Args: args, Capture: true}
+	opts := captureOptions{th: th, o: &o}
+	if v := q.Int(2); !v.IsNil() {
+		if !v.IsTable() {
+			th.Errorf("expecting table as the 2nd argument for subrequest %d, but got %s", i, rt.TypeName(v))
+		}
+		opts.read(v.Table())
+	}
+	opts.settleBody()
+	sub := r.Subrequest(o)
+	if sub == nil {
+		return nil
+	}
+	sub.lua.ctx = opts.ctx
+	opts.eachVar(func(name, value string) {
+		if err := sub.SetVar(name, value); err != nil {
+			r.Logf(LogErr, "%v", err)
+		}
+	})
+	return sub
+}
+
+// captureOptions reads the options table of a capture.
+type captureOptions struct {
+	th       *rt.Thread
+	o        *SubrequestOptions
+	always   bool // always_forward_body
+	hasBody  bool
+	ctx      *rt.Table
+	variable *rt.Table
+}
+
+// options gets a field of the table, which must have one of two forms.
+func (c *captureOptions) flag(t *rt.Table, name string) bool {
+	v := t.GetStr(name)
+	if !v.IsNil() && !v.IsBool() {
+		c.th.Errorf("Bad %s option value", name)
+	}
+	return v.Truthy()
+}
+
+func (c *captureOptions) read(t *rt.Table) {
+	th := c.th
+	switch v := t.GetStr("args"); {
+	case v.IsNil():
+	case v.IsTable():
+		c.addArgs(encodeArgs(th, v.Table()))
+	case v.IsString(), v.IsNumber():
+		c.addArgs(luaText(th, v))
+	default:
+		th.Errorf("Bad args option value")
+	}
+	switch v := t.GetStr("vars"); {
+	case v.IsNil():
+	case v.IsTable():
+		c.variable = v.Table()
+	default:
+		th.Errorf("Bad vars option value")
+	}
+	c.o.ShareVars = c.flag(t, "share_all_vars")
+	c.o.CopyVars = c.flag(t, "copy_all_vars")
+	c.always = t.GetStr("always_forward_body").Truthy()
+	if v := t.GetStr("method"); !v.IsNil() {
+		if !v.IsNumber() {
+			th.Errorf("Bad http request method")
+		}
+		name, ok := methodName(v.Num())
+		if !ok {
+			th.Errorf("failed to adjust the subrequest: %d", rcError)
+		}
+		c.o.Method = name
+	}
+	if v := t.GetStr("ctx"); !v.IsNil() {
+		if !v.IsTable() {
+			th.Errorf("Bad ctx option value type %s, expected a Lua table", rt.TypeName(v))
+		}
+		c.ctx = v.Table()
+	}
+	if v := t.GetStr("body"); !v.IsNil() {
+		if !v.IsString() && !v.IsNumber() {
+			th.Errorf("Bad http request body")
+		}
+		c.hasBody = true
+		c.o.Body = append([]byte{}, luaText(th, v)...)
+	}
+}
+
+func (c *captureOptions) addArgs(args string) {
+	if c.o.Args != "" && args != "" {
+		c.o.Args += "&"
+	}
+	c.o.Args += args
+}
+
+// settleBody says what becomes of the parent's body: PUT and POST take it along
+// unless they have their own.
+func (c *captureOptions) settleBody() {
+	switch {
+	case c.hasBody:
+	case c.always, c.o.Method == "PUT", c.o.Method == "POST":
+		c.o.KeepBody = true
+	default:
+		c.o.NoBody = true
+	}
+}
+
+// eachVar gives the entries of the vars option.
+func (c *captureOptions) eachVar(f func(name, value string)) {
+	if c.variable == nil {
+		return
+	}
+	for k, v, _ := c.variable.Next(rt.Nil); !k.IsNil(); k, v, _ = c.variable.Next(k) {
+		if !k.IsString() {
+			c.th.Errorf("attempt to use a non-string key in the \"vars\" option table")
+		}
+		if !v.IsString() && !v.IsNumber() {
+			c.th.Errorf("attempt to use bad variable value type %s", rt.TypeName(v))
+		}
+		f(k.Str(), luaText(c.th, v))
+	}
+}
+
+// captureShape is the layout of a capture's result.
+var captureShape = rt.NewShape("status", "truncated", "body", "header")
+
+// captureResult makes the table that ngx.location.capture returns.
+func captureResult(sub *Request) rt.Value {
+	body := ""
+	truncated := false
+	if sub.captured != nil {
+		body, truncated = string(sub.captured.body), sub.captured.truncated
+	}
+	o := &sub.Out
+	header := rt.NewTable(0, len(o.Headers)+2)
+	for i := range o.Headers {
+		addMulti(header, rt.String(o.Headers[i].Name), rt.String(o.Headers[i].Value))
+	}
+	for _, name := range []string{"Content-Type", "Content-Length", "Last-Modified", "Location"} {
+		if v, ok := o.Get(name); ok && header.GetStr(name).IsNil() {
+			header.Set(rt.String(name), rt.String(v))
+		}
+	}
+	return rt.NewRecord(captureShape, rt.Int(sub.finalStatus()), rt.Bool(truncated), rt.String(body), rt.TableValue(header))
+}

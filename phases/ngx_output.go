@@ -1,0 +1,194 @@
+package phases
+
+import (
+	"strconv"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxOutput is what writes the response.
+var ngxOutput = lib{
+	{"say", ngxSay},
+	{"print", ngxPrint},
+	{"flush", ngxFlush},
+	{"eof", ngxEOF},
+	{"send_headers", ngxSendHeaders},
+}
+
+func ngxSay(th *rt.Thread, args []rt.Value) (rt.Value, int)   { return echo(th, args, true) }
+func ngxPrint(th *rt.Thread, args []rt.Value) (rt.Value, int) { return echo(th, args, false) }
+
+// echo sends the arguments, and a newline when asked to.
+func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
+	r := gate(th, outputPhases, noRequestObject).R
+	switch {
+	case r.rawSocket:
+		return fail(th, "raw request socket acquired")
+	case r.HeaderOnly:
+		return fail(th, "header only")
+	case r.outputEnded:
+		return fail(th, "seen eof")
+	}
+	api := apiOf(th)
+	b := api.outBuf[:0]
+	for i, v := range args {
+		b = api.appendOutput(th, b, v, i)
+	}
+	if newline {
+		b = append(b, '\n')
+	}
+	if cap(b) <= maxOutBuf {
+		api.outBuf = b[:0]
+	}
+	if !r.luaWrite(b) {
+		return fail(th, "nginx output filter error")
+	}
+	return one()
+}
+
+// maxOutBuf is the longest output buffer that is kept for the next call, in bytes.
+const maxOutBuf = 64 << 10
+
+// appendOutput appends argument i of ngx.say.
+func (api *ngxAPI) appendOutput(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
+	switch {
+	case v.IsTable():
+		return api.appendArray(th, b, v.Table(), i)
+	case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
+		return appendScalar(b, v)
+	case v == api.null:
+		return append(b, "null"...)
+	}
+	th.ArgError(i, "string, number, boolean, nil, ngx.null, or array table expected, but got "+rt.TypeName(v))
+	return b
+}
+
+// appendArray appends the elements of an array table, nested ones as well. Holes
+// print as nil, up to the greatest index.
+func (api *ngxAPI) appendArray(th *rt.Thread, b []byte, t *rt.Table, arg int) []byte {
+	n := arrayLen(th, t, arg)
+	for i := 1; i <= n; i++ {
+		switch v := t.Int(i); {
+		case v.IsTable():
+			th.Enter(1)
+			b = api.appendArray(th, b, v.Table(), arg)
+			th.Leave(1)
+		case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
+			b = appendScalar(b, v)
+		case v == api.null:
+			b = append(b, "null"...)
+		default:
+			th.ArgError(arg, "bad data type "+rt.TypeName(v)+" found")
+		}
+	}
+	return b
+}
+
+// arrayLen is the greatest index of a table that must have no other keys.
+func arrayLen(th *rt.Thread, t *rt.Table, arg int) int {
+	n := 0
+	for k, _, ok := t.Next(rt.Nil); ok && !k.IsNil(); k, _, ok = t.Next(k) {
+		if i := int(k.Num()); k.IsNumber() && i > 0 && float64(i) == k.Num() {
+			n = max(n, i)
+			continue
+		}
+		th.ArgError(arg, "non-array table found")
+	}
+	return n
+}
+
+// ngxFlush is ngx.flush(wait).
+func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) > 1 {
+		th.Errorf("attempt to pass %d arguments, but accepted 0 or 1", len(args))
+	}
+	r := gate(th, outputPhases, noRequestObject).R
+	wait := len(args) == 1 && args[0].Truthy()
+	switch {
+	case r.rawSocket:
+		return fail(th, "raw request socket acquired")
+	case r.HeaderOnly:
+		return fail(th, "header only")
+	case r.outputEnded:
+		return fail(th, "seen eof")
+	case !r.HeadersSent:
+		return fail(th, "nothing to flush")
+	}
+	if r.output(nil, outFlush) != rcOK {
+		return fail(th, "nginx output filter error")
+	}
+	if wait && r == r.Main && r.Conn.Buffered() > 0 {
+		var err error
+		th.Block(nil, func() { err = r.Conn.Flush() })
+		if err != nil {
+			return fail(th, "client aborted")
+		}
+	}
+	return one()
+}
+
+// ngxEOF is ngx.eof().
+func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 0 {
+		th.Errorf("no argument is expected")
+	}
+	r := gate(th, outputPhases, noRequestObject).R
+	switch {
+	case r.rawSocket:
+		return fail(th, "raw request socket acquired")
+	case r.outputEnded:
+		return fail(th, "seen eof")
+	}
+	if !r.luaSendHeader() || r.Output(nil, true) != rcOK {
+		return fail(th, "nginx output filter error")
+	}
+	if r == r.Main {
+		r.Conn.Push()
+	}
+	return one()
+}
+
+// ngxSendHeaders is ngx.send_headers().
+func ngxSendHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := gate(th, outputPhases, noRequest).R
+	if !r.luaSendHeader() {
+		return fail(th, "nginx output filter error")
+	}
+	return one()
+}
+
+// getStatus reads ngx.status.
+func getStatus(th *rt.Thread) int {
+	r := requestOf(th)
+	switch {
+	case r.ErrStatus != 0:
+		return r.ErrStatus
+	case r.Out.Status != 0:
+		return r.Out.Status
+	case r.HTTPMajor < 1:
+		return 9
+	}
+	return 0
+}
+
+// setStatus writes ngx.status.
+func setStatus(th *rt.Thread, v rt.Value) {
+	r := requestOf(th)
+	f, ok := rt.ToNumber(v)
+	if !ok {
+		th.Errorf("bad status: number expected, got %s", rt.TypeName(v))
+	}
+	status := int(f)
+	switch {
+	case r.HeadersSent:
+		r.Log(LogErr, "attempt to set ngx.status after sending out response headers")
+	case status < 100 || status > 999:
+		r.Log(LogErr, "invalid HTTP status code "+strconv.Itoa(status))
+	default:
+		r.ErrStatus = 0
+		r.Out.Status, r.Out.StatusLine = status, ""
+		if status == 206 {
+			r.Out.allowRanges = false
+		}
+	}
+}

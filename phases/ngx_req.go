@@ -1,0 +1,268 @@
+package phases
+
+import (
+	"strings"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxReq is the functions of ngx.req on the request line.
+var ngxReq = lib{
+	{"get_method", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		return rt.String(requestOf(th).Method), 1
+	}},
+	{"set_method", ngxSetMethod},
+	{"set_uri", ngxSetURI},
+	{"http_version", ngxHTTPVersion},
+	{"raw_header", ngxRawHeader},
+	{"start_time", ngxStartTime},
+	{"is_internal", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		return rt.Bool(requestOf(th).Internal), 1
+	}},
+}
+
+// methodNames are the methods behind the bits of ngx.HTTP_GET and so on, from
+// bit 1 up.
+var methodNames = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "MKCOL", "COPY", "MOVE",
+	"OPTIONS", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "PATCH", "TRACE"}
+
+// methodName is the name of a method constant.
+func methodName(id float64) (string, bool) {
+	for i, name := range methodNames {
+		if id == float64(int(2)<<i) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func ngxSetMethod(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := requestOf(th)
+	id := rt.ArgAt(args, 0)
+	if !id.IsNumber() {
+		th.Errorf("bad method number")
+	}
+	name, ok := methodName(id.Num())
+	if !ok {
+		th.Errorf("unsupported HTTP method: %s", rt.NumberString(id.Num()))
+	}
+	r.Method = name
+	return rt.Nil, 0
+}
+
+// ngxSetURI is ngx.req.set_uri(uri, jump, binary).
+func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if n := len(args); n < 1 || n > 3 {
+		th.Errorf("expecting 1, 2 or 3 arguments but seen %d", n)
+	}
+	r := requestOf(th)
+	uri := th.CheckString(args, 0)
+	if uri == "" {
+		th.Errorf("attempt to use zero-length uri")
+	}
+	jump := rt.ArgAt(args, 1).Truthy()
+	if jump {
+		gate(th, jumpPhases, noRequest)
+	}
+	if !rt.ArgAt(args, 2).Truthy() {
+		if c, bad := unsafeByte(uri); bad {
+			th.Errorf("unsafe byte \"0x%02x\" in uri \"%s\" (maybe you want to set the 'binary' argument?)", c, escapeUnsafe(uri))
+		}
+	}
+	if jump {
+		checkPending(th, 0)
+	}
+	r.URI = uri
+	r.ValidLocation, r.ValidUnparsedURI = false, false
+	r.Internal = true
+	if !jump {
+		r.URIChanged = false
+		return rt.Nil, 0
+	}
+	r.URIChanged = true
+	panic(luaJump{})
+}
+
+func ngxHTTPVersion(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := realRequest(th, noRequestObject)
+	switch {
+	case r.HTTPMajor == 0:
+		return rt.Number(0.9), 1
+	case r.HTTPMajor == 1:
+		return rt.Number(1 + float64(r.HTTPMinor)/10), 1
+	}
+	return rt.Int(r.HTTPMajor), 1
+}
+
+// ngxRawHeader is ngx.req.raw_header(no_request_line).
+func ngxRawHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := realRequest(th, noRequestObject)
+	if r.HTTPMajor == 2 {
+		th.Errorf("http2 requests not supported yet")
+	}
+	head := r.HeaderText
+	if rt.ArgAt(args, 0).Truthy() {
+		_, head, _ = strings.Cut(head, "\n")
+	}
+	return rt.String(head), 1
+}
+
+func ngxStartTime(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	c := luaCtx(th)
+	switch {
+	case c.Phase == PhaseInit:
+		th.Errorf(noRequest)
+	case c.R == nil:
+		return rt.Number(float64(nowMillis()) / 1000), 1
+	}
+	return rt.Number(float64(c.R.Main.Start.UnixMilli()) / 1000), 1
+}
+
+// ngxReqHeaders is the functions of ngx.req on headers.
+var ngxReqHeaders = lib{
+	{"get_headers", ngxReqGetHeaders},
+	{"set_header", ngxReqSetHeader},
+	{"clear_header", ngxReqClearHeader},
+}
+
+// ngxReqGetHeaders is ngx.req.get_headers(limit, raw).
+func ngxReqGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := requestOf(th)
+	g := headerGatherer{limit: headerLimit(th, args), raw: rt.ArgAt(args, 1).Truthy(), t: rt.NewTable(0, len(r.In))}
+	for i := range r.In {
+		g.add(r.In[i].Name, r.In[i].Value)
+	}
+	return g.result(th, apiOf(th).reqHeads)
+}
+
+func ngxReqSetHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := requestOf(th)
+	if rt.ArgAt(args, 0).IsNil() {
+		th.Errorf("bad 'name' argument: string expected, got nil")
+	}
+	name := escapeHeaderName(luaText(th, args[0]))
+	v := rt.ArgAt(args, 1)
+	switch {
+	case v.IsNil():
+		r.setRequestHeader(name)
+	case v.IsTable():
+		list := v.Table()
+		values := make([]string, list.Len())
+		for i := range values {
+			values[i] = escapeHeaderValue(luaText(th, list.Int(i+1)))
+		}
+		r.setRequestHeader(name, values...)
+	default:
+		r.setRequestHeader(name, escapeHeaderValue(luaText(th, v)))
+	}
+	return rt.Nil, 0
+}
+
+func ngxReqClearHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	requestOf(th).setRequestHeader(escapeHeaderName(textOrNil(th, rt.ArgAt(args, 0))))
+	return rt.Nil, 0
+}
+
+// textOrNil is luaText, with "nil" for nil as tostring gives it.
+func textOrNil(th *rt.Thread, v rt.Value) string {
+	if v.IsNil() {
+		return "nil"
+	}
+	return luaText(th, v)
+}
+
+// setRequestHeader gives a header of the request the values, and what the server
+// itself took from it.
+func (r *Request) setRequestHeader(name string, values ...string) {
+	if len(values) == 0 {
+		r.In.Del(name)
+	}
+	for i, v := range values {
+		if i > 0 {
+			r.In.Add(name, v)
+			continue
+		}
+		for k := range r.In {
+			if equalFold(r.In[k].Name, name) {
+				name = r.In[k].Name
+				break
+			}
+		}
+		r.In.Set(name, v)
+	}
+	value := ""
+	if len(values) > 0 {
+		value = values[0]
+	}
+	switch {
+	case equalFold(name, "Host"):
+		r.Host = hostName(value)
+	case equalFold(name, "Content-Length"):
+		r.ContentLength = -1
+		if n, ok := parseDecimal(value); ok {
+			r.ContentLength = n
+		}
+	}
+}
+
+// hostName is a Host header without its port, in lower case.
+func hostName(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.IndexByte(host[i:], ']') < 0 {
+		host = host[:i]
+	}
+	return lowerString(host)
+}
+
+// ngxReqArgs is the functions of ngx.req on arguments.
+var ngxReqArgs = lib{
+	{"get_uri_args", ngxGetURIArgs},
+	{"set_uri_args", ngxSetURIArgs},
+	{"get_post_args", ngxGetPostArgs},
+}
+
+// ngxGetURIArgs is ngx.req.get_uri_args(limit, table).
+func ngxGetURIArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := requestOf(th)
+	limit := headerLimit(th, args)
+	t := rt.NewTable(0, 4)
+	if v := rt.ArgAt(args, 1); v.IsTable() {
+		t = v.Table()
+		clearTable(t)
+	}
+	return decodeArgs(th, luaCtx(th), r.Args, limit, t)
+}
+
+func clearTable(t *rt.Table) {
+	for k, _, _ := t.Next(rt.Nil); !k.IsNil(); k, _, _ = t.Next(k) {
+		t.Set(k, rt.Nil)
+	}
+}
+
+func ngxSetURIArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 1 {
+		th.Errorf("expecting 1 argument but seen %d", len(args))
+	}
+	r := realRequest(th, noRequestObject)
+	r.Args = queryArgument(th, args, 0)
+	r.ValidUnparsedURI = false
+	return rt.Nil, 0
+}
+
+// ngxGetPostArgs is ngx.req.get_post_args(limit).
+func ngxGetPostArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) > 1 {
+		th.Errorf("expecting 0 or 1 arguments but seen %d", len(args))
+	}
+	r := realRequest(th, noRequestObject)
+	limit := th.OptInt(args, 0, maxArgs)
+	b := r.bodyRead()
+	switch {
+	case b.Discarded:
+		return rt.TableValue(rt.NewTable(0, 0)), 1
+	case !b.Read:
+		th.Errorf("no request body found; maybe you should turn on lua_need_request_body?")
+	case b.File != "":
+		return fail(th, "request body in temp file not supported")
+	}
+	return decodeArgs(th, luaCtx(th), string(b.Data), limit, rt.NewTable(0, 4))
+}

@@ -1,0 +1,208 @@
+package phases
+
+import (
+	"os"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxReqBody is the functions of ngx.req on the request's body.
+var ngxReqBody = lib{
+	{"read_body", ngxReadBody},
+	{"discard_body", ngxDiscardBody},
+	{"get_body_data", ngxGetBodyData},
+	{"get_body_file", ngxGetBodyFile},
+	{"set_body_data", ngxSetBodyData},
+	{"set_body_file", ngxSetBodyFile},
+	{"init_body", ngxInitBody},
+	{"append_body", ngxAppendBody},
+	{"finish_body", ngxFinishBody},
+}
+
+const noBodyRequest = "request object not found"
+
+func ngxReadBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 0 {
+		th.Errorf("expecting 0 arguments but seen %d", len(args))
+	}
+	r := gate(th, outputPhases, noBodyRequest).R
+	rc := r.ReadBody(func(wait func()) { th.Block(nil, wait) })
+	if rc >= 300 {
+		panic(luaExit{rc})
+	}
+	return rt.Nil, 0
+}
+
+func ngxDiscardBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 0 {
+		th.Errorf("expecting 0 arguments but seen %d", len(args))
+	}
+	r := realRequest(th, noBodyRequest)
+	if r.DiscardBody() != rcOK {
+		th.Errorf("failed to discard request body")
+	}
+	return rt.Nil, 0
+}
+
+func ngxGetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) > 1 {
+		th.Errorf("expecting 0 or 1 arguments but seen %d", len(args))
+	}
+	b := realRequest(th, noBodyRequest).bodyRead()
+	if !b.Read || b.File != "" || len(b.Data) == 0 {
+		return rt.Nil, 1
+	}
+	data := b.Data
+	if n := th.OptInt(args, 0, 0); n > 0 && n < len(data) {
+		data = data[:n]
+	}
+	return rt.String(string(data)), 1
+}
+
+func ngxGetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 0 {
+		th.Errorf("expecting 0 arguments but seen %d", len(args))
+	}
+	if b := realRequest(th, noBodyRequest).bodyRead(); b.File != "" {
+		return rt.String(b.File), 1
+	}
+	return rt.Nil, 1
+}
+
+// replaceableBody is the body, which must have been read, for the functions that
+// set another one.
+func replaceableBody(th *rt.Thread, missing string) (*Request, *RequestBody) {
+	r := realRequest(th, missing)
+	b := r.bodyRead()
+	switch {
+	case b.Discarded:
+		th.Errorf("request body already discarded asynchronously")
+	case !b.Read:
+		th.Errorf("request body not read yet")
+	}
+	return r, b
+}
+
+// setLength makes the headers tell the length of a new body.
+func (r *Request) setBodyLength(n int64) {
+	r.ContentLength = n
+	r.Chunked = false
+	r.setRequestHeader("Content-Length", itoa(n))
+}
+
+func ngxSetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 1 {
+		th.Errorf("expecting 1 arguments but seen %d", len(args))
+	}
+	data := th.CheckString(args, 0)
+	r, b := replaceableBody(th, noBodyRequest)
+	b.dropFile()
+	b.Data = []byte(data)
+	r.setBodyLength(int64(len(data)))
+	return rt.Nil, 0
+}
+
+// dropFile forgets the body's file and removes it unless it is to be kept.
+func (b *RequestBody) dropFile() {
+	if b.File != "" && !b.KeepFile {
+		os.Remove(b.File)
+	}
+	b.File, b.KeepFile, b.Data = "", false, nil
+}
+
+// ngxSetBodyFile is ngx.req.set_body_file(name, auto_clean).
+func ngxSetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 1 && len(args) != 2 {
+		th.Errorf("expecting 1 or 2 arguments but seen %d", len(args))
+	}
+	name := th.CheckString(args, 0)
+	r, b := replaceableBody(th, noRequest)
+	info, err := os.Stat(name)
+	if err != nil {
+		th.Errorf("stat() \"%s\" failed", name)
+	}
+	b.dropFile()
+	b.File = name
+	b.KeepFile = !rt.ArgAt(args, 1).Truthy()
+	r.setBodyLength(info.Size())
+	return rt.Nil, 0
+}
+
+// bodyWriter is a body that init_body began and finish_body has not ended.
+type bodyWriter struct {
+	limit int // bytes kept in memory
+	total int64
+	data  []byte
+	file  *os.File
+}
+
+// ngxInitBody is ngx.req.init_body(buffer_size).
+func ngxInitBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) > 1 {
+		th.Errorf("expecting 0 or 1 argument but seen %d", len(args))
+	}
+	r, b := replaceableBody(th, noRequest)
+	size := int(r.Loc.bodyBufferSize.v)
+	if len(args) == 1 {
+		if size = th.CheckInt(args, 0); size < 0 {
+			th.Errorf("bad size argument: %d", size)
+		}
+	}
+	b.dropFile()
+	r.lua.writer = &bodyWriter{limit: size}
+	return rt.Nil, 0
+}
+
+// bodyBeingWritten is the writer that init_body made.
+func bodyBeingWritten(th *rt.Thread) (*Request, *bodyWriter) {
+	r := realRequest(th, noRequest)
+	if r.lua.writer == nil {
+		th.Errorf("request_body not initialized")
+	}
+	return r, r.lua.writer
+}
+
+func ngxAppendBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 1 {
+		th.Errorf("expecting 1 arguments but seen %d", len(args))
+	}
+	data := th.CheckString(args, 0)
+	r, w := bodyBeingWritten(th)
+	w.total += int64(len(data))
+	if w.file == nil && len(w.data)+len(data) > w.limit {
+		f, err := os.CreateTemp(r.bodyTempDir(), "body")
+		if err != nil {
+			th.Errorf("fail to write file")
+		}
+		r.Logf(LogWarn, "a client request body is buffered to a temporary file %s", f.Name())
+		w.file = f
+		if _, err := f.Write(w.data); err != nil {
+			th.Errorf("fail to write file")
+		}
+		w.data = nil
+	}
+	if w.file == nil {
+		w.data = append(w.data, data...)
+	} else if _, err := w.file.WriteString(data); err != nil {
+		th.Errorf("fail to write file")
+	}
+	return rt.Nil, 0
+}
+
+func ngxFinishBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 0 {
+		th.Errorf("expecting 0 argument but seen %d", len(args))
+	}
+	r, w := bodyBeingWritten(th)
+	b := r.bodyRead()
+	b.Data = w.data
+	if w.file != nil {
+		b.File = w.file.Name()
+		if err := w.file.Close(); err != nil {
+			th.Errorf("fail to write file")
+		}
+	}
+	r.lua.writer = nil
+	r.setBodyLength(w.total)
+	return rt.Nil, 0
+}

@@ -1,0 +1,177 @@
+package phases
+
+import (
+	"slices"
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxTimer is the ngx.timer table.
+var ngxTimer = lib{
+	{"at", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return newTimer(th, args, false) }},
+	{"every", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return newTimer(th, args, true) }},
+	{"running_count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		gate(th, ^phaseMask(0), "no request")
+		return rt.Int(apiOf(th).timers.running), 1
+	}},
+	{"pending_count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		gate(th, ^phaseMask(0), "no request")
+		return rt.Int(len(apiOf(th).timers.pending)), 1
+	}},
+}
+
+// timerSet is the timers of a worker. The baton guards it.
+type timerSet struct {
+	pending map[*luaTimer]struct{}
+	running int
+	exiting bool
+	idle    chan struct{} // closed when a stop has nothing left to wait for
+}
+
+// luaTimer is one call of ngx.timer.at or ngx.timer.every.
+type luaTimer struct {
+	api      *ngxAPI
+	callback rt.Value
+	args     []rt.Value
+	delay    time.Duration
+	every    bool
+	clock    *time.Timer
+}
+
+// newTimer is ngx.timer.at and ngx.timer.every(delay, callback, ...).
+func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
+	if len(args) < 2 {
+		th.Errorf("expecting at least 2 arguments but got %d", len(args))
+	}
+	delay := time.Duration(th.CheckNumber(args, 0)*1000) * time.Millisecond
+	if every && delay == 0 {
+		th.ArgError(0, "delay cannot be zero")
+	}
+	if !args[1].IsFunction() || args[1].Func().Proto() == nil {
+		th.ArgError(1, "Lua function expected")
+	}
+	c := gate(th, ^phaseMask(0)&^maskOf(PhaseExitWorker), "no request")
+	api := apiOf(th)
+	set := &api.timers
+	if set.exiting && delay > 0 {
+		return fail(th, "process exiting")
+	}
+	if len(set.pending) >= api.worker.Cycle.lua.maxPendingTimers.orDefault(defaultPendingTimers) {
+		return fail(th, "too many pending timers")
+	}
+	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: max(delay, 0), every: every}
+	c.logf(LogDebug, "created timer (delay %d ms)", delay.Milliseconds())
+	t.start()
+	return one()
+}
+
+// The limits of timers that the configuration does not set.
+const (
+	defaultPendingTimers = 1024
+	defaultRunningTimers = 256
+)
+
+// start arms the timer; the caller holds the baton.
+func (t *luaTimer) start() {
+	set := &t.api.timers
+	if set.pending == nil {
+		set.pending = map[*luaTimer]struct{}{}
+	}
+	set.pending[t] = struct{}{}
+	t.clock = time.AfterFunc(t.delay, t.expired)
+}
+
+// expired runs when the delay is over, on a goroutine of its own.
+func (t *luaTimer) expired() {
+	w := t.api.worker
+	w.baton.Acquire()
+	defer w.baton.Release()
+	if _, ok := t.api.timers.pending[t]; ok { // not taken by stop
+		t.fire(false)
+	}
+}
+
+// fire runs the callback as a handler of its own. It holds the baton.
+func (t *luaTimer) fire(premature bool) {
+	set, w := &t.api.timers, t.api.worker
+	delete(set.pending, t)
+	c := &LuaCtx{Phase: PhaseTimer, Worker: w}
+	c.logf(LogDebug, "lua ngx.timer expired")
+	if limit := w.Cycle.lua.maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
+		c.logf(LogAlert, "%d lua_max_running_timers are not enough", limit)
+		set.wake()
+		return
+	}
+	if t.every && !premature {
+		t.start()
+	}
+	set.running++
+	run := w.takeRun()
+	run.ctx = *c
+	run.thread.Host = &run.ctx
+	args := append([]rt.Value{rt.Bool(premature)}, t.args...)
+	var failure *rt.Error
+	abort := run.group.Run(run.thread, func() bool {
+		_, failure = run.thread.PCall(t.callback, args...)
+		return failure == nil
+	})
+	if failure != nil && abort == nil {
+		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
+	}
+	w.giveRun(run, abort == nil && failure == nil)
+	set.running--
+	c.logf(LogDebug, "http lua close fake http connection %p", t)
+	set.wake()
+}
+
+func (s *timerSet) wake() {
+	if s.idle != nil && s.running == 0 && len(s.pending) == 0 {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// StopTimers ends the timers of the cycle's workers, as when a worker of nginx
+// exits: each pending callback runs at once with premature = true. It returns when
+// no callback runs any more.
+func (c *Cycle) StopTimers() {
+	for _, w := range c.Workers {
+		w.baton.Acquire()
+		api, ok := w.State.Host.(*ngxAPI)
+		if !ok {
+			w.baton.Release()
+			continue
+		}
+		if idle := api.stopTimers(); idle != nil {
+			w.baton.Release()
+			<-idle
+			continue
+		}
+		w.baton.Release()
+	}
+}
+
+// stopTimers fires what is pending. The channel, when not nil, is closed when the
+// last callback has ended.
+func (api *ngxAPI) stopTimers() <-chan struct{} {
+	set := &api.timers
+	if set.exiting {
+		return nil
+	}
+	set.exiting = true
+	idle := make(chan struct{})
+	set.idle = idle
+	if len(set.pending) > 0 {
+		(&LuaCtx{Phase: PhaseTimer, Worker: api.worker}).logf(LogDebug, "lua abort pending timers")
+	}
+	for len(set.pending) > 0 {
+		for t := range set.pending {
+			t.clock.Stop()
+			t.fire(true)
+			break
+		}
+	}
+	set.wake()
+	return idle
+}

@@ -1,0 +1,148 @@
+package phases
+
+import (
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// varGet is ngx.var.name and ngx.var[n].
+func varGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := requestOf(th)
+	switch name := args[1]; {
+	case name.IsString():
+		if v, ok := r.Var(name.Str()); ok {
+			return rt.String(v), 1
+		}
+	case name.IsNumber():
+		if i := int(name.Num()); i > 0 && i < len(r.Captures) {
+			return rt.String(r.Captures[i]), 1
+		}
+	default:
+		th.Errorf("bad variable name")
+	}
+	return rt.Nil, 1
+}
+
+// varSet is ngx.var.name = value.
+func varSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	r := requestOf(th)
+	if !args[1].IsString() {
+		th.Errorf("bad variable name")
+	}
+	var err error
+	if args[2].IsNil() {
+		err = r.UnsetVar(args[1].Str())
+	} else {
+		err = r.SetVar(args[1].Str(), luaText(th, args[2]))
+	}
+	if err != nil {
+		th.Errorf("%s", err)
+	}
+	return rt.Nil, 0
+}
+
+// ctxTable is ngx.ctx.
+func ctxTable(th *rt.Thread) *rt.Table {
+	c := luaCtx(th)
+	if c.Phase == PhaseInit {
+		th.Errorf(noRequest)
+	}
+	t := &c.Table
+	if c.R != nil {
+		t = &c.R.lua.ctx
+	}
+	if *t == nil {
+		*t = rt.NewTable(0, 4)
+	}
+	return *t
+}
+
+// setCtxTable is ngx.ctx = table.
+func setCtxTable(th *rt.Thread, v rt.Value) {
+	if !v.IsTable() {
+		th.Errorf("ctx should be a table while getting a %s", rt.TypeName(v))
+	}
+	c := luaCtx(th)
+	switch {
+	case c.Phase == PhaseInit:
+		th.Errorf(noRequest)
+	case c.R != nil:
+		c.R.lua.ctx = v.Table()
+	default:
+		c.Table = v.Table()
+	}
+}
+
+// argGet is ngx.arg[i]: the arguments of set_by_lua, or the chunk and the end mark
+// of a body filter.
+func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	c := luaCtx(th)
+	i := -1
+	if args[1].IsNumber() {
+		i = int(args[1].Num())
+	}
+	switch c.Phase {
+	case PhaseInit:
+		th.Errorf(noRequest)
+	case PhaseSet:
+		if i > 0 && i <= len(c.SetArgs) && c.SetArgs[i-1] != "" {
+			return rt.String(c.SetArgs[i-1]), 1
+		}
+	case PhaseBodyFilter:
+		switch i {
+		case 1:
+			return rt.String(string(c.Chunk)), 1
+		case 2:
+			return rt.Bool(c.EOF), 1
+		}
+	default:
+		th.Errorf("API disabled in the current context")
+	}
+	return rt.Nil, 1
+}
+
+// argSet is ngx.arg[i] = value in a body filter.
+func argSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	c := luaCtx(th)
+	if c.Phase == PhaseInit {
+		return rt.Nil, 0
+	}
+	if c.Phase != PhaseBodyFilter {
+		th.Errorf("API disabled in the context of %s", c.Phase.Directive())
+	}
+	switch i := th.CheckInt(args, 1); i {
+	case 1:
+		switch v := args[2]; {
+		case v.IsString(), v.IsNumber():
+			c.Chunk = []byte(luaText(th, v))
+		case v.IsNil():
+			c.Chunk = nil
+		case v.IsTable():
+			c.Chunk = apiOf(th).appendChunk(th, nil, v.Table())
+		default:
+			th.Errorf("bad chunk data type: %s", rt.TypeName(v))
+		}
+	case 2:
+		c.EOF = args[2].Truthy()
+	default:
+		th.Errorf("bad index: %d", i)
+	}
+	return rt.Nil, 0
+}
+
+// appendChunk is appendArray for strings and numbers only.
+func (api *ngxAPI) appendChunk(th *rt.Thread, b []byte, t *rt.Table) []byte {
+	n := arrayLen(th, t, 2)
+	for i := 1; i <= n; i++ {
+		switch v := t.Int(i); {
+		case v.IsTable():
+			th.Enter(1)
+			b = api.appendChunk(th, b, v.Table())
+			th.Leave(1)
+		case v.IsString(), v.IsNumber():
+			b = appendScalar(b, v)
+		default:
+			th.ArgError(2, "bad data type "+rt.TypeName(v)+" found")
+		}
+	}
+	return b
+}
