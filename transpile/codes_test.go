@@ -1,7 +1,12 @@
 package transpile
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -33,4 +38,38 @@ func allFindings(src string) []Diagnostic {
 	asPhase := VetInput{Source: []byte(src), Directives: []string{"log_by_lua_block"}, File: "t.lua", Line: 1, Col: 1}
 	ds = append(ds, Vet([]VetInput{asModule})...)
 	return append(ds, Vet([]VetInput{asPhase})...)
+}
+
+var writeDocs = flag.Bool("docs", false, "write docs/diagnostics.md")
+
+const docsFile = "../docs/diagnostics.md"
+
+// TestDocs: the page about the codes says what the catalogue says.
+func TestDocs(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Diagnostics\n\nWhat `moonphase vet`, `gen` and `build` report. `moonphase explain CODE` shows one entry.\n" +
+		"L1: LuaJIT refuses the chunk. L2: only this compiler does. L3: a warning, silenced by a comment on the line or on its own line\n" +
+		"above: `-- moonphase:ignore L3001`. C1: the mistake is in what surrounds the chunks.\n" +
+		"Written by `go test ./transpile -run Docs -args -docs` from transpile/codes.go.\n")
+	for _, c := range Codes() {
+		fmt.Fprintf(&b, "\n## %s: %s\n\n%s\n", c.Code, c.Title, c.Text)
+		if c.Before != "" && len(c.Before) < 200 && c.Before[0] >= ' ' {
+			fmt.Fprintf(&b, "\n```lua\n%s\n```\n\ninstead:\n\n```lua\n%s\n```\n", c.Before, c.After)
+		}
+	}
+	if *writeDocs {
+		if err := os.MkdirAll(filepath.Dir(docsFile), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(docsFile, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(docsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != b.String() {
+		t.Errorf("%s is stale: run go test ./transpile -run Docs -args -docs", docsFile)
+	}
 }
