@@ -80,10 +80,11 @@ var (
 	errTooMany  = &Error{494, "client sent too many header lines" + readingHeaders}
 )
 
-// reset prepares h for the next request.
+// reset prepares h for the next request. Until its line says more, a request
+// counts as one of HTTP/1.0: a refusal of it has a head.
 func (h *Head) reset() {
 	fields := h.Fields[:0]
-	*h = Head{Fields: fields, ContentLength: -1}
+	*h = Head{Fields: fields, ContentLength: -1, Major: 1}
 }
 
 // Is09 reports whether the request line was one of HTTP/0.9, whose answer has no

@@ -110,7 +110,7 @@ func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 		}
 		if perr != nil {
 			if perr == errMethod09 {
-				h.Minor = 9
+				h.Major, h.Minor = 0, 9
 			}
 			if h.Line == "" {
 				h.Line = brokenLine(rd.Buffered())
