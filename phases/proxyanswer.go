@@ -126,7 +126,12 @@ func (x *exchange) copyHeaders() {
 
 // copyLocation passes a redirect on as proxy_redirect says.
 func (x *exchange) copyLocation(value string) {
-	x.r.Out.Headers.Add("Location", x.rewriteLocation(value))
+	value = x.rewriteLocation(value)
+	if strings.HasPrefix(value, "/") {
+		x.r.Out.Location = value // the header filter completes it
+		return
+	}
+	x.r.Out.Headers.Add("Location", value)
 }
 
 // rewriteLocation applies the first proxy_redirect that fits.

@@ -15,9 +15,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"github.com/moonphase/moonphase/phases/conf"
-	"github.com/moonphase/moonphase/phases/http1"
 )
 
 var oracle = flag.Bool("oracle", false, "record the answers of real nginx in testdata/serve")
@@ -42,9 +39,9 @@ func TestServe(t *testing.T) {
 				c.record(t, file, ar)
 				return
 			}
-			cycle := c.compile(t)
+			c.start(t)
 			for _, req := range c.requests {
-				got := c.normal(serveBytes(cycle, req.text))
+				got := c.ask(t, req.text)
 				if got != req.want {
 					t.Errorf("%s:\n%s\ngot:\n%s\nwant:\n%s", req.name, req.text, got, req.want)
 				}
@@ -73,7 +70,7 @@ func newServeCase(t *testing.T, ar *txtar.Archive) *serveCase {
 		name, data := f.Name, string(f.Data)
 		switch {
 		case name == "server" || name == "http":
-			part[name] = data
+			part[name] = strings.ReplaceAll(data, "$PORT", fmt.Sprint(c.port))
 		case strings.HasPrefix(name, "request "):
 			text := strings.ReplaceAll(strings.TrimSuffix(data, "\n"), "\n", "\r\n")
 			if !strings.Contains(text, "\r\n\r\n") {
@@ -121,20 +118,39 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func (c *serveCase) compile(t *testing.T) *Cycle {
+// start serves the configuration until the test ends.
+func (c *serveCase) start(t *testing.T) {
 	t.Helper()
-	tree, err := conf.ParseFile(c.prefix + "conf/nginx.conf")
+	p := newProcess(options{prefix: c.prefix, conf: c.prefix + "conf/nginx.conf", errorLog: c.prefix + "logs/error.log"}, nil)
+	cycle, err := p.load()
+	if err == nil {
+		err = p.activate(cycle)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: c.prefix, ConfPath: c.prefix + "conf/nginx.conf"})
+	t.Cleanup(func() {
+		p.shutdown()
+		if t.Failed() {
+			if log, err := os.ReadFile(c.prefix + "logs/error.log"); err == nil {
+				t.Logf("error.log:\n%s", log[max(0, len(log)-4000):])
+			}
+		}
+	})
+}
+
+// ask sends a request and returns all that comes back.
+func (c *serveCase) ask(t *testing.T, text string) string {
+	t.Helper()
+	nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.port))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cycle.InitWorkers(); err != nil {
-		t.Fatal(err)
-	}
-	return cycle
+	defer nc.Close()
+	nc.SetDeadline(time.Now().Add(5 * time.Second))
+	io.WriteString(nc, text)
+	answer, _ := io.ReadAll(nc)
+	return c.normal(string(answer))
 }
 
 var (
@@ -184,15 +200,7 @@ func (c *serveCase) record(t *testing.T, file string, ar *txtar.Archive) {
 	}
 	answers := map[string]string{}
 	for _, req := range c.requests {
-		nc, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatalf("nginx: %v\n%s", err, out.String())
-		}
-		nc.SetDeadline(time.Now().Add(5 * time.Second))
-		io.WriteString(nc, req.text)
-		answer, _ := io.ReadAll(nc)
-		nc.Close()
-		answers["response "+strings.TrimPrefix(req.name, "request ")] = c.normal(string(answer)) + "\n"
+		answers["response "+strings.TrimPrefix(req.name, "request ")] = c.ask(t, req.text) + "\n"
 	}
 	var files []txtar.File
 	for _, f := range ar.Files {
@@ -208,62 +216,4 @@ func (c *serveCase) record(t *testing.T, file string, ar *txtar.Archive) {
 	if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// serveBytes gives a request to the first address of a cycle and returns all
-// that is sent back.
-func serveBytes(cycle *Cycle, text string) string {
-	conn := &memConn{in: strings.NewReader(text)}
-	limits := &http1.Limits{HeaderBuffer: 1024, LargeBuffer: 8192, LargeCount: 4, MaxHeaders: 1000, HeaderTimeout: time.Minute}
-	conn.listen = cycle.Listens[0]
-	conn.rd.Reset(conn, limits)
-	var h http1.Head
-	err := conn.rd.ReadHead(&h, time.Minute)
-	r := cycle.NewRequest(conn, conn.listen)
-	defer r.Release()
-	r.Method, r.URI, r.Args = h.Method, h.Path, h.Args
-	r.RequestURI, r.RequestLine, r.HeaderText = h.Target, h.Line, h.Text
-	r.HTTPMajor, r.HTTPMinor, r.Host = h.Major, h.Minor, h.Host
-	for _, f := range h.Fields {
-		r.In.Add(f.Name, f.Value)
-	}
-	r.ContentLength, r.Chunked, r.KeepAlive = h.ContentLength, h.Chunked, h.KeepAlive
-	r.HeaderBytes = int64(len(h.Text))
-	r.Server = conn.listen.FindServer(r, h.Host)
-	if err != nil {
-		r.ServeError(400)
-	} else {
-		r.Serve()
-	}
-	return conn.out.String()
-}
-
-// memConn is a connection in memory: a Downstream, and the net.Conn below it.
-type memConn struct {
-	in     *strings.Reader
-	out    bytes.Buffer
-	rd     http1.Reader
-	listen *Listen
-}
-
-func (c *memConn) Read(p []byte) (int, error)       { return c.in.Read(p) }
-func (c *memConn) Write(p []byte) (int, error)      { return c.out.Write(p) }
-func (c *memConn) Close() error                     { return nil }
-func (c *memConn) SetDeadline(time.Time) error      { return nil }
-func (c *memConn) SetReadDeadline(time.Time) error  { return nil }
-func (c *memConn) SetWriteDeadline(time.Time) error { return nil }
-func (c *memConn) Push() error                      { return nil }
-func (c *memConn) Flush() error                     { return nil }
-func (c *memConn) Buffered() int                    { return 0 }
-func (c *memConn) Sent() int64                      { return int64(c.out.Len()) }
-func (c *memConn) ReadBody(p []byte) (int, error)   { return c.rd.ReadBody(p) }
-func (c *memConn) Aborted() <-chan struct{}         { return nil }
-func (c *memConn) Number() int64                    { return 1 }
-func (c *memConn) Requests() int64                  { return 1 }
-func (c *memConn) NetConn() (net.Conn, []byte)      { return c, c.rd.Take() }
-func (c *memConn) TLS() bool                        { return false }
-func (c *memConn) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000} }
-func (c *memConn) LocalAddr() net.Addr {
-	addr, _ := net.ResolveTCPAddr("tcp", c.listen.Addr)
-	return addr
 }
