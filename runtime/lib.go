@@ -18,11 +18,13 @@ type libFunc struct {
 // openLibs installs the standard libraries in the order LuaJIT does.
 func openLibs(st *State) {
 	openBase(st)
+	openPackage(st)
 	openTable(st)
 	openString(st)
 	openMath(st)
 	openBit(st)
 	openCoroutine(st)
+	openCJSON(st)
 }
 
 // addLib makes a library global and enters it in package.loaded.

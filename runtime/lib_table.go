@@ -48,17 +48,6 @@ func openTable(st *State) {
 	}
 }
 
-// nativeLoader is the name of preload functions in tracebacks.
-const nativeLoader = "loader"
-
-// preload enters a native module in package.preload; open makes it when a script
-// requires it.
-func (st *State) preload(name string, open func(*Thread) Value) {
-	st.Preload.SetStr(name, NewGoFunction(nativeLoader, func(th *Thread, _ []Value) (Value, int) {
-		return open(th), 1
-	}))
-}
-
 func tableInsert(th *Thread, n int, a, b, c Value) (Value, int) {
 	if n == 2 && a.IsTable() {
 		t := a.Table()

@@ -60,6 +60,8 @@ func newCaseRunner(t *testing.T) *caseRunner {
 	g := st.Globals
 	str := func(s string) Value { return g.GetStr("string").Table().GetStr(s) }
 	g.SetStr("rep", str("rep"))
+	g.SetStr("cjson", st.natives["cjson"](st.Main()))
+	g.SetStr("safe", st.natives["cjson.safe"](st.Main()))
 	for name, f := range map[string]GoFunc{
 		"gt":     func(th *Thread, args []Value) (Value, int) { return Bool(Lt(th, args[1], args[0])), 1 },
 		"always": func(*Thread, []Value) (Value, int) { return True, 1 },

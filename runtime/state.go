@@ -26,6 +26,8 @@ type State struct {
 	chunks   chunkTable
 	patterns patternCache
 	random   prng
+	pkg      *Table                         // package
+	natives  map[string]func(*Thread) Value // native modules that require finds
 }
 
 // Writer is the part of io.Writer that print needs.
