@@ -54,7 +54,11 @@ type coroutine struct {
 	ended bool
 	trace string // traceback of where it last stopped
 
+	parked     bool       // it yielded: it is in control.live and has a cleanup
 	prev, next *coroutine // in control.live of the entry thread
+
+	thread  Thread   // what th points at
+	results [4]Value // the thread's first ret
 }
 
 // runner is a goroutine that runs coroutines one after the other.
@@ -202,18 +206,20 @@ func (co *coroutine) take(th *Thread) (Value, int) {
 
 // NewCoroutine returns a coroutine that will run the function f.
 func (th *Thread) NewCoroutine(f Value) *Coroutine {
-	root := th.root
-	co := &coroutine{fn: f, th: &Thread{
-		State: th.State, Host: th.Host, control: root.control, root: root,
-	}}
-	co.th.coroutine = co
-	co.th.ret = make([]Value, 4)
+	co := &coroutine{fn: f}
+	co.th = &co.thread
+	co.thread = Thread{
+		State: th.State, Host: th.Host, control: th.control, root: th.root,
+		coroutine: co, ret: co.results[:],
+	}
 	return &Coroutine{co: co}
 }
 
-// start gives co a goroutine and enters it in its entry thread's list.
-func (co *coroutine) start(handle *Coroutine) {
-	co.runner = newRunner(co)
+// park makes sure that a coroutine that has suspended itself for the first time
+// is unwound when its entry thread is closed, or when its handle becomes
+// unreachable.
+func (co *coroutine) park(handle *Coroutine) {
+	co.parked = true
 	c := co.th.control
 	c.mu.Lock()
 	if co.next = c.live; co.next != nil {
@@ -227,6 +233,11 @@ func (co *coroutine) start(handle *Coroutine) {
 // unlink takes co out of its entry thread's list and returns its runner, nil when
 // somebody else did so before.
 func (co *coroutine) unlink() *runner {
+	if !co.parked {
+		r := co.runner
+		co.runner = nil
+		return r
+	}
 	c := co.th.control
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -293,7 +304,7 @@ func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *
 		if co.fn.n == tagNil { // its request has ended
 			return Nil, 0, &Error{Value: String("cannot resume dead coroutine")}
 		}
-		co.start(handle)
+		co.runner = newRunner(co)
 	}
 	co.putArgs(th, n, a, b, c)
 	co.th.nesting = th.nesting + 1
@@ -309,6 +320,9 @@ func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *
 	}
 	if !co.ended {
 		co.status = suspended
+		if !co.parked {
+			co.park(handle)
+		}
 		v, n := co.take(th)
 		return v, n, nil
 	}
