@@ -230,10 +230,15 @@ func (e *emitter) effect(x ir.Expr) *jen.Statement {
 func (e *emitter) defineFunc(s *ir.DefineFunc) *jen.Statement {
 	f := s.Func
 	if s.Mode == ir.DeclareOnly {
+		if f.Calls == 0 {
+			return nil
+		}
 		return jen.Var().Id(f.Name).Func().Add(e.staticParams(f)).Add(results(f))
 	}
 	lit := jen.Func().Add(e.staticParams(f)).Add(results(f)).BlockFunc(e.body(f))
 	switch {
+	case f.Calls == 0:
+		return jen.Id("_").Op("=").Add(lit)
 	case s.Mode == ir.AssignOnly:
 		return jen.Id(f.Name).Op("=").Add(lit)
 	case f.Recursive:

@@ -95,6 +95,7 @@ type Func struct {
 	// Weight is what the function adds to the depth count; 0 when its callers count.
 	Weight    int
 	Recursive bool // a static function that refers to itself, here or deeper
+	Calls     int  // direct calls, set by CountReads
 	Line      int
 	Doc       []string
 	Body      []Stmt

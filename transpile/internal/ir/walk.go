@@ -138,11 +138,14 @@ func Visit(body []Stmt, stmt func(Stmt), expr func(Expr)) {
 	}
 }
 
-// CountReads sets Reads of every variable of a chunk.
+// CountReads sets Reads of every variable and Calls of every static function of a chunk.
 func CountReads(c *Chunk) {
 	count := func(e Expr) {
 		for _, v := range variables(e) {
 			v.Reads++
+		}
+		if c, ok := e.(*StaticCall); ok {
+			c.Func.Calls++
 		}
 	}
 	Visit(c.Main.Body, func(Stmt) {}, count)

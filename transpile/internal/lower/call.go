@@ -25,7 +25,7 @@ func (f *fn) call(c *ast.Call, tail bool) ir.Expr {
 		x.Where = whereOf(c.Fn)
 		head = []thunk{func() ir.Expr { return f.value(c.Fn) }}
 	} else {
-		x.Where = "method " + c.Method
+		x.Where = whereOf(c.Obj)
 		x.Site = f.site(nameOf(c.Obj), c.Method)
 		head = []thunk{func() ir.Expr { return f.value(c.Obj) }}
 	}

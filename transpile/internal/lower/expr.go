@@ -177,7 +177,7 @@ func (f *fn) binary(e *ast.Binary) ir.Expr {
 	case "..":
 		return f.concat(e)
 	}
-	x := f.operands([]ast.Expr{e.L, e.R}, f.expr)
+	x := f.sides(e)
 	codes := arith[e.Op]
 	switch rep(f.c.facts.Expr(e)) {
 	case ir.Int:
@@ -186,6 +186,21 @@ func (f *fn) binary(e *ast.Binary) ir.Expr {
 		return f.typed(codes.float, f.to(x[0], ir.Float), f.to(x[1], ir.Float))
 	}
 	return f.raising(codes.dyn, whereOf2(e.L, e.R), e.Line, f.to(x[0], ir.Value), f.to(x[1], ir.Value))
+}
+
+// sides lowers the operands of an operator. LuaJIT reads a local of the running
+// function when it operates, so after calls in the right operand; an upvalue
+// before.
+func (f *fn) sides(e *ast.Binary) []ir.Expr {
+	n, ok := e.L.(*ast.Name)
+	if !ok || n.Local == nil || n.Upvalue || !f.changes(n.Local) {
+		return f.operands([]ast.Expr{e.L, e.R}, f.expr)
+	}
+	r := f.expr(e.R)
+	if anyRuns([]ir.Expr{r}) {
+		r = f.keep("r", r, 0)
+	}
+	return []ir.Expr{f.expr(e.L), r}
 }
 
 // concat lowers a chain of concatenations to one operation.
@@ -258,6 +273,12 @@ func (f *fn) sequence(ts []thunk) []ir.Expr {
 		}
 	}
 	return x
+}
+
+// changes reports whether a closure may assign l.
+func (f *fn) changes(l *ast.Local) bool {
+	v := f.c.vars[l]
+	return v != nil && v.Unstable
 }
 
 // unstable reports whether x is just a variable that a closure may assign.

@@ -230,7 +230,7 @@ func (f *fn) compare(e *ast.Binary) ir.Expr {
 			return not(x)
 		}
 	}
-	x := f.operands([]ast.Expr{e.L, e.R}, f.expr)
+	x := f.sides(e)
 	r := relations[e.Op]
 	if t := f.both(e); t == ir.Int {
 		return f.typed(r.int, f.to(x[0], t), f.to(x[1], t))
@@ -254,7 +254,7 @@ func (f *fn) both(e *ast.Binary) ir.Type {
 
 // equal lowers L == R.
 func (f *fn) equal(e *ast.Binary) ir.Expr {
-	x := f.operands([]ast.Expr{e.L, e.R}, f.expr)
+	x := f.sides(e)
 	if t := f.both(e); t == ir.Int {
 		return f.typed(ir.EqI, f.to(x[0], t), f.to(x[1], t))
 	} else if t == ir.Float {
