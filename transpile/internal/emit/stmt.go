@@ -135,7 +135,7 @@ func (e *emitter) define(g *jen.Group, s *ir.Define) *jen.Statement {
 func (e *emitter) dropped(g *jen.Group, xs []ir.Expr) *jen.Statement {
 	var last *jen.Statement
 	for _, x := range xs {
-		if inert(x) {
+		if ir.Inert(x) {
 			continue
 		}
 		if last != nil {
@@ -145,22 +145,6 @@ func (e *emitter) dropped(g *jen.Group, xs []ir.Expr) *jen.Statement {
 		last = e.effect(x)
 	}
 	return last
-}
-
-// inert reports whether evaluating x does nothing that can be seen.
-func inert(x ir.Expr) bool {
-	ok := true
-	ir.Walk(x, func(x ir.Expr) {
-		switch x := x.(type) {
-		case *ir.Const, *ir.Ref, *ir.Result, *ir.IterValue, *ir.Not, *ir.Logic,
-			*ir.NewTable, *ir.NewData, *ir.NewArray, *ir.NewRecord, *ir.Closure:
-		case *ir.Op:
-			ok = ok && !ir.Ops[x.Code].Raises()
-		default:
-			ok = false
-		}
-	})
-	return ok
 }
 
 func (e *emitter) values(xs []ir.Expr, define bool) *jen.Statement {

@@ -36,6 +36,8 @@ type Chunk struct {
 	Datas  []*Data
 	Protos []*Proto
 	Doc    []string // comment lines that stand at the top of the source
+
+	counted bool // CountReads has counted before
 }
 
 // Site is one inline cache: a constant key and where the generated code keeps

@@ -190,7 +190,7 @@ var Ops = [codes]OpInfo{
 	Append:      {Name: "Append", Args: v2, Result: Void, Thread: true, Where: true},
 	SetList:     {Name: "SetList", Args: []Type{Value, Int, List}, Result: Void},
 
-	ForNum:       {Name: "ForNum", Args: v1, Result: Float, Thread: true, Where: true}, // Where: initial, limit or step
+	ForNum:       {Name: "ForNum", Args: v1, Result: Float, Thread: true, Where: true}, // Where: initial value, limit or step
 	ForLimitUp:   {Name: "ForLimitUp", Args: f1, Result: Int},
 	ForLimitDown: {Name: "ForLimitDown", Args: f1, Result: Int},
 

@@ -119,39 +119,139 @@ func Inner(s Stmt) [][]Stmt {
 // Visit calls stmt for every statement of a function body and expr for every
 // expression, those of inner functions included.
 func Visit(body []Stmt, stmt func(Stmt), expr func(Expr)) {
+	visit(body, func(s Stmt) bool { stmt(s); return true }, expr)
+}
+
+// visit is Visit that leaves out the statements for which stmt is false.
+func visit(body []Stmt, stmt func(Stmt) bool, expr func(Expr)) {
 	for _, s := range body {
-		stmt(s)
+		if !stmt(s) {
+			continue
+		}
 		for _, x := range Exprs(s) {
 			Walk(x, func(e Expr) {
 				expr(e)
 				if c, ok := e.(*Closure); ok {
-					Visit(c.Func.Body, stmt, expr)
+					visit(c.Func.Body, stmt, expr)
 				}
 			})
 		}
 		for _, in := range Inner(s) {
-			Visit(in, stmt, expr)
+			visit(in, stmt, expr)
 		}
 		if d, ok := s.(*DefineFunc); ok && d.Mode != DeclareOnly {
-			Visit(d.Func.Body, stmt, expr)
+			visit(d.Func.Body, stmt, expr)
 		}
 	}
 }
 
-// CountReads sets Reads of every variable and Calls of every static function of a chunk.
+// CountReads sets Reads of every variable and Calls of every static function of
+// a chunk. What a definition that nobody reads would read does not count.
 func CountReads(c *Chunk) {
+	for last := -1; ; {
+		total := c.countReads()
+		if total == last {
+			return
+		}
+		last = total
+	}
+}
+
+// countReads counts once more, on the strength of the counts it finds.
+func (c *Chunk) countReads() (total int) {
+	dead := map[Stmt]bool{}
+	vars := map[*Var]int{}
+	calls := map[*Func]int{}
+	counted := c.counted
+	c.counted = true
 	count := func(e Expr) {
 		for _, v := range variables(e) {
-			v.Reads++
+			vars[v]++
+			total++
 		}
 		if c, ok := e.(*StaticCall); ok {
-			c.Func.Calls++
+			calls[c.Func]++
 		}
 	}
-	Visit(c.Main.Body, func(Stmt) {}, count)
-	for _, f := range c.Lifted {
-		Visit(f.Body, func(Stmt) {}, count)
+	live := func(s Stmt) bool {
+		if counted && unread(s) {
+			dead[s] = true
+		}
+		return !dead[s]
 	}
+	forget := func(s Stmt) {
+		switch s := s.(type) {
+		case *Define:
+			reset(s.Vars)
+		case *Declare:
+			reset(s.Vars)
+		}
+	}
+	bodies := [][]Stmt{c.Main.Body}
+	for _, f := range c.Lifted {
+		bodies = append(bodies, f.Body)
+	}
+	for _, b := range bodies {
+		visit(b, live, count)
+		Visit(b, forget, func(Expr) {})
+	}
+	for v, n := range vars {
+		v.Reads = n
+	}
+	for f, n := range calls {
+		f.Calls = n
+	}
+	return total
+}
+
+func reset(vars []*Var) {
+	for _, v := range vars {
+		if v != nil {
+			v.Reads = 0
+		}
+	}
+}
+
+// unread reports whether s sets variables that nobody reads, to values that
+// have no effect.
+func unread(s Stmt) bool {
+	var vars []*Var
+	var xs []Expr
+	switch s := s.(type) {
+	case *Define:
+		vars, xs = s.Vars, s.X
+	case *Assign:
+		vars, xs = s.Vars, s.X
+	default:
+		return false
+	}
+	for _, v := range vars {
+		if v != nil && v.Reads > 0 {
+			return false
+		}
+	}
+	for _, x := range xs {
+		if !Inert(x) {
+			return false
+		}
+	}
+	return true
+}
+
+// Inert reports whether evaluating x does nothing that can be seen.
+func Inert(x Expr) bool {
+	ok := true
+	Walk(x, func(x Expr) {
+		switch x := x.(type) {
+		case *Const, *Ref, *Result, *IterValue, *Not, *Logic,
+			*NewTable, *NewData, *NewArray, *NewRecord, *Closure:
+		case *Op:
+			ok = ok && !Ops[x.Code].Raises()
+		default:
+			ok = false
+		}
+	})
+	return ok
 }
 
 // FirstLine is the line of the first operation of xs, as printed, that can

@@ -196,7 +196,7 @@ func (f *fn) forStart(s *ast.NumForStmt, x ir.Expr, integer bool) ir.Expr {
 	if integer {
 		return f.to(x, ir.Int)
 	}
-	return f.forValue(x, "initial", s.Line)
+	return f.forValue(x, "initial value", s.Line)
 }
 
 func (f *fn) forLimit(s *ast.NumForStmt, x ir.Expr, integer bool, step float64) ir.Expr {
