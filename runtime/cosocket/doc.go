@@ -1,0 +1,106 @@
+// Package cosocket implements the sockets of ngx_lua scripts: TCP and unix domain
+// streams with keepalive pools, and datagram sockets.
+//
+// It knows net.Conn, light threads and Lua values, and nothing of HTTP. Every
+// operation that may wait gives up the worker's baton meanwhile (Thread.Block), so
+// other requests of the worker go on; the fields of a Socket are guarded by the
+// baton. Only the keepalive pools, which goroutines that watch idle connections
+// change too, have a lock.
+//
+// What the embedding server contributes is a Host: whose sockets these are, their
+// default timeouts, the log and the name resolver.
+package cosocket
+
+import (
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// Level is the severity of a log line.
+type Level uint8
+
+// The levels sockets log at.
+const (
+	Debug Level = iota
+	Error
+	Crit
+)
+
+// Config has the defaults that directives set.
+type Config struct {
+	ConnectTimeout   time.Duration // lua_socket_connect_timeout
+	SendTimeout      time.Duration // lua_socket_send_timeout
+	ReadTimeout      time.Duration // lua_socket_read_timeout
+	KeepaliveTimeout time.Duration // lua_socket_keepalive_timeout, 0 for none
+	PoolSize         int           // lua_socket_pool_size
+	BufferSize       int           // lua_socket_buffer_size, bytes
+	LogErrors        bool          // lua_socket_log_errors
+}
+
+// A Host is one request or timer as far as its sockets are concerned.
+type Host interface {
+	// Owner identifies the request; a socket works for its creator only.
+	Owner() any
+	// Config returns the settings that apply now.
+	Config() *Config
+	// Logs reports whether lines of a level are written, Log writes one.
+	Logs(Level) bool
+	Log(Level, string)
+	// Resolve finds an address for a host name, or says why it cannot. It may wait.
+	Resolve(th *rt.Thread, name string) (address, failure string)
+	// Open is the set of the request's open sockets.
+	Open() *Set
+	// Pools are the keepalive pools of the worker.
+	Pools() *Pools
+}
+
+// A Set is the open sockets of a request, which closes them when it ends. The zero
+// Set is empty.
+type Set struct{ first closer }
+
+// closer is an open socket in a Set.
+type closer interface {
+	finalize()
+	link() *links
+}
+
+// links chain the members of a Set.
+type links struct {
+	set        *Set
+	prev, next closer
+}
+
+func (s *Set) add(c closer) {
+	l := c.link()
+	if l.set != nil {
+		return
+	}
+	l.set, l.prev, l.next = s, nil, s.first
+	if s.first != nil {
+		s.first.link().prev = c
+	}
+	s.first = c
+}
+
+func (l *links) leave() {
+	if l.set == nil {
+		return
+	}
+	if l.prev != nil {
+		l.prev.link().next = l.next
+	} else {
+		l.set.first = l.next
+	}
+	if l.next != nil {
+		l.next.link().prev = l.prev
+	}
+	*l = links{}
+}
+
+// CloseAll closes the sockets that are still open.
+func (s *Set) CloseAll() {
+	for s.first != nil {
+		s.first.finalize()
+	}
+}

@@ -1,0 +1,462 @@
+package cosocket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// A Socket is a stream socket: one that the script opened, or the downstream
+// connection of its request.
+type Socket struct {
+	links
+	host Host
+	conn net.Conn
+
+	// Timeouts set by the script; 0 means the directive's.
+	connectTimeout, sendTimeout, readTimeout time.Duration
+
+	key    string // of the keepalive pool the connection may go to
+	pool   *pool  // that counts the connection, nil when none does yet
+	reused int    // how often the connection came from the pool
+	local  string // address to connect from, "" for any
+
+	in  []byte // received, not yet consumed
+	out []byte // buffer for the next send
+	eof bool   // the peer has closed its side and in is all there is left
+
+	readClosed, writeClosed      bool
+	connecting, reading, writing bool
+	downstream                   downstreamKind
+
+	read, write pending
+}
+
+// pending is a read or write that is under way without the baton. Its functions are
+// made once a socket, so that an operation allocates nothing.
+type pending struct {
+	conn      net.Conn
+	buf       []byte
+	timeout   time.Duration
+	n         int
+	err       error
+	run       func()
+	interrupt func()
+}
+
+// downstreamKind tells the sockets of ngx.req.socket from others.
+type downstreamKind uint8
+
+const (
+	upstream    downstreamKind = iota
+	requestBody                // reads the declared body and cannot write
+	rawRequest                 // the client's connection as it is
+)
+
+// NewDownstream returns the socket of a request's own connection. What was read
+// ahead of the body comes from conn's Read. raw sockets may write.
+func NewDownstream(host Host, conn net.Conn, raw bool) *Socket {
+	s := &Socket{host: host, conn: conn, downstream: requestBody}
+	if raw {
+		s.downstream = rawRequest
+	}
+	return s
+}
+
+// connected reports whether there is a connection with a side that is open.
+func (s *Socket) connected() bool {
+	return s.conn != nil && !(s.readClosed && s.writeClosed)
+}
+
+// busy names the operation that is under way in another light thread.
+func (s *Socket) busy(connect, read, write bool) string {
+	switch {
+	case connect && s.connecting:
+		return "socket busy connecting"
+	case read && s.reading:
+		return "socket busy reading"
+	case write && s.writing:
+		return "socket busy writing"
+	}
+	return ""
+}
+
+func (s *Socket) link() *links { return &s.links }
+
+// finalize closes the connection. A downstream connection is the server's to close.
+func (s *Socket) finalize() {
+	s.leave()
+	conn := s.conn
+	s.conn, s.in, s.eof = nil, nil, false
+	s.readClosed, s.writeClosed = true, true
+	if conn == nil || s.downstream != upstream {
+		return
+	}
+	conn.Close()
+	if s.pool != nil {
+		s.host.Pools().closed(s.pool)
+		s.pool = nil
+	}
+}
+
+// closeRead and closeWrite end one direction; the connection goes with the second.
+func (s *Socket) closeRead() {
+	s.readClosed = true
+	if s.writeClosed {
+		s.finalize()
+	}
+}
+
+func (s *Socket) closeWrite() {
+	s.writeClosed = true
+	if s.readClosed {
+		s.finalize()
+	}
+}
+
+func (s *Socket) debugf(format string, args ...any) {
+	if s.host.Logs(Debug) {
+		s.host.Log(Debug, fmt.Sprintf(format, args...))
+	}
+}
+
+// failf logs an error of the peer, unless lua_socket_log_errors is off.
+func (s *Socket) failf(level Level, format string, args ...any) {
+	if s.host.Config().LogErrors {
+		s.host.Log(level, fmt.Sprintf(format, args...))
+	}
+}
+
+// logClosed notes the use of a socket that is not open.
+func (s *Socket) logClosed(what string) {
+	s.failf(Error, "attempt to %s data on a closed socket: u:%p, c:%016X, ft:0 eof:%d", what, s, 0, boolInt(s.eof))
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func pick(own, def time.Duration) time.Duration {
+	if own > 0 {
+		return own
+	}
+	return def
+}
+
+func milliseconds(d time.Duration) int64 { return int64(d / time.Millisecond) }
+
+// The failures that have no errno.
+const (
+	closedText  = "closed"
+	timeoutText = "timeout"
+)
+
+// dial connects to an address that needs no resolving and returns what went wrong,
+// "" for nothing. name is how the script calls the peer.
+func (s *Socket) dial(th *rt.Thread, network, address, name string) string {
+	cfg := s.host.Config()
+	ctx, cancel := context.WithTimeout(context.Background(), pick(s.connectTimeout, cfg.ConnectTimeout))
+	defer cancel()
+	dialer := net.Dialer{KeepAlive: -1}
+	if s.local != "" {
+		s.debugf("lua tcp socket bind ip: %s", s.local)
+		dialer.LocalAddr = localAddr(s.local)
+	}
+	var conn net.Conn
+	var err error
+	s.connecting = true
+	th.Block(func() { s.connecting = false; cancel() }, func() {
+		conn, err = dialer.DialContext(ctx, network, address)
+	})
+	s.connecting = false
+	if err != nil {
+		s.releasePool()
+		return s.connectFailure(err, network, address, name)
+	}
+	s.attach(conn, 0)
+	return ""
+}
+
+// attach makes conn the connection of s.
+func (s *Socket) attach(conn net.Conn, reused int) {
+	s.conn, s.reused = conn, reused
+	s.in, s.eof = s.in[:0], false
+	s.readClosed, s.writeClosed = false, false
+	s.host.Open().add(s)
+}
+
+// releasePool takes back the count of a connection that never came to be.
+func (s *Socket) releasePool() {
+	if s.pool != nil {
+		s.host.Pools().closed(s.pool)
+		s.pool = nil
+	}
+}
+
+func (s *Socket) connectFailure(err error, network, address, name string) string {
+	if isTimeout(err) {
+		s.failf(Error, "lua tcp socket connect timed out, when connecting to %s", address)
+		return timeoutText
+	}
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return failureText(err)
+	}
+	if network == "unix" {
+		s.failf(Crit, "connect() to %s failed (%d: %s)", name, int(errno), capitalize(errno.Error()))
+	} else {
+		s.failf(Error, "connect() failed (%d: %s)", int(errno), capitalize(errno.Error()))
+	}
+	return errno.Error()
+}
+
+func capitalize(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func localAddr(ip string) net.Addr {
+	if host, port, err := net.SplitHostPort(ip); err == nil {
+		addr, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(host, port))
+		if err == nil {
+			return addr
+		}
+	}
+	return &net.TCPAddr{IP: net.ParseIP(ip)}
+}
+
+func isTimeout(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// failureText words an error as ngx_lua does: strerror in lower case.
+func failureText(err error) string {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
+		return closedText
+	case errors.As(err, &errno):
+		return errno.Error()
+	case isTimeout(err):
+		return timeoutText
+	}
+	return "error"
+}
+
+// interrupt ends an operation whose light thread is killed: the socket cannot be used
+// any more.
+func (s *Socket) interrupt() {
+	if s.downstream != upstream && s.conn != nil {
+		s.conn.SetDeadline(time.Unix(1, 0))
+	}
+	s.finalize()
+}
+
+// receiveMore reads from the connection into buf, which is not empty, and returns
+// how much came and what went wrong. It waits for at most the read timeout.
+func (s *Socket) receiveMore(th *rt.Thread, buf []byte) (int, string) {
+	if s.eof {
+		return 0, closedText
+	}
+	op := &s.read
+	if op.run == nil {
+		op.run = func() {
+			op.conn.SetReadDeadline(time.Now().Add(op.timeout))
+			op.n, op.err = op.conn.Read(op.buf)
+		}
+		op.interrupt = func() { s.reading = false; s.interrupt() }
+	}
+	op.conn, op.buf, op.timeout = s.conn, buf, pick(s.readTimeout, s.host.Config().ReadTimeout)
+	s.reading = true
+	th.Block(op.interrupt, op.run)
+	s.reading = false
+	n, err := op.n, op.err
+	op.conn, op.buf, op.err = nil, nil, nil
+	switch {
+	case n > 0:
+		return n, ""
+	case err == nil, errors.Is(err, io.EOF):
+		s.eof = true
+		return 0, closedText
+	case isTimeout(err):
+		s.failf(Error, "lua tcp socket read timed out")
+		return 0, timeoutText
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		s.failf(Error, "recv() failed (%d: %s)", int(errno), capitalize(errno.Error()))
+	}
+	var own interface{ SocketError() string }
+	if errors.As(err, &own) {
+		return 0, own.SocketError()
+	}
+	return 0, failureText(err)
+}
+
+// fill reads into the socket's own buffer, which is empty.
+func (s *Socket) fill(th *rt.Thread) string {
+	size := max(s.host.Config().BufferSize, 1)
+	if cap(s.in) < size {
+		s.in = make([]byte, 0, size)
+	}
+	buf := s.in[:size]
+	n, failure := s.receiveMore(th, buf)
+	if failure == "" {
+		s.in = buf[:n]
+	}
+	return failure
+}
+
+// consume takes the first n buffered bytes away.
+func (s *Socket) consume(n int) {
+	if n == len(s.in) {
+		s.in = s.in[:0]
+		return
+	}
+	s.in = s.in[n:]
+}
+
+// failRead ends a read that cannot be completed; only a timeout leaves the read side
+// open.
+func (s *Socket) failRead(failure string) {
+	if failure != timeoutText {
+		s.closeRead()
+	}
+}
+
+// readSize reads exactly n bytes. A failure comes with what was read until then.
+func (s *Socket) readSize(th *rt.Thread, n int) (string, string) {
+	if n <= len(s.in) {
+		data := string(s.in[:n])
+		s.consume(n)
+		return data, ""
+	}
+	const step = 1 << 20 // do not trust a script's number with all memory
+	out := append(make([]byte, 0, min(n, len(s.in)+step)), s.in...)
+	s.in = s.in[:0]
+	for len(out) < n {
+		if n-len(out) < s.host.Config().BufferSize {
+			if failure := s.fill(th); failure != "" {
+				s.failRead(failure)
+				return string(out), failure
+			}
+			k := min(n-len(out), len(s.in))
+			out = append(out, s.in[:k]...)
+			s.consume(k)
+			continue
+		}
+		if len(out) == cap(out) {
+			out = append(make([]byte, 0, min(n, 2*len(out))), out...)
+		}
+		k, failure := s.receiveMore(th, out[len(out):cap(out)])
+		if failure != "" {
+			s.failRead(failure)
+			return string(out), failure
+		}
+		out = out[:len(out)+k]
+	}
+	return string(out), ""
+}
+
+// readSome returns what is there, at most n bytes, waiting when nothing is.
+func (s *Socket) readSome(th *rt.Thread, n int) (string, string) {
+	if len(s.in) == 0 {
+		if failure := s.fill(th); failure != "" {
+			s.failRead(failure)
+			return "", failure
+		}
+	}
+	return s.readSize(th, min(n, len(s.in)))
+}
+
+// readAll reads until the peer closes.
+func (s *Socket) readAll(th *rt.Thread) (string, string) {
+	out := append([]byte(nil), s.in...)
+	s.in = s.in[:0]
+	for {
+		failure := s.fill(th)
+		switch failure {
+		case "":
+			out = append(out, s.in...)
+			s.in = s.in[:0]
+		case closedText:
+			return string(out), ""
+		default:
+			s.failRead(failure)
+			return string(out), failure
+		}
+	}
+}
+
+// readLine reads up to a line feed; carriage returns are dropped wherever they are.
+func (s *Socket) readLine(th *rt.Thread) (string, string) {
+	var out []byte
+	for {
+		if i := bytes.IndexByte(s.in, '\n'); i >= 0 {
+			line := lineOf(out, s.in[:i])
+			s.consume(i + 1)
+			return line, ""
+		}
+		out = append(out, s.in...)
+		s.in = s.in[:0]
+		if failure := s.fill(th); failure != "" {
+			s.failRead(failure)
+			return lineOf(out, nil), failure
+		}
+	}
+}
+
+func lineOf(head, tail []byte) string {
+	line := string(tail)
+	if len(head) > 0 {
+		line = string(append(head, tail...))
+	}
+	if strings.IndexByte(line, '\r') >= 0 {
+		line = strings.ReplaceAll(line, "\r", "")
+	}
+	return line
+}
+
+// sendAll sends data.
+func (s *Socket) sendAll(th *rt.Thread, data []byte) string {
+	op := &s.write
+	if op.run == nil {
+		op.run = func() {
+			op.conn.SetWriteDeadline(time.Now().Add(op.timeout))
+			op.n, op.err = op.conn.Write(op.buf)
+		}
+		op.interrupt = func() { s.writing = false; s.interrupt() }
+	}
+	op.conn, op.buf, op.timeout = s.conn, data, pick(s.sendTimeout, s.host.Config().SendTimeout)
+	s.writing = true
+	th.Block(op.interrupt, op.run)
+	s.writing = false
+	err := op.err
+	op.conn, op.buf, op.err = nil, nil, nil
+	if err == nil {
+		return ""
+	}
+	failure := failureText(err)
+	if isTimeout(err) {
+		failure = timeoutText
+		s.failf(Error, "lua tcp socket write timed out")
+	} else if errno := syscall.Errno(0); errors.As(err, &errno) {
+		s.failf(Error, "send() failed (%d: %s)", int(errno), capitalize(errno.Error()))
+	}
+	s.closeWrite()
+	return failure
+}
