@@ -41,6 +41,8 @@ func TestVet(t *testing.T) {
 		{"phase asked", "log_by_lua_block", "if ngx.get_phase() ~= 'log' then ngx.say(1) end", nil},
 		{"failure caught", "log_by_lua_block", "pcall(ngx.say, 1) pcall(function() ngx.say(1) end)", nil},
 		{"timer", "", "ngx.timer.at(0, function() ngx.sleep(1)\n ngx.say(ngx.var.x) end)", []string{"t:2:2 L3003 < t:1:1", "t:2:10 L3003 < t:1:1"}},
+		{"timer that renews itself", "", "local function f() ngx.timer.at(1, f) ngx.say(1) end ngx.timer.at(1, f)",
+			[]string{"t:1:39 L3003 < t:1:54"}},
 		{"timer from log", "log_by_lua_block", "local function f() ngx.sleep(1) end ngx.timer.at(0, f)", nil},
 		{"light thread", "", "ngx.thread.spawn(function() ngx.say(1) end)", nil},
 		{"arg", "", "local x = ngx.arg[1]", []string{"t:1:11 L3003"}},

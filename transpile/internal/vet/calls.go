@@ -114,12 +114,14 @@ func (t *trace) enter(u *unit, c *ast.Call, to *unit, fn *ast.Func) {
 	t.chain = t.chain[:len(t.chain)-1]
 }
 
-// timer looks through a timer's handler, which has a context of its own.
+// timer looks through a timer's handler, which has a context of its own. Once is
+// enough, wherever it is set up; many handlers set up themselves again.
 func (t *trace) timer(u *unit, c *ast.Call) {
 	if len(c.Args) < 2 || t.loading {
 		return
 	}
-	if fn := functionOf(c.Args[1]); fn != nil {
+	if fn := functionOf(c.Args[1]); fn != nil && !t.handlers[fn] {
+		t.handlers[fn] = true
 		in := &trace{program: t.program, in: inTimer, visited: map[*ast.Func]bool{}, chain: append(slices.Clone(t.chain), frame{u, c.Pos})}
 		in.function(u, fn)
 	}

@@ -33,7 +33,7 @@ type Chunk struct {
 
 // Check looks at all chunks of a program.
 func Check(chunks []*Chunk) []diag.Diagnostic {
-	p := &program{modules: map[string]*unit{}, written: map[string]bool{}}
+	p := &program{modules: map[string]*unit{}, written: map[string]bool{}, handlers: map[*ast.Func]bool{}}
 	for _, c := range chunks {
 		u := newUnit(c)
 		p.units = append(p.units, u)
@@ -60,6 +60,8 @@ type program struct {
 	written map[string]bool // globals, and paths below ngx, that some chunk assigns
 	unit    *unit           // the chunk that is looked at
 	found   []diag.Diagnostic
+	// handlers are the timer handlers that were followed.
+	handlers map[*ast.Func]bool
 }
 
 // unit is a chunk with what is derived from it.
