@@ -26,7 +26,8 @@ type conn struct {
 	served int64 // requests so far, with the current one
 	req    *Request
 	taken  bool // the script has the raw connection
-	tls    bool
+	tls    bool // the address is one for TLS
+	plain  bool // and the client does not speak it
 
 	// waiting is set between requests, when a shutdown may cut the connection.
 	waiting atomic.Bool
@@ -65,7 +66,7 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 		raw, _ = sc.SyscallConn()
 	}
 	c.watch.reset(raw)
-	c.tls = b.listen.TLS
+	c.tls, c.plain = b.listen.TLS, false
 	c.output.reset(nc, raw)
 	if c.tls {
 		secure, err := c.handshake(b, nc)
@@ -114,7 +115,11 @@ func (c *conn) serve() {
 			c.release(r)
 			return
 		}
-		r.Serve()
+		if status := r.tlsStatus(); status != 0 {
+			r.ServeError(status)
+		} else {
+			r.Serve()
+		}
 		linger := lingering{mode: r.Loc.lingeringClose.v, total: r.Loc.lingeringTime.v, each: r.Loc.lingeringTimeout.v}
 		wait = r.Loc.keepaliveTimeout.v
 		keep := r.KeepAlive && !r.Terminated && !c.taken
@@ -261,7 +266,7 @@ func (c *conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 func (c *conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
 // TLS implements Downstream.
-func (c *conn) TLS() bool { return c.tls }
+func (c *conn) TLS() bool { return c.tls && !c.plain }
 
 // NetConn implements Downstream.
 func (c *conn) NetConn() (net.Conn, []byte) {

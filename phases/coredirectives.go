@@ -75,6 +75,9 @@ func (c *compiler) endHTTP(root *Location, defaults *Server) error {
 		}
 		s.loc.buildTree()
 	}
+	if err := c.buildTLS(); err != nil {
+		return err
+	}
 	for _, l := range c.cycle.Listens {
 		for _, s := range l.servers {
 			l.names.add(c, l.Addr, s)

@@ -197,7 +197,7 @@ func builtinVariables() []variable {
 	header := func(name string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) { return r.In.Get(name) }
 	}
-	return []variable{
+	return append(tlsVariables(), []variable{
 		{name: "args", get: nonEmpty(func(r *Request) string { return r.Args }), set: setArgs, changeable: true, volatile: true},
 		{name: "query_string", get: nonEmpty(func(r *Request) string { return r.Args }), volatile: true},
 		{name: "is_args", volatile: true, get: always(func(r *Request) string {
@@ -280,7 +280,7 @@ func builtinVariables() []variable {
 		{name: "echo_incr", volatile: true, get: always(echoIncr)},
 		{name: "echo_it", volatile: true, get: echoItVar},
 		{name: "echo_cacheable_request_uri", get: always(echoRequestURI)},
-	}
+	}...)
 }
 
 func setArgs(r *Request, value string) {

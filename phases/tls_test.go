@@ -1,0 +1,157 @@
+package phases
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// makeCert writes a self-signed certificate for name and its key into dir.
+func makeCert(t *testing.T, dir, name string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(0x1a2b), Subject: pkix.Name{CommonName: name, Organization: []string{"o"}},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{name},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certText := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	keyText := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})
+	for ext, text := range map[string][]byte{".crt": certText, ".key": keyText} {
+		if err := os.WriteFile(filepath.Join(dir, name+ext), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pair, err := tls.X509KeyPair(certText, keyText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	makeCert(t, dir, "one.test")
+	makeCert(t, dir, "two.test")
+	client := makeCert(t, dir, "client.test")
+	s := startServer(t, strings.ReplaceAll(`events {}
+http { access_log off; ssl_certificate CERTS/one.test.crt; ssl_certificate_key CERTS/one.test.key;
+  server { listen ADDR ssl; server_name one.test; location / { return 200 "one $scheme $ssl_protocol $ssl_cipher $ssl_server_name [$ssl_client_verify]"; } }
+  server { listen ADDR ssl; server_name two.test; ssl_certificate CERTS/two.test.crt; ssl_certificate_key CERTS/two.test.key;
+    ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256;
+    ssl_verify_client optional; ssl_client_certificate CERTS/client.test.crt;
+    location / { return 200 "two $ssl_protocol $ssl_cipher $ssl_client_verify $ssl_client_s_dn $ssl_client_serial"; } }
+}`, "CERTS", dir))
+
+	// ask opens a TLS connection to name and gives certificate name and answer.
+	ask := func(name string, certs ...tls.Certificate) string {
+		conn := tls.Client(s.dial(), &tls.Config{ServerName: name, InsecureSkipVerify: true, Certificates: certs})
+		if err := conn.Handshake(); err != nil {
+			return err.Error()
+		}
+		_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+name+"\r\nConnection: close\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return err.Error()
+		}
+		body, _ := io.ReadAll(resp.Body)
+		return conn.ConnectionState().PeerCertificates[0].Subject.CommonName + ": " + resp.Status + " " + string(body)
+	}
+	tests := []struct {
+		name  string
+		certs []tls.Certificate
+		want  string
+	}{
+		{"one.test", nil, "one.test: 200 OK one https TLSv1.3 TLS_AES_128_GCM_SHA256 one.test [NONE]"},
+		{"other.test", nil, "one.test: 200 OK one https TLSv1.3 TLS_AES_128_GCM_SHA256 other.test [NONE]"},
+		{"two.test", nil, "two.test: 200 OK two TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256 NONE  "},
+		{"two.test", []tls.Certificate{client}, "two.test: 200 OK two TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256 SUCCESS CN=client.test,O=o 1A2B"},
+	}
+	for _, tt := range tests {
+		if got := ask(tt.name, tt.certs...); got != tt.want {
+			t.Errorf("%s\ngot  %s\nwant %s", tt.name, got, tt.want)
+		}
+	}
+	stranger := makeCert(t, dir, "stranger.test")
+	if got := ask("two.test", stranger); !strings.Contains(got, "400 Bad Request") || !strings.Contains(got, "The SSL certificate error") {
+		t.Errorf("an unknown client gets %s", got)
+	}
+	if got := s.get("/"); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "The plain HTTP request was sent to HTTPS port") {
+		t.Errorf("plain HTTP gives %s", got)
+	}
+}
+
+func TestOpensslCipher(t *testing.T) {
+	tests := []struct{ name, want string }{
+		{"TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"},
+		{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"},
+		{"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"},
+		{"TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "ECDHE-RSA-AES256-SHA"},
+		{"TLS_RSA_WITH_AES_256_GCM_SHA384", "AES256-GCM-SHA384"},
+		{"TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA"},
+	}
+	for _, tt := range tests {
+		if got := opensslCipher(tt.name); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestTLSErrors compares messages with nginx's.
+func TestTLSErrors(t *testing.T) {
+	tests := []struct{ server, want string }{
+		{`listen 127.0.0.1:1 ssl; ssl_certificate /nonexistent.crt; ssl_certificate_key /k;`,
+			`cannot load certificate "/nonexistent.crt": BIO_new_file() failed (SSL: error:80000002:system library::No such file or directory:calling fopen(/nonexistent.crt, r) error:10000080:BIO routines::no such file)`},
+		{`listen 127.0.0.1:1 ssl; ssl_certificate /x.crt;`, `no "ssl_certificate_key" is defined for certificate "/x.crt"`},
+		{`listen 127.0.0.1:1; ssl_protocols TLSv9;`, `invalid value "TLSv9" in DIR/conf/nginx.conf:1`},
+	}
+	for _, tt := range tests {
+		dir := t.TempDir()
+		if err := os.Mkdir(dir+"/conf", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := "events {} http { server { " + tt.server + " } }"
+		if err := os.WriteFile(dir+"/conf/nginx.conf", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		o, err := parseArgs([]string{"-p", dir, "-e", "error.log"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = newProcess(o, nil).load()
+		if got := strings.ReplaceAll(errString(err), dir, "DIR"); got != tt.want {
+			t.Errorf("%s\ngot  %s\nwant %s", tt.server, got, tt.want)
+		}
+	}
+}
+
+func errString(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
