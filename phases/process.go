@@ -306,6 +306,11 @@ func tuneRuntime(c *Cycle) {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(max(c.Main.WorkerProcesses.v, 1))
 	}
+	tuneCollector()
+}
+
+// tuneCollector trades memory for time unless the environment says otherwise.
+func tuneCollector() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(400)
 	}

@@ -21,7 +21,7 @@ var baseLib = []libFunc{
 	{"newproxy", baseNewProxy},
 	{"pairs", basePairs},
 	{"ipairs", baseIpairs},
-	{"print", basePrint},
+	{"print", Print},
 	{"rawequal", baseRawEqual},
 	{"rawget", baseRawGet},
 	{"rawlen", baseRawLen},
@@ -65,7 +65,9 @@ func unsupported(name string) GoFunc {
 	}
 }
 
-func basePrint(th *Thread, args []Value) (Value, int) {
+// Print is the function print: its arguments, as tostring shows them, tabs between
+// and a newline behind, on the state's standard output.
+func Print(th *Thread, args []Value) (Value, int) {
 	var buf []byte
 	for i, v := range args {
 		if i > 0 {

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonphase/moonphase/transpile"
+)
+
+func newChunksCmd() *cobra.Command {
+	var (
+		prefix  string
+		modules []string
+	)
+	cmd := &cobra.Command{
+		Use:   "chunks [-p PREFIX] nginx.conf",
+		Short: "List every chunk: phase, name, cache key, place, Go function, size",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			prog, err := loadProgram(args[0], prefix, nil, modules)
+			if err != nil {
+				return err
+			}
+			result, err := transpile.Transpile(prog.Chunks, transpile.Options{Package: "lua"})
+			if err != nil {
+				return err
+			}
+			info := map[string]transpile.ChunkInfo{}
+			for _, c := range result.Chunks {
+				info[c.Key] = c
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
+			fmt.Fprintln(w, "PHASE\tNAME\tKEY\tPLACE\tGO\tBYTES")
+			listed := map[string]bool{}
+			for _, ref := range prog.Refs {
+				c := info[ref.Key]
+				listed[ref.Key] = true
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s:%d\t%s\t%d\n", ref.Phase, ref.Name, ref.Key, ref.File, ref.Line, c.GoFunc, c.Size)
+			}
+			for _, c := range prog.Chunks {
+				if !listed[c.Key] {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s:1\t%s\t%d\n", kind(c), c.Name, c.Key, c.File, info[c.Key].GoFunc, info[c.Key].Size)
+				}
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
+	cmd.Flags().StringSliceVar(&modules, "module", nil, "add modules by name or glob")
+	return cmd
+}
+
+// kind names a chunk that no directive runs directly.
+func kind(c transpile.Chunk) string {
+	if c.Module != "" {
+		return "module"
+	}
+	return "file"
+}

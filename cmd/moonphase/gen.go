@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonphase/moonphase/cmd/moonphase/internal/outdir"
+	"github.com/moonphase/moonphase/cmd/moonphase/internal/program"
+	"github.com/moonphase/moonphase/transpile"
+)
+
+func newGenCmd() *cobra.Command {
+	var (
+		out, prefix, confPath, pkg string
+		modules                    []string
+		check, line                bool
+	)
+	cmd := &cobra.Command{
+		Use:   "gen [-o DIR] [-p PREFIX] [-c nginx.conf] [FILE.lua or DIR ...]",
+		Short: "Write the Go package of an nginx.conf, of Lua files, or of folders of them",
+		Example: `  moonphase gen -o edge lua/           # every .lua file below lua/
+  moonphase gen -o edge -c nginx.conf  # every chunk that the config can run
+  moonphase gen --check -o edge lua/   # 1 and the difference when edge is stale`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if confPath == "" && len(args) == 0 {
+				return errors.New("gen needs a config (-c) or Lua files")
+			}
+			if confPath != "" && len(args) > 0 {
+				return errors.New("gen takes a config (-c) or Lua files, not both")
+			}
+			prog, err := loadProgram(confPath, prefix, args, modules)
+			if err != nil {
+				return err
+			}
+			if pkg == "" {
+				abs, err := filepath.Abs(out)
+				if err != nil {
+					return err
+				}
+				pkg = packageName(filepath.Base(abs))
+			}
+			files, err := transpileAll(cmd, prog, transpile.Options{Package: pkg, NoLines: !line}, strict(confPath != ""))
+			if err != nil {
+				return err
+			}
+			if check {
+				return checkPackage(cmd.OutOrStdout(), out, files)
+			}
+			_, err = outdir.Write(out, files)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&out, "output", "o", ".", "folder of the Go package")
+	f.StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
+	f.StringVarP(&confPath, "conf", "c", "", "nginx.conf to take the chunks from")
+	f.StringVar(&pkg, "package", "", "package name (default: the folder's)")
+	f.StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
+	f.BoolVar(&check, "check", false, "write nothing; exit 1 and show what would change")
+	f.BoolVar(&line, "line", true, "let Go positions speak of the Lua files (//line)")
+	return cmd
+}
+
+// checkPackage reports how the folder differs from the files it should hold.
+func checkPackage(w io.Writer, dir string, files []outdir.File) error {
+	changes, err := outdir.Diff(dir, files)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		name := filepath.Join(dir, c.Name)
+		switch {
+		case c.Old == nil:
+			fmt.Fprintf(w, "%s: missing\n", name)
+		case c.New == nil:
+			fmt.Fprintf(w, "%s: no longer generated\n", name)
+		default:
+			fmt.Fprintf(w, "%s: stale\n%s", name, firstDifference(c.Old, c.New))
+		}
+	}
+	if len(changes) > 0 {
+		return refuse(fmt.Errorf("%s is stale: run moonphase gen", dir))
+	}
+	return nil
+}
+
+// firstDifference shows the first line in which two texts differ.
+func firstDifference(old, new []byte) string {
+	a, b := strings.Split(string(old), "\n"), strings.Split(string(new), "\n")
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	at := func(lines []string) string {
+		if i < len(lines) {
+			return lines[i]
+		}
+		return ""
+	}
+	return fmt.Sprintf("@@ line %d\n-%s\n+%s\n", i+1, at(a), at(b))
+}
+
+// packageName makes a Go package name of a folder's name.
+func packageName(base string) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(base))
+	if name == "" || name[0] >= '0' && name[0] <= '9' {
+		name = "lua" + name
+	}
+	return name
+}
+
+// loadProgram collects the chunks of a config or of Lua files.
+func loadProgram(confPath, prefix string, files, modules []string) (*program.Program, error) {
+	if confPath == "" {
+		abs, err := filepath.Abs(prefix)
+		if err != nil {
+			return nil, err
+		}
+		return program.FromFiles(files, program.Options{Prefix: abs, Modules: modules})
+	}
+	prefix, confPath, err := serverPaths(prefix, confPath)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := program.FromConf(confPath, program.Options{Prefix: prefix, Modules: modules})
+	if err != nil {
+		return nil, refuse(err)
+	}
+	return prog, nil
+}
+
+// serverPaths gives the prefix, absolute and with a slash at its end as nginx
+// has it, and the path of the config, which is relative to the prefix when
+// there is one and to the working folder otherwise.
+func serverPaths(prefix, confPath string) (string, string, error) {
+	if prefix != "" && !filepath.IsAbs(confPath) {
+		confPath = filepath.Join(prefix, confPath)
+	}
+	confPath, err := filepath.Abs(confPath)
+	if err != nil {
+		return "", "", err
+	}
+	if prefix == "" {
+		prefix = filepath.Dir(confPath)
+	}
+	prefix, err = filepath.Abs(prefix)
+	return prefix + "/", confPath, err
+}
+
+// strictness says which findings stop a command.
+type strictness bool
+
+// strict: a server or a script is not built with a module missing; a package
+// of loose files may get its modules from elsewhere.
+func strict(complete bool) strictness { return strictness(complete) }
+
+// transpileAll turns the program into Go files. Errors in the Lua are printed
+// and refuse the work.
+func transpileAll(cmd *cobra.Command, prog *program.Program, opt transpile.Options, complete strictness) ([]outdir.File, error) {
+	var fatal []transpile.Diagnostic
+	for _, d := range prog.Findings {
+		if d.Code == transpile.CodeMissingModule && !bool(complete) {
+			continue
+		}
+		if d.Severity == transpile.Error {
+			fatal = append(fatal, d)
+		}
+	}
+	if len(fatal) > 0 {
+		printFindings(cmd.ErrOrStderr(), fatal)
+		return nil, &exitError{code: exitFindings}
+	}
+	result, err := transpile.Transpile(prog.Chunks, opt)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]outdir.File, len(result.Files))
+	for i, f := range result.Files {
+		files[i] = outdir.File{Name: f.Name, Data: f.Data}
+	}
+	return files, nil
+}

@@ -1,0 +1,321 @@
+// Package program finds every chunk that a server or a script can run: the
+// *_by_lua* code of an nginx.conf, the files it names, and every module that
+// any of them requires, followed through to the end.
+package program
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/moonphase/moonphase/phases"
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/transpile"
+)
+
+// Options say how to close the set of chunks.
+type Options struct {
+	// Prefix is the server prefix (-p), absolute, for $prefix and relative
+	// Lua files; for scripts the working folder.
+	Prefix string
+	// Modules are names or globs of modules to add (--module), for names
+	// that are computed at run time.
+	Modules []string
+}
+
+// Program is a closed set of chunks.
+type Program struct {
+	Chunks []transpile.Chunk
+	// Refs are the Lua directives of the nginx.conf in file order.
+	Refs []phases.ChunkRef
+	// Findings are the mistakes met on the way, by file and position.
+	Findings []transpile.Diagnostic
+
+	opt    Options
+	path   searchPath
+	native map[string]bool
+	seen   map[string]bool // chunk keys
+	origin map[string]origin
+}
+
+// origin maps a position inside a chunk to the file it stands in.
+type origin struct {
+	file string
+	line int // of the chunk's first line
+	col  int // of the chunk's first byte; 0 when unknown
+}
+
+// FromConf collects what the nginx.conf at path can run. The error is one of
+// the configuration itself; mistakes in Lua are Findings.
+func FromConf(path string, opt Options) (*Program, error) {
+	tree, err := conf.ParseFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("[emerg] %w", err)
+	}
+	p, err := newProgram(opt)
+	if err != nil {
+		return nil, err
+	}
+	p.path = newSearchPath(luaPackagePath(tree.Directives), opt.Prefix, opt.Prefix)
+	refs, errs := phases.FindChunks(tree.Directives, opt.Prefix)
+	p.Refs = refs
+	for _, err := range errs {
+		p.Findings = append(p.Findings, ConfFinding(err))
+	}
+	names := goNames(tree.Directives)
+	for _, ref := range refs {
+		p.addRef(ref, names[place{ref.File, ref.Line, ref.Directive}])
+	}
+	p.close()
+	return p, nil
+}
+
+// FromScript collects what one plain script can run.
+func FromScript(path string, opt Options) (*Program, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newProgram(opt)
+	if err != nil {
+		return nil, err
+	}
+	p.path = newSearchPath(scriptPath(), opt.Prefix, opt.Prefix)
+	p.add(transpile.Chunk{Key: phases.FileKey(path), Name: "@" + path, File: path, Source: src}, origin{file: path, line: 1, col: 1})
+	p.close()
+	return p, nil
+}
+
+// FromFiles collects Lua files, each a chunk and a module of its own: a
+// folder stands for all the .lua files below it, named by their path in it.
+// Names in the result do not depend on the working folder.
+func FromFiles(inputs []string, opt Options) (*Program, error) {
+	p, err := newProgram(opt)
+	if err != nil {
+		return nil, err
+	}
+	p.path = newSearchPath(scriptPath(), opt.Prefix, opt.Prefix)
+	for _, in := range inputs {
+		files, err := luaFiles(in)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			src, err := os.ReadFile(f.path)
+			if err != nil {
+				return nil, err
+			}
+			p.add(transpile.Chunk{Key: phases.FileKey(f.name), Name: "@" + f.name, Module: f.module, File: f.name, Source: src},
+				origin{file: f.path, line: 1, col: 1})
+		}
+	}
+	p.close()
+	return p, nil
+}
+
+func newProgram(opt Options) (*Program, error) {
+	p := &Program{opt: opt, native: map[string]bool{}, seen: map[string]bool{}, origin: map[string]origin{}}
+	native, err := phases.NativeModules()
+	for _, m := range native {
+		p.native[m] = true
+	}
+	return p, err
+}
+
+// scriptPath is package.path of plain scripts: $LUA_PATH or the default.
+func scriptPath() string {
+	if env := os.Getenv("LUA_PATH"); env != "" {
+		return env
+	}
+	return DefaultPath
+}
+
+// addRef adds the chunk of one *_by_lua* directive, under a Go name for
+// inline code; a file form with variables adds every file it can name.
+func (p *Program) addRef(ref phases.ChunkRef, goName string) {
+	if ref.Path == "" {
+		p.add(transpile.Chunk{Key: ref.Key, Name: ref.Name, GoName: goName, Source: []byte(ref.Source)},
+			origin{ref.File, ref.SourceLine, ref.Col})
+		return
+	}
+	if !ref.HasVars {
+		p.addFile(ref, ref.Path, ref.Key)
+		return
+	}
+	files, err := ref.Files()
+	if err != nil || len(files) == 0 {
+		p.find(ref, fmt.Sprintf("no Lua file matches %q of %q", ref.Path, ref.Directive))
+	}
+	for _, path := range files {
+		p.addFile(ref, path, phases.FileKey(path))
+	}
+}
+
+func (p *Program) addFile(ref phases.ChunkRef, path, key string) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		p.find(ref, fmt.Sprintf("cannot read the Lua file of %q: %v", ref.Directive, err))
+		return
+	}
+	p.add(transpile.Chunk{Key: key, Name: "@" + path, File: path, Source: src}, origin{path, 1, 1})
+}
+
+func (p *Program) find(ref phases.ChunkRef, msg string) {
+	p.Findings = append(p.Findings, transpile.Diagnostic{
+		Code: transpile.CodeMissingFile, Severity: transpile.Error, File: ref.File, Line: ref.Line, Msg: msg,
+	})
+}
+
+func (p *Program) add(c transpile.Chunk, from origin) {
+	if p.seen[c.Key] {
+		return
+	}
+	p.seen[c.Key] = true
+	p.origin[c.Key] = from
+	p.path.add(templatesIn(c.Source))
+	p.Chunks = append(p.Chunks, c)
+}
+
+// close follows every require until nothing new is found, and reports the
+// syntax errors met.
+func (p *Program) close() {
+	modules := map[string]bool{}
+	for _, c := range p.Chunks {
+		modules[c.Module] = true
+	}
+	addModule := func(name string) bool {
+		if modules[name] || p.native[name] {
+			return true
+		}
+		path, src, ok := p.path.find(name)
+		if ok {
+			modules[name] = true
+			p.add(transpile.Chunk{Key: phases.FileKey("module " + name), Name: "@" + path, Module: name, File: path, Source: src},
+				origin{p.path.abs(path), 1, 1})
+		}
+		return ok
+	}
+	for _, pattern := range p.opt.Modules {
+		names := p.path.glob(pattern)
+		if !strings.Contains(pattern, "*") {
+			names = []string{pattern}
+		}
+		for _, name := range names {
+			if !addModule(name) {
+				p.Findings = append(p.Findings, transpile.Diagnostic{Code: transpile.CodeMissingModule,
+					Severity: transpile.Error, Msg: fmt.Sprintf("--module %s: not found on the Lua path", name)})
+			}
+		}
+	}
+	for i := 0; i < len(p.Chunks); i++ { // grows while it runs
+		c := p.Chunks[i]
+		requires, problems := transpile.RequiresOf(c.Name, c.Module, c.Source)
+		for _, d := range problems {
+			p.Findings = append(p.Findings, p.Place(c.Key, d))
+		}
+		for _, r := range requires {
+			if !addModule(r.Module) && !r.Optional {
+				p.Findings = append(p.Findings, p.Place(c.Key, transpile.Diagnostic{
+					Code: transpile.CodeMissingModule, Severity: transpile.Error, Line: r.Line, Col: r.Col,
+					Msg:  fmt.Sprintf("module '%s' not found", r.Module),
+					Help: "it is on none of: " + strings.Join(p.path.templates, ";"),
+				}))
+			}
+		}
+	}
+}
+
+// Place maps a diagnostic about a chunk's own text to the file that the chunk
+// stands in.
+func (p *Program) Place(key string, d transpile.Diagnostic) transpile.Diagnostic {
+	from := p.origin[key]
+	d.File = from.file
+	d.Line, d.Col = from.place(d.Line, d.Col)
+	for i := range d.Notes {
+		n := &d.Notes[i]
+		n.File = from.file
+		n.Line, n.Col = from.place(n.Line, n.Col)
+	}
+	return d
+}
+
+// place maps a position inside the chunk to one in the file.
+func (o origin) place(line, col int) (int, int) {
+	if line == 0 {
+		return 0, 0
+	}
+	if line == 1 && col > 0 {
+		if o.col == 0 {
+			col = 0
+		} else {
+			col += o.col - 1
+		}
+	}
+	return line + o.line - 1, col
+}
+
+// luaPackagePath is the last lua_package_path of the http level, `;;` when
+// there is none.
+func luaPackagePath(tree []*conf.Directive) string {
+	value := ";;"
+	for _, d := range tree {
+		if d.Name != "http" {
+			continue
+		}
+		for _, in := range d.Block {
+			if in.Name == "lua_package_path" && len(in.Args) == 1 {
+				value = in.Args[0]
+			}
+		}
+	}
+	return value
+}
+
+// ConfFinding turns an error of the configuration into a finding.
+func ConfFinding(err error) transpile.Diagnostic {
+	d := transpile.Diagnostic{Code: transpile.CodeConf, Severity: transpile.Error, Msg: err.Error()}
+	if e, ok := err.(*conf.Error); ok {
+		d.File, d.Line, d.Msg = e.File, e.Line, e.Msg
+	}
+	return d
+}
+
+type luaFile struct {
+	path   string // to read it
+	name   string // for messages and keys
+	module string
+}
+
+// luaFiles lists the Lua files that one argument names.
+func luaFiles(input string) ([]luaFile, error) {
+	info, err := os.Stat(input)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		base := filepath.Base(input)
+		return []luaFile{{input, base, strings.TrimSuffix(base, ".lua")}}, nil
+	}
+	root, err := filepath.Abs(input)
+	if err != nil {
+		return nil, err
+	}
+	var files []luaFile
+	err = filepath.WalkDir(input, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".lua" {
+			return err
+		}
+		rel, err := filepath.Rel(input, path)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		module := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(rel, ".lua"), "/init"), "/", ".")
+		files = append(files, luaFile{path, filepath.Base(root) + "/" + rel, module})
+		return nil
+	})
+	sort.Slice(files, func(i, j int) bool { return files[i].name < files[j].name })
+	return files, err
+}

@@ -1,0 +1,128 @@
+package program
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+)
+
+// DefaultPath is what `;;` in lua_package_path stands for: LuaJIT's own
+// default, with Debian's folders for libraries that packages install.
+const DefaultPath = "./?.lua;/usr/local/share/luajit-2.1.0-beta3/?.lua;/usr/local/share/lua/5.1/?.lua;" +
+	"/usr/local/share/lua/5.1/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
+
+// searchPath is package.path split into its templates; relative ones are
+// taken from dir.
+type searchPath struct {
+	templates []string
+	dir       string
+}
+
+// newSearchPath reads a lua_package_path value: $prefix is the server's
+// prefix, an empty template (`;;`) the default path.
+func newSearchPath(value, prefix, dir string) searchPath {
+	value = strings.NewReplacer("${prefix}", prefix, "$prefix", prefix).Replace(value)
+	value = strings.Replace(value, ";;", ";"+DefaultPath+";", 1)
+	var p searchPath
+	p.dir = dir
+	p.add(value)
+	return p
+}
+
+func (p *searchPath) add(templates string) {
+	for t := range strings.SplitSeq(templates, ";") {
+		if t != "" {
+			p.templates = append(p.templates, t)
+		}
+	}
+}
+
+// find returns the path of the module's file, spelled as package.searchpath
+// would, and its text.
+func (p *searchPath) find(module string) (path string, src []byte, ok bool) {
+	name := strings.ReplaceAll(module, ".", "/")
+	for _, t := range p.templates {
+		path := strings.ReplaceAll(t, "?", name)
+		if src, err := os.ReadFile(p.abs(path)); err == nil {
+			return path, src, true
+		}
+	}
+	return "", nil, false
+}
+
+// glob lists the modules whose name matches pattern, in which * stands for
+// any part of a name, dots included.
+func (p *searchPath) glob(pattern string) []string {
+	found := map[string]bool{}
+	want := wildcard(pattern)
+	for _, t := range p.templates {
+		before, after, ok := strings.Cut(t, "?")
+		if !ok || strings.Contains(after, "?") {
+			continue
+		}
+		root := p.abs(before)
+		constant, _, _ := strings.Cut(pattern, "*")
+		start := root
+		if i := strings.LastIndexByte(constant, '.'); i >= 0 {
+			start = filepath.Join(root, filepath.FromSlash(strings.ReplaceAll(constant[:i], ".", "/")))
+		}
+		// A folder that is not there holds no module.
+		filepath.WalkDir(start, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return nil
+			}
+			rel, err := filepath.Rel(root, path)
+			if err != nil || !strings.HasSuffix(filepath.ToSlash(rel), after) {
+				return nil
+			}
+			name := strings.ReplaceAll(strings.TrimSuffix(filepath.ToSlash(rel), after), "/", ".")
+			if want.MatchString(name) {
+				found[name] = true
+			}
+			return nil
+		})
+	}
+	names := make([]string, 0, len(found))
+	for n := range found {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (p *searchPath) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(p.dir, path)
+}
+
+// wildcard compiles a pattern in which * matches anything.
+func wildcard(pattern string) *regexp.Regexp {
+	parts := strings.Split(pattern, "*")
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$")
+}
+
+var (
+	assignsPath  = regexp.MustCompile(`package\.path\s*=`)
+	pathTemplate = regexp.MustCompile(`["']([^"'\n]*\?[^"'\n]*)["']`)
+)
+
+// templatesIn returns the search templates that a chunk adds to package.path
+// as string constants: `package.path = "/srv/lua/?.lua;" .. package.path`.
+func templatesIn(src []byte) string {
+	if !assignsPath.Match(src) {
+		return ""
+	}
+	var all []string
+	for _, m := range pathTemplate.FindAllSubmatch(src, -1) {
+		all = append(all, string(m[1]))
+	}
+	return strings.Join(all, ";")
+}

@@ -1,0 +1,105 @@
+package phases
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// Exec is the whole program of a plain script: it runs the chunk with the
+// given cache key to its end in one worker without requests, where cosockets,
+// light threads and timers work as under OpenResty's resty command. The global
+// arg holds args, and script at 0. It returns the exit code: 0, or 1 after an
+// uncaught error, which goes to the standard error with its traceback.
+func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
+	tuneCollector()
+	w, err := scriptWorker(chunks)
+	if err != nil {
+		return execFailed(err.Error())
+	}
+	chunk := w.State.Chunk(key)
+	if chunk == nil {
+		return execFailed(fmt.Sprintf("%s is not among the compiled chunks", script))
+	}
+	// Servers log what is printed; a script's output is its own.
+	w.State.Globals.SetStr("print", rt.NewGoFunction("print", rt.Print))
+	arg := rt.NewTable(len(args), 1)
+	arg.Set(rt.Int(0), rt.String(script))
+	values := make([]rt.Value, len(args))
+	for i, a := range args {
+		values[i] = rt.String(a)
+		arg.SetInt(i+1, values[i])
+	}
+	w.State.Globals.SetStr("arg", rt.TableValue(arg))
+
+	w.baton.Acquire()
+	defer w.baton.Release()
+	if chunk.Err != "" {
+		return execFailed(w.State.ChunkError(chunk))
+	}
+	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: PhaseTimer, Worker: w}}
+	run.thread.Host = &run.ctx
+	fn := w.State.Load(chunk, "")
+	var failure *rt.Error
+	abort := run.group.Run(run.thread, func() bool {
+		_, failure = run.thread.PCall(fn, values...)
+		return failure == nil
+	})
+	switch exit, isExit := abort.(luaExit); {
+	case failure != nil:
+		return execFailed(errorText(failure) + "\n" + failure.Traceback)
+	case isExit:
+		return exit.code
+	case abort != nil:
+		return execFailed(abort.Error())
+	}
+	return 0
+}
+
+// scriptWorker makes the only worker of a server without addresses.
+func scriptWorker(chunks rt.ChunkSet) (*Worker, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	tree, err := conf.Parse("", dir, []byte("events {} http {}"))
+	if err != nil {
+		return nil, err
+	}
+	logs := NewLogFiles()
+	log := logs.NewErrorLog(stderrPath, LogWarn)
+	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: dir + "/", Log: log, Logs: logs})
+	if err != nil {
+		return nil, err
+	}
+	cycle.Log, cycle.chunks = log, chunks
+	if err := cycle.InitWorkers(); err != nil {
+		return nil, err
+	}
+	return cycle.Workers[0], nil
+}
+
+func execFailed(message string) int {
+	fmt.Fprintf(os.Stderr, "moonphase: %s\n", message)
+	return 1
+}
+
+// NativeModules lists, sorted, the modules that require finds without a Lua
+// file: the libraries of the runtime and of ngx, as a fresh worker has them.
+func NativeModules() ([]string, error) {
+	w, err := scriptWorker(nil)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, t := range []*rt.Table{w.State.Loaded, w.State.Preload} {
+		for k, _, _ := t.Next(rt.Nil); !k.IsNil(); k, _, _ = t.Next(k) {
+			names = append(names, k.Str())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
