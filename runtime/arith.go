@@ -100,13 +100,10 @@ func UnmC(th *Thread, a Value, where string) Value { return Unm(th, a, where) }
 
 // ModFloat is Lua's a % b: the result has the sign of b.
 func ModFloat(a, b float64) float64 {
-	const exact = 1 << 53
-	if b > 0 && b <= exact && a >= 0 && a <= exact {
-		if x, y := uint64(a), uint64(b); float64(x) == a && float64(y) == b {
-			return float64(x % y)
-		}
+	if x, y := int32(a), int32(b); x >= 0 && y > 0 && float64(x) == a && float64(y) == b {
+		return float64(uint32(x) % uint32(y))
 	}
-	return a - math.Floor(a/b)*b
+	return a - float64(math.Floor(a/b)*b) // not fused: the product is rounded
 }
 
 // PowFloat is Lua's a ^ b.

@@ -9,20 +9,13 @@ func Field(th *Thread, v Value, s *Site, where string) Value {
 	if v.n == tagTable {
 		t := v.Table()
 		if c := s.own.Load(); uint32(c>>32) == t.shapeID {
-			if r := *t.rec.at(uint32(c)); r.n != tagNil {
+			r := *t.rec.at(uint32(c))
+			if r.n != tagNil || t.meta == nil {
 				return r
 			}
-		} else if p := s.proto.Load(); uint32(p>>40) == t.shapeID && t.hash == nil && t.meta != nil {
-			if slot := t.meta.shape.events[evIndex]; slot != 0 {
-				if index := *t.meta.rec.at(uint32(slot - 1)); index.n == tagTable {
-					proto := index.Table()
-					if uint32(p>>16)&0xFFFFFF == proto.shapeID {
-						if r := *proto.rec.at(uint32(p & 0xFFFF)); r.n != tagNil {
-							return r
-						}
-					}
-				}
-			}
+		}
+		if r, ok := s.follow(t); ok {
+			return r
 		}
 	}
 	return th.fieldSlow(v, s, where)
@@ -32,56 +25,22 @@ func Field(th *Thread, v Value, s *Site, where string) Value {
 //
 //go:noinline
 func (th *Thread) fieldSlow(v Value, s *Site, where string) Value {
-	key := s.key()
-	object, level := v, 0 // the table that the cache is about
-	for ; level < maxMetaChain; level++ {
-		var h Value
-		if v.n == tagTable {
-			t := v.Table()
-			slot := t.shape.findSite(s)
-			if slot >= 0 {
-				if r := *t.rec.at(uint32(slot)); r.n != tagNil {
-					s.remember(object, t, level, slot)
-					return r
-				}
-			} else if t.hash != nil {
-				if i := t.hash.findSite(s); i >= 0 {
-					if r := t.hash.entries[i].value; r.n != tagNil {
-						return r
-					}
-				}
-			}
-			if h = t.meta.metaField(evIndex); h.n == tagNil {
-				return Nil
-			}
-		} else {
-			if h = th.State.typeIndex(th, v); h.n == tagNil {
-				th.indexError(v, where, key)
-			}
-			if level == 0 {
-				object, level = h, -1 // the shared __index table is cached as its own
+	if v.n == tagTable {
+		t := v.Table()
+		if slot := t.shape.findSite(s); slot >= 0 {
+			s.own.Store(uint64(t.shapeID)<<32 | uint64(slot))
+			if r := *t.rec.at(uint32(slot)); r.n != tagNil {
+				return r
 			}
 		}
-		if h.n == tagFunction {
-			r, _ := Call2(th, h, "", v, key)
-			return r
-		}
-		v = h
+		s.learn(t)
+		return th.indexSlow(v, s.key(), where)
 	}
-	th.runtimeError("loop in gettable")
-	return Nil
-}
-
-// remember caches that the key was found in slot of t, level steps up from object.
-func (s *Site) remember(object Value, t *Table, level, slot int) {
-	switch level {
-	case 0:
-		s.own.Store(uint64(t.shapeID)<<32 | uint64(slot))
-	case 1:
-		if object.n == tagTable && object.Table().hash == nil {
-			s.proto.Store(uint64(object.Table().shapeID)<<40 | uint64(t.shapeID)<<16 | uint64(slot))
-		}
+	h := th.metatable(v).metaField(evIndex)
+	if h.n == tagTable {
+		return Field(th, h, s, where)
 	}
+	return th.indexSlow(v, s.key(), where)
 }
 
 // findSite is find for a site's key, whose hash is kept.
@@ -98,11 +57,6 @@ func (h *hashPart) findSite(site *Site) int {
 		return h.find(site.key())
 	}
 	return h.findHashed(site.key(), site.hash())
-}
-
-// typeIndex returns the __index of a value that is not a table.
-func (st *State) typeIndex(th *Thread, v Value) Value {
-	return th.metatable(v).metaField(evIndex)
 }
 
 // Index returns v[k].
@@ -138,7 +92,7 @@ func (th *Thread) indexSlow(v, k Value, where string) Value {
 			if h = t.meta.metaField(evIndex); h.n == tagNil {
 				return Nil
 			}
-		} else if h = th.State.typeIndex(th, v); h.n == tagNil {
+		} else if h = th.metatable(v).metaField(evIndex); h.n == tagNil {
 			th.indexError(v, where, k)
 		}
 		if h.n == tagFunction {
@@ -189,7 +143,7 @@ func SetField(th *Thread, o Value, s *Site, v Value, where string) {
 		t := o.Table()
 		if c := s.own.Load(); uint32(c>>32) == t.shapeID {
 			slot := t.rec.at(uint32(c))
-			if slot.n != tagNil || t.meta == nil {
+			if slot.n != tagNil || t.meta == nil || t.meta.lacks(evNewIndex) {
 				slot.set(v)
 				return
 			}
@@ -204,7 +158,7 @@ func SetField(th *Thread, o Value, s *Site, v Value, where string) {
 func (th *Thread) setFieldSlow(o Value, s *Site, v Value, where string) {
 	if o.n == tagTable {
 		t := o.Table()
-		if t.meta == nil || t.meta.metaField(evNewIndex).n == tagNil {
+		if t.meta == nil || t.meta.lacks(evNewIndex) {
 			t.setSite(s, v)
 			return
 		}
@@ -214,7 +168,7 @@ func (th *Thread) setFieldSlow(o Value, s *Site, v Value, where string) {
 
 // setSite sets a field without metamethods and fills the site's caches.
 func (t *Table) setSite(s *Site, v Value) {
-	if p := s.proto.Load(); uint32(p>>40) == t.shapeID && t.hash == nil && v.n != tagNil {
+	if p := s.added.Load(); uint32(p>>40) == t.shapeID && t.hash == nil && v.n != tagNil {
 		next := t.shape.last.Load()
 		if next != nil && next.id == uint32(p>>16)&0xFFFFFF && next.lastKey().Str() == s.Key {
 			t.addSlot(next, v)
@@ -229,7 +183,7 @@ func (t *Table) setSite(s *Site, v Value) {
 	}
 	t.setField(s.key(), v)
 	if t.shapeID != old {
-		s.proto.Store(uint64(old)<<40 | uint64(t.shapeID)<<16 | uint64(len(t.shape.keys)-1))
+		s.added.Store(uint64(old)<<40 | uint64(t.shapeID)<<16)
 	}
 }
 

@@ -64,6 +64,9 @@ func (m *Table) metaField(ev event) Value {
 	return Nil
 }
 
+// lacks reports whether the metatable m, not nil, has surely no metamethod ev.
+func (m *Table) lacks(ev event) bool { return m.shape.events[ev] == 0 && m.hash == nil }
+
 // metatable returns v's metatable, nil when it has none.
 func (th *Thread) metatable(v Value) *Table {
 	switch v.n {

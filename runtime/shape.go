@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"hash/maphash"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -63,7 +62,8 @@ func NewShape(keys ...string) *Shape {
 	return s
 }
 
-// with returns the shape that has key after s's keys, or nil when the table
+// with returns the shape that has key (kept as it is: keys come from the program's
+// text, where equal constants share their bytes, which makes find fast) after s's keys, or nil when the table
 // should use its hash part: too many keys, or too many different ones.
 func (s *Shape) with(key Value) *Shape {
 	if c := s.last.Load(); c != nil && sameString(c.keys[len(s.keys)], key) {
@@ -96,17 +96,17 @@ func (s *Shape) lastKey() Value { return s.keys[len(s.keys)-1] }
 // child makes the shape for one more key. The caller holds shapes.mu.
 func (s *Shape) child(key Value) *Shape {
 	shapes.seen++
-	name := strings.Clone(key.Str()) // the key may be a piece of a big buffer
+	hash := uint32(hashString(key.Str()))
 	c := &Shape{id: shapes.seen, events: s.events}
 	if len(s.next) == 0 {
-		c.keys = append(s.keys, String(name))
-		c.hashes = append(s.hashes, uint32(hashString(name)))
+		c.keys = append(s.keys, key)
+		c.hashes = append(s.hashes, hash)
 	} else { // the spare capacity belongs to the first child
 		n := len(s.keys)
-		c.keys = append(s.keys[:n:n], String(name))
-		c.hashes = append(s.hashes[:n:n], uint32(hashString(name)))
+		c.keys = append(s.keys[:n:n], key)
+		c.hashes = append(s.hashes[:n:n], hash)
 	}
-	if ev, ok := eventOf[name]; ok {
+	if ev, ok := eventOf[key.Str()]; ok {
 		c.events[ev] = uint8(len(c.keys))
 	}
 	return c
