@@ -176,7 +176,6 @@ type frame struct {
 	line   int
 	native string // name of a Go function, when chunk is nil
 	method bool   // called as obj:name()
-	goName string
 }
 
 // frames returns the Lua call stack, innermost first, up to max levels. The Go
@@ -185,7 +184,7 @@ type frame struct {
 func (th *Thread) frames(max int) []frame {
 	var out []frame
 	pcs := make([]uintptr, 64)
-	method, gap := false, true
+	method := false
 	for skip := 2; ; {
 		n := runtime.Callers(skip, pcs)
 		if n == 0 {
@@ -197,20 +196,15 @@ func (th *Thread) frames(max int) []frame {
 			fr, ok := th.frameOf(&f)
 			switch {
 			case ok && fr.chunk != nil:
-				if last := len(out) - 1; !gap && fr.partOf(&out[last]) {
-					out[last].goName = fr.goName
-				} else {
-					if method && last >= 0 {
-						out[last].method = true
-					}
-					out = append(out, fr)
+				if method && len(out) > 0 {
+					out[len(out)-1].method = true
 				}
-				method, gap = false, false
+				out = append(out, fr)
+				method = false
 			case ok:
 				out = append(out, fr)
-				method, gap = false, true
+				method = false
 			default:
-				gap = true
 				method = method || isMethodCall(f.Function)
 			}
 			if len(out) > max {
@@ -232,20 +226,12 @@ func (th *Thread) frames(max int) []frame {
 func (th *Thread) frameOf(f *runtime.Frame) (frame, bool) {
 	base := f.File[strings.LastIndexByte(f.File, '/')+1:]
 	if c := th.State.chunks.byLine(base); c != nil {
-		return frame{chunk: c, proto: c.protoAt(f.Line), line: f.Line, goName: f.Function}, true
+		return frame{chunk: c, proto: c.protoAt(f.Line), line: f.Line}, true
 	}
 	if name, ok := nativeName(f.Function); ok {
-		return frame{native: name, goName: f.Function}, true
+		return frame{native: name}, true
 	}
 	return frame{}, false
-}
-
-// partOf reports whether fr, called directly by Go code of the function of outer...
-// is the function that the Go closure inner belongs to: the compiler may print
-// parts of a Lua function as closures.
-func (fr *frame) partOf(inner *frame) bool {
-	return inner.chunk == fr.chunk && inner.proto == fr.proto && inner.goName != fr.goName &&
-		strings.HasPrefix(inner.goName, fr.goName)
 }
 
 // runtimePackage is the prefix of this package's functions in stack traces.

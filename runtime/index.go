@@ -95,6 +95,7 @@ func (th *Thread) indexSlow(v, k Value, where string) Value {
 		} else if h = th.metatable(v).metaField(evIndex); h.n == tagNil {
 			th.indexError(v, where, k)
 		}
+		where = "" // what stands behind __index has no name
 		if h.n == tagFunction {
 			r, _ := Call2(th, h, "", v, k)
 			return r
@@ -225,6 +226,7 @@ func (th *Thread) setIndexSlow(o, k, v Value, where string) {
 		} else if h = th.metamethod(o, evNewIndex); h.n == tagNil {
 			th.indexError(o, where, k)
 		}
+		where = ""
 		if h.n == tagFunction {
 			Call3(th, h, "", o, k, v)
 			return
