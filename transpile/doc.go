@@ -4,8 +4,10 @@
 // Go file; a registry file lists them all. The passes, each a package of
 // internal/:
 //
+//	front     the two that follow, for whoever needs a tree
 //	syntax    source text to a tree with exact positions, LuaJIT's dialect
 //	resolve   names to locals, upvalues and globals; goto and break to targets
+//	modules   what a chunk requires; vet: mistakes that compile
 //	infer     which kinds of values locals, parameters and results can hold
 //	lower     tree to IR: every decision, each operation explicit
 //	ir        the Go-shaped form, its dump and its checks

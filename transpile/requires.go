@@ -1,9 +1,8 @@
 package transpile
 
 import (
+	"github.com/moonphase/moonphase/transpile/internal/front"
 	"github.com/moonphase/moonphase/transpile/internal/modules"
-	"github.com/moonphase/moonphase/transpile/internal/resolve"
-	"github.com/moonphase/moonphase/transpile/internal/syntax"
 )
 
 // Require is one module that a chunk asks for.
@@ -18,10 +17,9 @@ func Requires(name string, src []byte) ([]Require, []Diagnostic) {
 // RequiresOf is Requires for a chunk that is itself required as module, so that
 // names built from its own (`require(... .. ".part")`) are known.
 func RequiresOf(name, module string, src []byte) ([]Require, []Diagnostic) {
-	chunk, ds := syntax.Parse(name, src)
+	chunk, ds := front.Load(name, src)
 	if chunk == nil {
 		return nil, ds
 	}
-	ds = append(ds, resolve.Resolve(name, chunk)...)
 	return modules.Find(chunk, module), ds
 }

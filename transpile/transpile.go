@@ -13,10 +13,9 @@ import (
 
 	"github.com/moonphase/moonphase/transpile/internal/diag"
 	"github.com/moonphase/moonphase/transpile/internal/emit"
+	"github.com/moonphase/moonphase/transpile/internal/front"
 	"github.com/moonphase/moonphase/transpile/internal/goname"
 	"github.com/moonphase/moonphase/transpile/internal/lower"
-	"github.com/moonphase/moonphase/transpile/internal/resolve"
-	"github.com/moonphase/moonphase/transpile/internal/syntax"
 )
 
 // Chunk is one Lua source to compile.
@@ -122,13 +121,10 @@ func compile(c *Chunk, stem string, opt Options) (out output) {
 	if !strings.HasPrefix(c.Name, "=") {
 		eo.Name = c.Name
 	}
-	tree, ds := syntax.Parse(c.File, c.Source)
-	if tree != nil && !diag.HasErrors(ds) {
-		ds = append(ds, resolve.Resolve(c.File, tree)...)
-	}
+	tree, ds := front.Load(c.File, c.Source)
 	out.diags = ds
-	if message := diag.LuaError(ds); message != "" || diag.HasErrors(ds) {
-		out.file.Data, out.err = emit.Broken(out.prefix, message, eo)
+	if tree == nil {
+		out.file.Data, out.err = emit.Broken(out.prefix, diag.LuaError(ds), eo)
 		return out
 	}
 	out.fn = name

@@ -1,9 +1,7 @@
 package transpile
 
 import (
-	"github.com/moonphase/moonphase/transpile/internal/diag"
-	"github.com/moonphase/moonphase/transpile/internal/resolve"
-	"github.com/moonphase/moonphase/transpile/internal/syntax"
+	"github.com/moonphase/moonphase/transpile/internal/front"
 	"github.com/moonphase/moonphase/transpile/internal/vet"
 )
 
@@ -28,8 +26,8 @@ type VetInput struct {
 func Vet(program []VetInput) []Diagnostic {
 	var chunks []*vet.Chunk
 	for _, in := range program {
-		tree, _ := syntax.Parse(in.File, in.Source)
-		if tree == nil || diag.HasErrors(resolve.Resolve(in.File, tree)) {
+		tree, _ := front.Load(in.File, in.Source)
+		if tree == nil {
 			continue
 		}
 		chunks = append(chunks, &vet.Chunk{

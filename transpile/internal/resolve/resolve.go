@@ -8,6 +8,8 @@
 package resolve
 
 import (
+	"slices"
+
 	"github.com/moonphase/moonphase/transpile/internal/ast"
 	"github.com/moonphase/moonphase/transpile/internal/diag"
 )
@@ -16,6 +18,15 @@ import (
 func Resolve(name string, chunk *ast.Chunk) []diag.Diagnostic {
 	r := &resolver{file: name}
 	r.function(chunk.Main, nil)
+	return r.report()
+}
+
+// Before finds what is wrong with the part of a broken chunk that LuaJIT has
+// read, and noticed, when it comes to pos.
+func Before(name string, prefix *ast.Chunk, pos ast.Pos) []diag.Diagnostic {
+	r := &resolver{file: name}
+	r.function(prefix.Main, nil)
+	r.faults = slices.DeleteFunc(r.faults, func(f fault) bool { return before(f.at, pos) >= 0 })
 	return r.report()
 }
 

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/moonphase/moonphase/transpile/internal/diag"
@@ -15,15 +16,26 @@ import (
 //
 // When it finds nothing wrong, this package is: at is the token where it gave up.
 // Errors that need scopes (labels, break, limits) are package resolve's.
-func explain(f *file, at int) (d diag.Diagnostic) {
+func explain(f *file, at int) diag.Diagnostic {
 	x := &explainer{f: f, vararg: true}
+	if c := x.run(); c != nil {
+		return c.diagnostic(f)
+	}
+	t := &f.tokens[at]
+	return diag.Diagnostic{
+		Code: diag.Internal, File: f.name, Line: t.pos.Line, Col: t.pos.Col,
+		Msg: "internal error in pass syntax: a chunk that LuaJIT takes cannot be read",
+	}
+}
+
+// run reads the chunk up to what is wrong with it.
+func (x *explainer) run() (c *complaint) {
 	defer func() {
-		switch e := recover().(type) {
-		case nil:
-		case *complaint:
-			d = e.diagnostic(f)
-		default:
-			panic(e)
+		if e := recover(); e != nil {
+			var ok bool
+			if c, ok = e.(*complaint); !ok {
+				panic(e)
+			}
 		}
 	}()
 	x.check()
@@ -31,11 +43,7 @@ func explain(f *file, at int) (d diag.Diagnostic) {
 	if x.tok().kind != tkEOF {
 		x.expected(tkEOF)
 	}
-	t := &f.tokens[at]
-	return diag.Diagnostic{
-		Code: diag.Internal, File: f.name, Line: t.pos.Line, Col: t.pos.Col,
-		Msg: "internal error in pass syntax: a chunk that LuaJIT takes cannot be read",
-	}
+	return nil
 }
 
 // complaint is what LuaJIT says and where.
@@ -64,10 +72,21 @@ func (c *complaint) diagnostic(f *file) diag.Diagnostic {
 
 // explainer is a recogniser with LuaJIT's order of decisions.
 type explainer struct {
-	f      *file
-	i      int
-	level  int
-	vararg bool // the function being read takes `...`
+	f       *file
+	i       int
+	level   int
+	vararg  bool   // the function being read takes `...`
+	closers []kind // the tokens that close what is open, outermost first
+	whole   mark
+}
+
+// mark is a place between two statements.
+type mark struct {
+	at      int    // token
+	closers []kind // what is open there
+	// bodies are the functions that are complete in the statement that follows,
+	// each from its parameters to its `end`.
+	bodies [][2]int
 }
 
 func (x *explainer) tok() *token { return &x.f.tokens[x.i] }
@@ -81,7 +100,23 @@ func (x *explainer) check() {
 }
 
 func (x *explainer) next() {
-	if x.tok().kind != tkEOF {
+	if k := x.tok().kind; k != tkEOF {
+		switch k {
+		case '(':
+			x.closers = append(x.closers, ')')
+		case '[':
+			x.closers = append(x.closers, ']')
+		case '{':
+			x.closers = append(x.closers, '}')
+		case tkIf, tkDo, tkFunction:
+			x.closers = append(x.closers, tkEnd)
+		case tkRepeat:
+			x.closers = append(x.closers, tkUntil)
+		case ')', ']', '}', tkEnd, tkUntil:
+			if n := len(x.closers); n > 0 {
+				x.closers = x.closers[:n-1]
+			}
+		}
 		x.i++
 		x.check()
 	}
@@ -171,11 +206,16 @@ func (x *explainer) blockEnd() bool {
 func (x *explainer) chunk() {
 	x.enter()
 	for last := false; !last && !x.blockEnd(); {
+		x.between()
 		last = x.stmt()
 		x.opt(';')
 	}
+	x.between()
 	x.leave()
 }
+
+// between notes that all statements up to here are whole.
+func (x *explainer) between() { x.whole = mark{at: x.i, closers: slices.Clone(x.closers)} }
 
 // stmt reads a statement; true for `return`, which must be the last one.
 func (x *explainer) stmt() bool {
@@ -294,7 +334,7 @@ func (x *explainer) local() {
 
 // body reads parameters, block and `end` of a function defined on that line.
 func (x *explainer) body(line int) {
-	outer := x.vararg
+	outer, whole, start := x.vararg, x.whole, x.i
 	x.vararg = false
 	x.want('(')
 	if x.tok().kind != ')' {
@@ -312,7 +352,8 @@ func (x *explainer) body(line int) {
 	x.want(')')
 	x.chunk()
 	x.match(tkEnd, tkFunction, line)
-	x.vararg = outer
+	x.vararg, x.whole = outer, whole
+	x.whole.bodies = append(x.whole.bodies, [2]int{start, x.i})
 }
 
 // callOrAssign reads what starts with an expression.
