@@ -90,8 +90,9 @@ const (
 // compiler turns the tree of directives into a Cycle. Its fields say where in
 // the tree it is.
 type compiler struct {
-	cycle *Cycle
-	opts  CompileOptions
+	cycle  *Cycle
+	opts   CompileOptions
+	chunks map[string]*rt.Chunk // opts.Chunks by key, made at the first use
 
 	table    map[string][]*directive
 	level    level

@@ -292,6 +292,10 @@ func (r *Request) finalize(rc int) step {
 		return stepContent
 	}
 	if rc >= 300 || rc == 201 || rc == 204 {
+		if r.lua.takes { // the caller gets the status, not a page that says so
+			r.Out.Status = rc
+			return stepEnd
+		}
 		switch rc {
 		case statusClose, statusClientClosed, statusRequestTimeout:
 			r.terminate(rc)

@@ -22,7 +22,8 @@ type LuaCtx struct {
 
 	Table *rt.Table // ngx.ctx of a context without a request
 
-	subrequests int // captures that some light thread of the handler waits for
+	peer        string // timers: the client of the request that began it all, for log lines
+	subrequests int    // captures that some light thread of the handler waits for
 }
 
 // luaCtx is the context of the running code.

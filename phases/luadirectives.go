@@ -243,7 +243,7 @@ func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
 			return nil, err
 		}
 	} else {
-		h.chunk = findChunk(c.opts.Chunks, ref.Key)
+		h.chunk = c.findChunk(ref.Key)
 		if h.chunk == nil && c.opts.Chunks != nil {
 			return nil, c.missingChunk(d, &ref)
 		}
@@ -258,21 +258,16 @@ func (c *compiler) missingChunk(d *conf.Directive, ref *ChunkRef) error {
 	return fmt.Errorf("the Lua code of \"%s\" is not compiled into this binary (key %s); build it again from this configuration", d.Name, ref.Key)
 }
 
-// findChunk looks a key up in a sorted set.
-func findChunk(set rt.ChunkSet, key string) *rt.Chunk {
-	lo, hi := 0, len(set)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if set[mid].Key < key {
-			lo = mid + 1
-		} else {
-			hi = mid
+// findChunk looks a key up among the chunks of this binary, which are in no
+// particular order.
+func (c *compiler) findChunk(key string) *rt.Chunk {
+	if c.chunks == nil {
+		c.chunks = make(map[string]*rt.Chunk, len(c.opts.Chunks))
+		for _, chunk := range c.opts.Chunks {
+			c.chunks[chunk.Key] = chunk
 		}
 	}
-	if lo < len(set) && set[lo].Key == key {
-		return set[lo]
-	}
-	return nil
+	return c.chunks[key]
 }
 
 // setLuaPhase gives the current level a handler.

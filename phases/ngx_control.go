@@ -63,7 +63,7 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	uri := th.CheckString(args, 0)
 	if uri == "" {
-		th.ArgError(0, "The uri argument is empty")
+		th.Errorf("The uri argument is empty")
 	}
 	r := gate(th, outputPhases, noRequestObject).R
 	query := ""

@@ -1,7 +1,6 @@
 package phases
 
 import (
-	"strings"
 	"sync"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -71,13 +70,13 @@ func capture1(th *rt.Thread, c *LuaCtx, queries []rt.Value) (rt.Value, int) {
 	return th.ReturnList(results)
 }
 
-// runAll runs the subrequests side by side: while one waits, another goes on.
+// runAll runs the subrequests side by side: while one waits, another goes on. Each
+// has a goroutine, whose stack begins with its own Lua code.
 func runAll(subs []*Request) {
 	var wg sync.WaitGroup
-	for _, sub := range subs[1:] {
+	for _, sub := range subs {
 		wg.Go(sub.runSubrequest)
 	}
-	subs[0].runSubrequest()
 	wg.Wait()
 }
 
@@ -92,7 +91,7 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 	}
 	uriText := luaText(th, uriArg)
 	uri, args, ok := splitUnsafeURI(uriText)
-	if !ok || strings.HasPrefix(uri, "@") {
+	if !ok {
 		th.Errorf("unsafe uri in argument #1: %s", uriText)
 	}
 	o := SubrequestOptions{URI: uri, Args: args, Capture: true}
@@ -223,11 +222,15 @@ var captureShape = rt.NewShape("status", "truncated", "body", "header")
 // captureResult makes the table that ngx.location.capture returns.
 func captureResult(sub *Request) rt.Value {
 	body := ""
-	truncated := false
+	truncated := !sub.outputEnded || sub.HeaderOnly
 	if sub.captured != nil {
-		body, truncated = string(sub.captured.body), sub.captured.truncated
+		body, truncated = string(sub.captured.body), truncated || sub.captured.truncated
 	}
+	sub.setContentType()
 	o := &sub.Out
+	if o.Status == 204 && o.ContentLength < 0 {
+		o.ContentLength = 0
+	}
 	header := rt.NewTable(0, len(o.Headers)+2)
 	for i := range o.Headers {
 		addMulti(header, rt.String(o.Headers[i].Name), rt.String(o.Headers[i].Value))

@@ -17,19 +17,19 @@ func ngxLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if level < int(LogStderr) || level > int(LogDebug) {
 		th.ArgError(0, "bad log level: "+strconv.Itoa(level))
 	}
-	logLua(th, LogLevel(level), args[1:], 1)
+	logLua(th, LogLevel(level), args[1:])
 	return rt.Nil, 0
 }
 
 // ngxPrintLog is the global print of server code: a line at level notice.
 func ngxPrintLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	logLua(th, LogNotice, args, 0)
+	logLua(th, LogNotice, args)
 	return rt.Nil, 0
 }
 
-// logLua writes "[lua] file:line: func(): " and the arguments. skip is how many
-// arguments of the call stand before args.
-func logLua(th *rt.Thread, level LogLevel, args []rt.Value, skip int) {
+// logLua writes "[lua] file:line: func(): " and the arguments; messages about an
+// argument do not count the level.
+func logLua(th *rt.Thread, level LogLevel, args []rt.Value) {
 	c := luaCtx(th)
 	if !c.logEnabled(level) {
 		return
@@ -46,7 +46,7 @@ func logLua(th *rt.Thread, level LogLevel, args []rt.Value, skip int) {
 		}
 	}
 	for i, v := range args {
-		b = appendLogText(th, b, v, i+skip)
+		b = appendLogText(th, b, v, i)
 	}
 	c.log(level, string(b))
 }
@@ -68,13 +68,14 @@ func appendLogText(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
 	return b
 }
 
-// appendScalar appends a string, number, boolean or nil.
+// appendScalar appends a string, number, boolean or nil. A whole number prints as
+// an integer, so that -0 is 0.
 func appendScalar(b []byte, v rt.Value) []byte {
 	switch {
 	case v.IsString():
 		return append(b, v.Str()...)
 	case v.IsNumber():
-		if f := v.Num(); f == float64(int32(f)) && f != 0 {
+		if f := v.Num(); f == float64(int32(f)) {
 			return strconv.AppendInt(b, int64(f), 10)
 		}
 		return append(b, rt.NumberString(v.Num())...)
@@ -96,13 +97,28 @@ func (c *LuaCtx) logEnabled(level LogLevel) bool {
 // log writes a line to the error log of the context.
 func (c *LuaCtx) log(level LogLevel, msg string) {
 	if c.R != nil {
+		if c.Phase == PhaseLog {
+			msg += " while logging request"
+		}
 		c.R.Log(level, msg)
 		return
 	}
 	if log := c.Worker.Cycle.Log; log != nil && log.Enabled(level) {
-		suffix := ", context: " + c.Phase.Directive()
-		log.Output(level, 0, msg+suffix)
+		if c.Phase != PhaseInit {
+			msg += ", context: " + c.Phase.Directive() + c.peer
+		}
+		log.Output(level, 0, msg)
 	}
+}
+
+// peerText describes the client and the listening address of the context.
+func (c *LuaCtx) peerText() string {
+	if c.R == nil || c.R.Main.Conn == nil {
+		return c.peer
+	}
+	conn := c.R.Main.Conn
+	host, _ := splitAddr(conn.RemoteAddr().String())
+	return ", client: " + host + ", server: " + conn.LocalAddr().String()
 }
 
 // logf is log with a format.

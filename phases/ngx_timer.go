@@ -36,6 +36,7 @@ type luaTimer struct {
 	args     []rt.Value
 	delay    time.Duration
 	every    bool
+	peer     string // the client on whose behalf it was made, for log lines
 	clock    *time.Timer
 }
 
@@ -46,7 +47,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	}
 	delay := time.Duration(th.CheckNumber(args, 0)*1000) * time.Millisecond
 	if every && delay == 0 {
-		th.ArgError(0, "delay cannot be zero")
+		th.Errorf("delay cannot be zero")
 	}
 	if !args[1].IsFunction() || args[1].Func().Proto() == nil {
 		th.ArgError(1, "Lua function expected")
@@ -60,7 +61,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if len(set.pending) >= api.worker.Cycle.lua.maxPendingTimers.orDefault(defaultPendingTimers) {
 		return fail(th, "too many pending timers")
 	}
-	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: max(delay, 0), every: every}
+	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: max(delay, 0), every: every, peer: c.peerText()}
 	c.logf(LogDebug, "created timer (delay %d ms)", delay.Milliseconds())
 	t.start()
 	return one()
@@ -96,7 +97,7 @@ func (t *luaTimer) expired() {
 func (t *luaTimer) fire(premature bool) {
 	set, w := &t.api.timers, t.api.worker
 	delete(set.pending, t)
-	c := &LuaCtx{Phase: PhaseTimer, Worker: w}
+	c := &LuaCtx{Phase: PhaseTimer, Worker: w, peer: t.peer}
 	c.logf(LogDebug, "lua ngx.timer expired")
 	if limit := w.Cycle.lua.maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
 		c.logf(LogAlert, "%d lua_max_running_timers are not enough", limit)

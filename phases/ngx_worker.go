@@ -19,10 +19,11 @@ var ngxWorker = lib{
 		return rt.NewArray(rt.Int(os.Getpid())), 1
 	}},
 	{"id", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if luaCtx(th).Phase == PhaseInit {
-			return rt.Nil, 1
+		w := apiOf(th).worker
+		if luaCtx(th).Phase == PhaseInit && w.Cycle.Main.MasterProcess.orDefault(true) {
+			return rt.Nil, 1 // nginx's master runs init_by_lua
 		}
-		return rt.Int(apiOf(th).worker.ID), 1
+		return rt.Int(w.ID), 1
 	}},
 	{"count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Int(max(apiOf(th).worker.Cycle.Main.WorkerProcesses.v, 1)), 1
