@@ -168,7 +168,7 @@ func clientAddr(conn Downstream) (addr netip.Addr, isUnix bool) {
 // accessBySubrequest asks the auth_request location: 2xx grants, 401 and 403
 // deny, anything else is an error.
 func (r *Request) accessBySubrequest() int {
-	sub := r.Subrequest(SubrequestOptions{URI: r.Loc.authRequest.v, Method: "", HeaderOnly: true})
+	sub := r.Subrequest(SubrequestOptions{URI: r.Loc.authRequest.v, HeaderOnly: true, ShareVars: true})
 	if sub == nil {
 		return 500
 	}

@@ -101,6 +101,7 @@ type compiler struct {
 	upstream *Upstream
 	script   *[]scriptOp // rewrite script of the current server or location
 
+
 	http       bool // an http block was seen
 	afterMerge []func() error
 }
@@ -218,9 +219,9 @@ func (c *compiler) within(lv level, d *conf.Directive, enter func()) error {
 	}
 	err := c.block(d.Block)
 	after := c.afterMerge
-	httpSeen := c.http
+	httpSeen, chunks := c.http, c.chunks
 	*c = saved
-	c.afterMerge, c.http = after, httpSeen
+	c.afterMerge, c.http, c.chunks = after, httpSeen, chunks
 	return err
 }
 

@@ -262,7 +262,7 @@ func (r *Request) echoRequestBody() int {
 
 // echoLocation makes a GET subrequest whose output stands in ours.
 func (r *Request) echoLocation(cmd *echoCommand) int {
-	o := SubrequestOptions{URI: cmd.args[0].eval(r), Method: "GET", NoBody: true}
+	o := SubrequestOptions{URI: cmd.args[0].eval(r), Method: "GET", NoBody: true, ShareVars: true}
 	o.URI, o.Args, _ = strings.Cut(o.URI, "?")
 	if len(cmd.args) > 1 {
 		o.Args = cmd.args[1].eval(r)
@@ -275,7 +275,7 @@ func (r *Request) echoSubrequest(cmd *echoCommand) int {
 	if len(cmd.args) < 2 {
 		return 500
 	}
-	o := SubrequestOptions{Method: cmd.args[0].eval(r), URI: cmd.args[1].eval(r), NoBody: true}
+	o := SubrequestOptions{Method: cmd.args[0].eval(r), URI: cmd.args[1].eval(r), NoBody: true, ShareVars: true}
 	o.URI, o.Args, _ = strings.Cut(o.URI, "?")
 	for i := 2; i+1 < len(cmd.args); i += 2 {
 		value := cmd.args[i+1].eval(r)

@@ -31,6 +31,9 @@ func (r *Request) SendHeader() int {
 	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
 		r.echoFilterHead()
 	}
+	if r.Cycle.lua.captures {
+		r.Logf(LogDebug, "lua capture header filter, uri \"%s\"", r.URI)
+	}
 	if r.captured != nil {
 		r.HeadersSent = true
 		return rcOK
@@ -235,6 +238,9 @@ func (r *Request) output(p []byte, flags int) int {
 // pass hands a piece of the body to what comes behind the modules' filters:
 // the memory of a captured subrequest, or the client.
 func (r *Request) pass(p []byte, flags int) int {
+	if r.Cycle.lua.captures {
+		r.Logf(LogDebug, "lua capture body filter, uri \"%s\"", r.URI)
+	}
 	if r.captured != nil {
 		r.captured.write(p)
 		if flags&outLast != 0 {

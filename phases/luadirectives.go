@@ -84,6 +84,9 @@ type LuaMain struct {
 	loadRestyCore        opt[bool]
 	saRestart            opt[bool]
 
+	// captures: some handler could make a subrequest, so that responses pass
+	// the filter that takes them in.
+	captures   bool
 	handlers   []*luaHandler
 	init       *luaHandler
 	initWorker *luaHandler
@@ -281,6 +284,10 @@ func setLuaPhase(c *compiler, d *conf.Directive) error {
 		return errDuplicate
 	}
 	c.loc.handlers[p] = h
+	switch p {
+	case PhaseServerRewrite, PhaseRewrite, PhaseAccess, PhasePrecontent, PhaseContent:
+		c.cycle.lua.captures = true
+	}
 	if p == PhaseContent {
 		c.loc.handler = (*Request).luaContent
 	}

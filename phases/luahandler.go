@@ -194,7 +194,8 @@ func (r *Request) luaAborted(abort rt.Abort, p Phase) int {
 		return r.luaExited(a.code, p)
 	case luaExec:
 		if strings.HasPrefix(a.uri, "@") {
-			return r.NamedRedirect(a.uri)
+			name, _, _ := strings.Cut(a.uri, "?")
+			return r.NamedRedirect(name)
 		}
 		return r.InternalRedirect(a.uri, a.args)
 	case luaJump:
@@ -255,14 +256,15 @@ func (r *Request) luaContent() int {
 	return r.runLuaPhase(h, PhaseContent)
 }
 
-// runFilter runs a handler that may not wait, on a thread of its own, and
-// gives what unwound it.
-func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx), args ...rt.Value) (results []rt.Value, abort rt.Abort, rc int) {
+// runFilter runs a handler that may not wait, on a thread of its own. exit is
+// what the code gave to ngx.exit; rc is a status when it did not run to its
+// end. use, when not nil, is called before and after with the context.
+func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx)) (results []rt.Value, exit, rc int) {
 	w := r.enterLua()
 	defer r.leaveLua()
 	fn, rc := w.luaCode(r, h)
 	if rc != rcOK {
-		return nil, nil, rc
+		return nil, rcOK, rc
 	}
 	run := w.takeRun()
 	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
@@ -271,8 +273,8 @@ func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx), args 
 	}
 	run.thread.Host = &run.ctx
 	var failure *rt.Error
-	abort = run.group.Run(run.thread, func() bool {
-		results, failure = run.thread.PCall(fn, args...)
+	abort := run.group.Run(run.thread, func() bool {
+		results, failure = run.thread.PCall(fn)
 		return failure == nil
 	})
 	if failure != nil && abort == nil {
@@ -282,25 +284,27 @@ func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx), args 
 	if use != nil {
 		use(&run.ctx)
 	}
+	if run.ctx.Exited {
+		exit = run.ctx.Exit
+	} else if a, ok := abort.(luaExit); ok {
+		exit = a.code
+	}
 	w.giveRun(run, abort == nil && failure == nil)
-	return results, abort, rc
+	return results, exit, rc
 }
 
 // runHeaderFilter runs header_filter_by_lua. ngx.exit in it sends an error
 // page instead of this response.
 func (r *Request) runHeaderFilter(h *luaHandler) int {
 	r.Logf(LogDebug, "lua header filter for user lua code, uri \"%s\"", r.URI)
-	_, abort, rc := r.runFilter(h, PhaseHeaderFilter, nil)
-	if rc != rcOK {
-		return rcError
-	}
-	exit, ok := abort.(luaExit)
+	_, exit, rc := r.runFilter(h, PhaseHeaderFilter, nil)
 	switch {
-	case !ok || exit.code == rcOK || exit.code == rcDeclined:
-		return rcOK
-	case exit.code >= 300:
-		r.filterFinalize(exit.code)
+	case rc != rcOK:
 		return rcError
+	case exit == rcOK || exit == rcDeclined || r.filterFinalized && exit > rcOK:
+		return rcOK
+	case exit > rcOK:
+		r.filterFinalize(exit)
 	}
 	return rcError
 }
@@ -308,9 +312,6 @@ func (r *Request) runHeaderFilter(h *luaHandler) int {
 // filterFinalize answers with an error page from inside a filter
 // (ngx_http_filter_finalize_request).
 func (r *Request) filterFinalize(status int) {
-	if r.filterFinalized {
-		return
-	}
 	r.filterFinalized = true
 	r.run(r.finalize(status))
 }
@@ -320,7 +321,7 @@ func (r *Request) runBodyFilter(h *luaHandler, p []byte, flags int) ([]byte, int
 	r.Logf(LogDebug, "lua body filter for user lua code, uri \"%s\"", r.URI)
 	first := true
 	eof := flags&outLast != 0
-	results, abort, rc := r.runFilter(h, PhaseBodyFilter, func(ctx *LuaCtx) {
+	results, code, rc := r.runFilter(h, PhaseBodyFilter, func(ctx *LuaCtx) {
 		if first {
 			ctx.Chunk, ctx.EOF, first = p, eof, false
 			return
@@ -330,10 +331,7 @@ func (r *Request) runBodyFilter(h *luaHandler, p []byte, flags int) ([]byte, int
 	if rc != rcOK {
 		return nil, 0, rcError
 	}
-	code := rcOK
-	if exit, ok := abort.(luaExit); ok {
-		code = exit.code
-	} else if len(results) > 0 && results[0].IsNumber() {
+	if len(results) > 0 && results[0].IsNumber() {
 		code = int(results[0].Num())
 	}
 	if code == rcError || code >= 300 {
@@ -367,8 +365,8 @@ func (o *setLuaOp) exec(r *Request, st *scriptRun) int {
 	for i := range o.args {
 		args[i] = o.args[i].eval(r)
 	}
-	results, abort, rc := r.runFilter(o.handler, PhaseSet, func(ctx *LuaCtx) { ctx.SetArgs = args })
-	if rc != rcOK || abort != nil {
+	results, _, rc := r.runFilter(o.handler, PhaseSet, func(ctx *LuaCtx) { ctx.SetArgs = args })
+	if rc != rcOK {
 		st.status = 500
 		return stopScript
 	}

@@ -213,12 +213,12 @@ func (x *exchange) choose(tried map[*upstreamPeer]bool) (string, int) {
 	r, u := x.r, x.t.up
 	if u.balancer != nil {
 		x.st.Peer = ""
-		_, abort, rc := r.runFilter(u.balancer, PhaseBalancer, nil)
-		if exit, ok := abort.(luaExit); ok && exit.code != rcOK {
-			return "", exit.code
-		}
+		_, exit, rc := r.runFilter(u.balancer, PhaseBalancer, nil)
 		if rc != rcOK {
 			return "", 500
+		}
+		if exit >= 200 || exit == rcError {
+			return "", exit
 		}
 		if x.st.Peer != "" {
 			return x.st.Peer, rcOK

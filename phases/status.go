@@ -12,6 +12,7 @@ const (
 // statusTexts are nginx's status lines (ngx_http_header_filter_module.c).
 // Statuses without a text there are sent as the bare number and a space.
 var statusTexts = map[int]string{
+	101: "101 Switching Protocols",
 	200: "200 OK", 201: "201 Created", 202: "202 Accepted", 204: "204 No Content", 206: "206 Partial Content",
 	301: "301 Moved Permanently", 302: "302 Moved Temporarily", 303: "303 See Other", 304: "304 Not Modified",
 	307: "307 Temporary Redirect", 308: "308 Permanent Redirect",
