@@ -1,7 +1,9 @@
 // Command runlua compiles Lua files to Go and runs the first one: the others
 // are modules that it can require. With -go it only prints the Go code.
 //
-//	go run ./golden/cmd/runlua [-go] script.lua [module.lua ...]
+//	go run ./golden/cmd/runlua [-go | -build BIN] script.lua [module.lua ...]
+//
+// The program writes a CPU profile to the file named by $CPUPROFILE.
 package main
 
 import (
@@ -20,6 +22,7 @@ const program = `package main
 import (
 	"fmt"
 	"os"
+	"runtime/pprof"
 
 	rt "github.com/moonphase/moonphase/runtime"
 
@@ -27,6 +30,12 @@ import (
 )
 
 func main() {
+	if name := os.Getenv("CPUPROFILE"); name != "" {
+		if f, err := os.Create(name); err == nil {
+			pprof.StartCPUProfile(f)
+			defer pprof.StopCPUProfile()
+		}
+	}
 	st := rt.NewState(rt.Options{Chunks: lua.Chunks})
 	if _, err := st.NewThread().PCall(st.Load(st.Chunk("main"), "")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -37,14 +46,15 @@ func main() {
 
 func main() {
 	show := flag.Bool("go", false, "print the Go code of the first file")
+	bin := flag.String("build", "", "only build this binary")
 	flag.Parse()
-	if err := run(flag.Args(), *show); err != nil {
+	if err := run(flag.Args(), *show, *bin); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(files []string, show bool) error {
+func run(files []string, show bool, bin string) error {
 	var chunks []transpile.Chunk
 	for i, f := range files {
 		src, err := os.ReadFile(f)
@@ -81,12 +91,16 @@ func run(files []string, show bool) error {
 	if err := os.WriteFile(dir+"/main.go", []byte(program), 0o666); err != nil {
 		return err
 	}
-	build := exec.Command("go", "build", "-o", dir+"/prog", "./"+dir)
+	prog := dir + "/prog"
+	if bin != "" {
+		prog = bin
+	}
+	build := exec.Command("go", "build", "-o", prog, "./"+dir)
 	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
+	if err := build.Run(); err != nil || bin != "" {
 		return err
 	}
-	cmd := exec.Command(dir + "/prog")
+	cmd := exec.Command(prog)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
 }
