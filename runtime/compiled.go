@@ -136,6 +136,12 @@ func SelectCount(th *Thread, sel Value, args []Value) (Value, int) {
 	return Int(len(args)), 1
 }
 
+// Imaginary is the literal 1i, a complex number of the ffi.
+func Imaginary(th *Thread, _ float64) Value {
+	th.runtimeError("complex numbers are not supported")
+	return Nil
+}
+
 // BuildTable makes a table of constant data: key, value, key, value, ... A nil
 // key is the next position; a []any value is a table.
 func BuildTable(rows []any) Value {

@@ -99,7 +99,7 @@ func (e *emitter) constant(k *ir.Const, typed bool) *jen.Statement {
 	case ir.Uint64:
 		return rt("Uint64").Call(raw(strconv.FormatUint(uint64(v), 10)))
 	case ir.Imaginary:
-		return rt("Imaginary").Call(raw(floatLit(float64(v), false)))
+		return rt("Imaginary").Call(jen.Id("th"), raw(floatLit(float64(v), false)))
 	}
 	panic("emit: unknown constant")
 }
