@@ -231,7 +231,6 @@ func (p *process) sendSignal() int {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		p.start.Output(LogErr, 0, fmt.Sprintf(`open() "%s" failed (%s)`, path, errText(err)))
-		fmt.Fprintf(os.Stderr, "nginx: [error] open() \"%s\" failed (%s)\n", path, errText(err))
 		return 1
 	}
 	word := strings.TrimRight(string(text), "\r\n")

@@ -299,9 +299,10 @@ func (p *process) endConns() <-chan struct{} {
 }
 
 // tuneRuntime fits the Go runtime to the configuration: as many threads run Lua
-// as there are workers, and the garbage collector may use some memory. A server
-// with a small heap would otherwise collect hundreds of times a second; 64 MB of
-// garbage before the first collection cost little next to that.
+// as there are workers, and the garbage collector works when the heap has grown
+// to five times what is in use, but not below 16 MB (4 MB * GOGC / 100). A server
+// with a small heap would otherwise collect hundreds of times a second. GOMAXPROCS,
+// GOGC and GOMEMLIMIT in the environment overrule this.
 func tuneRuntime(c *Cycle) {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(max(c.Main.WorkerProcesses.v, 1))
