@@ -21,6 +21,8 @@ func openLibs(st *State) {
 	openPackage(st)
 	openTable(st)
 	openString(st)
+	openIO(st)
+	openOS(st)
 	openMath(st)
 	openBit(st)
 	openCoroutine(st)

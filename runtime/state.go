@@ -26,6 +26,7 @@ type State struct {
 	chunks   chunkTable
 	patterns patternCache
 	random   prng
+	io       ioState
 	pkg      *Table                         // package
 	natives  map[string]func(*Thread) Value // native modules that require finds
 }

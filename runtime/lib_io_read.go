@@ -1,0 +1,134 @@
+package runtime
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+)
+
+// readFormats reads one value a format from f, a line when there is none. Formats
+// are args[first:]; the first value that cannot be read is nil and ends the list.
+func (th *Thread) readFormats(f *luaFile, args []Value, first int) (Value, int) {
+	r, err := f.reader()
+	if err != nil {
+		return th.fileResult(err, "")
+	}
+	if len(args) <= first {
+		v, err := readLine(r, false)
+		return th.readResult([]Value{v}, err)
+	}
+	var results []Value
+	for i := first; i < len(args); i++ {
+		v, err := th.readFormat(r, args, i)
+		results = append(results, v)
+		if v.IsNil() {
+			return th.readResult(results, err)
+		}
+	}
+	return th.ReturnList(results)
+}
+
+// readResult returns what was read, or the error that ended it; the end of the file is none.
+func (th *Thread) readResult(results []Value, err error) (Value, int) {
+	if err != nil && err != io.EOF && !errors.Is(err, os.ErrClosed) {
+		return th.fileResult(err, "")
+	}
+	return th.ReturnList(results)
+}
+
+func (th *Thread) readFormat(r *bufio.Reader, args []Value, i int) (Value, error) {
+	if args[i].IsNumber() {
+		return readCount(r, floatInt32(args[i].Num()))
+	}
+	if !args[i].IsString() {
+		th.ArgError(i, "invalid option")
+	}
+	format := args[i].Str()
+	if len(format) > 0 && format[0] == '*' {
+		format = format[1:]
+	}
+	if format != "" {
+		switch format[0] {
+		case 'n':
+			return readNumber(r)
+		case 'l':
+			return readLine(r, false)
+		case 'L':
+			return readLine(r, true)
+		case 'a':
+			b, err := io.ReadAll(r)
+			if err != nil {
+				return Nil, err
+			}
+			return bytesValue(b), nil
+		}
+	}
+	th.ArgError(i, "invalid format")
+	return Nil, nil
+}
+
+// readLine reads a line, with its end when keep is set.
+func readLine(r *bufio.Reader, keep bool) (Value, error) {
+	part, err := r.ReadSlice('\n')
+	line := bytes.Clone(part)
+	for err == bufio.ErrBufferFull {
+		part, err = r.ReadSlice('\n')
+		line = append(line, part...)
+	}
+	if err != nil && len(line) == 0 {
+		return Nil, err
+	}
+	if n := len(line) - 1; !keep && line[n] == '\n' {
+		line = line[:n]
+	}
+	return bytesValue(line), nil
+}
+
+// readCount reads up to n bytes; with n = 0 it tells whether there are more.
+func readCount(r *bufio.Reader, n int) (Value, error) {
+	if n <= 0 {
+		if _, err := r.Peek(1); err != nil {
+			return Nil, err
+		}
+		return String(""), nil
+	}
+	if n <= fileBuffer {
+		b := make([]byte, n)
+		got, err := io.ReadFull(r, b)
+		if got == 0 {
+			return Nil, err
+		}
+		return bytesValue(b[:got]), nil
+	}
+	var b bytes.Buffer // grows with what is there, whatever n claims
+	if _, err := io.CopyN(&b, r, int64(n)); b.Len() == 0 {
+		return Nil, err
+	}
+	return bytesValue(b.Bytes()), nil
+}
+
+// maxNumeral is the number of bytes looked at for a number.
+const maxNumeral = 200
+
+// readNumber reads a number after blanks, as fscanf's %lf does.
+func readNumber(r *bufio.Reader) (Value, error) {
+	for {
+		b, err := r.Peek(1)
+		if err != nil {
+			return Nil, err
+		}
+		if !isSpace(b[0]) {
+			break
+		}
+		r.Discard(1)
+	}
+	b, _ := r.Peek(maxNumeral)
+	f, n := scanFloat(string(b))
+	r.Discard(n)
+	if n == 0 {
+		return Nil, nil
+	}
+	return canonicalNumber(f), nil
+}
