@@ -21,8 +21,13 @@ type Coroutine struct {
 
 	// The collector keeps the cleanups of a span in a list that it searches from
 	// the front. A bigger object makes for a shorter list.
-	_ [31]uint64
+	_ [7]uint64
 }
+
+// unwatched is the number of suspended coroutines of an entry thread that may
+// wait for Close when they became unreachable. Only those beyond get a cleanup,
+// which costs more than all else about a coroutine.
+const unwatched = 100
 
 // coroutineStatus is what coroutine.status tells.
 type coroutineStatus uint8
@@ -54,7 +59,7 @@ type coroutine struct {
 	ended bool
 	trace string // traceback of where it last stopped
 
-	parked     bool       // it yielded: it is in control.live and has a cleanup
+	parked     bool       // it yielded: it is in control.live
 	prev, next *coroutine // in control.live of the entry thread
 
 	thread  Thread   // what th points at
@@ -216,8 +221,8 @@ func (th *Thread) NewCoroutine(f Value) *Coroutine {
 }
 
 // park makes sure that a coroutine that has suspended itself for the first time
-// is unwound when its entry thread is closed, or when its handle becomes
-// unreachable.
+// is unwound when its entry thread is closed, or, if there are many, when its
+// handle becomes unreachable.
 func (co *coroutine) park(handle *Coroutine) {
 	co.parked = true
 	c := co.th.control
@@ -226,8 +231,12 @@ func (co *coroutine) park(handle *Coroutine) {
 		co.next.prev = co
 	}
 	c.live = co
+	c.parked++
+	many := c.parked > unwatched
 	c.mu.Unlock()
-	runtime.AddCleanup(handle, func(co *coroutine) { co.kill() }, co)
+	if many {
+		runtime.AddCleanup(handle, func(co *coroutine) { co.kill() }, co)
+	}
 }
 
 // unlink takes co out of its entry thread's list and returns its runner, nil when
@@ -246,6 +255,7 @@ func (co *coroutine) unlink() *runner {
 		return nil
 	}
 	co.runner = nil
+	c.parked--
 	if co.prev != nil {
 		co.prev.next = co.next
 	} else {

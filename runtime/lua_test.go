@@ -265,7 +265,7 @@ func TestCoroutine(t *testing.T) {
 // Coroutines that nobody resumes any more must give their goroutines back: when
 // the entry thread is closed, and when they become unreachable.
 func TestCoroutineLeak(t *testing.T) {
-	before := runtime.NumGoroutine() + maxIdleRunners
+	before := runtime.NumGoroutine() + maxIdleRunners + unwatched
 	th := newTestThread()
 	lib := th.State.Globals.GetStr("coroutine").Table()
 	body := lua(protoAnon, func(th *Thread, n int, a, b, c Value) (Value, int) {

@@ -103,11 +103,37 @@ func (th *Thread) spreadMethod(args []Value) (n int, a, b Value) {
 // method returns the function that obj:name() calls. A callable object stands in
 // through a closure that puts it in front of the arguments.
 func (th *Thread) method(obj Value, s *Site, where string) *Function {
+	if obj.IsString() {
+		if f := th.stringMethod(s); f != nil {
+			return f
+		}
+	}
 	f := Field(th, obj, s, where)
 	if f.n == tagFunction && th.depth < maxDepth {
 		return f.Func()
 	}
 	return th.methodObject(f, s)
+}
+
+// stringMethod returns the method that all strings have, nil when it is not cached.
+func (th *Thread) stringMethod(s *Site) *Function {
+	m := th.State.typeMeta[TypeString]
+	if m == nil || th.depth >= maxDepth {
+		return nil
+	}
+	t := m.metaIndex()
+	if t == nil {
+		return nil
+	}
+	c := s.own.Load()
+	if uint32(c>>32) != t.shapeID {
+		return nil
+	}
+	f := t.rec.at(uint32(c))
+	if f.n != tagFunction {
+		return nil
+	}
+	return f.Func()
 }
 
 //go:noinline

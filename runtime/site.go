@@ -97,11 +97,17 @@ func (t *Table) indexTable() *Table {
 	if t.meta == nil {
 		return nil
 	}
-	slot := t.meta.shape.events[evIndex]
+	return t.meta.metaIndex()
+}
+
+// metaIndex returns the __index of the metatable m when it is a table in m's
+// record, else nil.
+func (m *Table) metaIndex() *Table {
+	slot := m.shape.events[evIndex]
 	if slot == 0 {
 		return nil
 	}
-	h := t.meta.rec.at(uint32(slot - 1))
+	h := m.rec.at(uint32(slot - 1))
 	if h.n != tagTable {
 		return nil
 	}

@@ -39,7 +39,8 @@ type control struct {
 	stop   atomic.Uint32 // not 0: Poll has something to look at
 	mu     sync.Mutex
 	reason any           // what Poll panics with
-	live   *coroutine    // started coroutines that have not ended, linked by their next
+	parked int           // coroutines in live
+	live   *coroutine    // suspended coroutines, linked by their next
 	done   chan struct{} // closed by Interrupt; made by Done
 }
 
