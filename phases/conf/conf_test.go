@@ -44,7 +44,7 @@ func TestParse(t *testing.T) {
 		{"quotes inside a word", `a b"c d"e;`, `1:[a|b"c|d"e]`},
 		{"escapes", `a "\"\\\t\d\$" b\;c b\ c;`, "1:[a|\"\\\t\\d\\$|b\\;c|b\\ c]"},
 		{"line feed in quotes", "a 'b\nc' d;", "2:[a|b\nc|d]"},
-		{"paren after a quote", `if ($a = "b") { }`, "1:[if|($a|=|b]{}1"},
+		{"paren after a quote", `if ($a = "b") { }`, "1:[if|($a|=|b|)]{}1"},
 		{"variable in braces", "a ${b}c x$y{ d; } e${f{g;", "1:[a|${b}c|x$y]{1:[d]}11:[e${f]{1:[g]!unexpected end of file, expecting \"}\" }0"},
 		{"quoted name", `"a" b;`, "1:[a|b]"},
 		{"lua", "x_by_lua_block { a = {} } b;", "1:[x_by_lua_block]< a = {} >11:[b]"},

@@ -149,7 +149,7 @@ func (s *scanner) tooLongError(line, start int, quote byte) *Error {
 }
 
 // quoted reads the word that the quote at s.pos opens. White space, ";", "{" or
-// ")" must follow the closing quote; nginx drops the ")" so that
+// ")" must follow the closing quote; the ")" begins a word of its own, so that
 // if ($x = "y") needs no space.
 func (s *scanner) quoted(quote byte) (word, *Error) {
 	w := word{pos: s.at(s.pos)}
@@ -188,9 +188,7 @@ func (s *scanner) quoted(quote byte) (word, *Error) {
 		return w, nil
 	}
 	switch c := s.src[s.pos]; {
-	case c == ')':
-		s.pos++
-	case c == ';' || c == '{' || isSpace(c):
+	case c == ')' || c == ';' || c == '{' || isSpace(c):
 	default:
 		return w, s.unexpected(c)
 	}
