@@ -135,11 +135,7 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("unsafe byte \"0x%02x\" in redirect uri \"%s\"", c, escapeUnsafe(uri))
 	}
 	r.Out.ClearLocation()
-	if strings.HasPrefix(uri, "/") {
-		r.Out.Location = uri
-	} else {
-		r.Out.Headers.Set("Location", uri)
-	}
+	r.Out.Headers.Set("Location", uri)
 	r.Out.Status = status
 	panic(luaExit{status})
 }
@@ -183,6 +179,11 @@ func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	gate(th, sleepPhases, noRequest)
 	c.logf(LogDebug, "lua ready to sleep for %d ms", ms)
 	th.Park().Wait(time.Duration(ms) * time.Millisecond)
+	if r := c.R; r != nil {
+		c.logf(LogDebug, "lua sleep timer expired: \"%s?%s\"", r.URI, r.Args)
+	} else {
+		c.logf(LogDebug, "lua sleep timer expired: \"?\"")
+	}
 	return rt.Nil, 0
 }
 

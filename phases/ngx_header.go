@@ -55,6 +55,7 @@ func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Nil, 0
 	}
 	name = escapeHeaderName(headerName(r, name))
+	r.lua.headersSet = true
 	v := args[2]
 	if !v.IsTable() {
 		if v.IsNil() {

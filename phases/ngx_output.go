@@ -111,6 +111,9 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, "header only")
 	case r.outputEnded:
 		return fail(th, "seen eof")
+	case r.lua.buffering:
+		r.Log(LogDebug, "lua http 1.0 buffering makes ngx.flush() a no-op")
+		return fail(th, "buffering")
 	case !r.HeadersSent:
 		return fail(th, "nothing to flush")
 	}
