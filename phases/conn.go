@@ -238,8 +238,13 @@ func (r *Request) serveNothing(status int) {
 
 // ReadBody implements Downstream.
 func (c *conn) ReadBody(p []byte) (int, error) {
+	return c.ReadBodyWithin(p, c.req.Loc.bodyTimeout.v)
+}
+
+// ReadBodyWithin is ReadBody for a caller with its own idea of how long to wait.
+func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 	c.watch.pause(&c.rd)
-	c.rd.BodyTimeout = c.req.Loc.bodyTimeout.v
+	c.rd.BodyTimeout = d
 	n, err := c.rd.ReadBody(p)
 	c.watch.resume()
 	switch {

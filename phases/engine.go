@@ -326,6 +326,7 @@ func (r *Request) finish() {
 		r.endOutput()
 	}
 	r.logPhase()
+	r.closeSockets()
 	r.cleanup()
 }
 

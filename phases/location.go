@@ -117,6 +117,8 @@ type resolverConf struct {
 	// Local is set by resolver's local=on: names are also looked up in
 	// /etc/hosts and its servers are those of resolv.conf.
 	Local bool
+
+	cache nameCache
 }
 
 // Listen is one address the server listens on, with its servers.

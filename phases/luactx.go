@@ -22,12 +22,26 @@ type LuaCtx struct {
 
 	Table *rt.Table // ngx.ctx of a context without a request
 
+	Loc     *Location   // a timer's configuration: that of where it was made
+	sockets *socketHost // of a context without a request
+
 	peer        string // timers: the client of the request that began it all, for log lines
 	subrequests int    // captures that some light thread of the handler waits for
 }
 
 // luaCtx is the context of the running code.
 func luaCtx(th *rt.Thread) *LuaCtx { return th.Host.(*LuaCtx) }
+
+// location is the configuration that applies to the running code.
+func (c *LuaCtx) location() *Location {
+	switch {
+	case c.R != nil:
+		return c.R.Loc
+	case c.Loc != nil:
+		return c.Loc
+	}
+	return c.Worker.Cycle.http
+}
 
 // What unwinds a handler. They pass through pcall; who runs the handler acts on
 // them.

@@ -18,6 +18,9 @@ type luaRequest struct {
 
 	writer *bodyWriter // a request body that ngx.req.init_body began
 
+	sockets  *socketHost // nil until the script makes its first socket
+	bodyConn *bodyConn   // of ngx.req.socket()
+
 	headersSet bool // the script changed response headers
 	buffering  bool // output for an HTTP/1.0 client is kept back in out
 	out        []byte

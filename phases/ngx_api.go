@@ -2,6 +2,7 @@ package phases
 
 import (
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/cosocket"
 )
 
 // ngxAPI is the ngx table's side of one worker: the Host of its Lua state.
@@ -18,6 +19,8 @@ type ngxAPI struct {
 	respHeads *rt.Table
 	gmatch    *rt.Table // metatable of the iterators of ngx.re.gmatch
 	dictMeta  *rt.Table
+	pools     *cosocket.Pools
+	sockets   *cosocket.Lib
 }
 
 // apiOf is the API of the worker that runs th.
@@ -70,6 +73,8 @@ func OpenNgx(st *rt.State, w *Worker) {
 	sub("timer", ngxTimer.table(0))
 	sub("worker", ngxWorker.table(0))
 	sub("location", ngxLocation.table(0))
+	sub("thread", ngxThread.table(0))
+	api.openSockets()
 	sub("config", api.configTable())
 	sub("shared", api.sharedTable())
 	sub("var", magic(varGet, varSet))
@@ -129,7 +134,7 @@ func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // ngxMissing are the fields of ngx_lua's table that this server lacks; those that
 // other files add are found before the list is looked at.
-var ngxMissing = []string{"on_abort", "run_worker_thread", "socket", "thread"}
+var ngxMissing = []string{"on_abort", "run_worker_thread"}
 
 func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if args[1].IsString() {

@@ -178,7 +178,14 @@ func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	gate(th, sleepPhases, noRequest)
 	c.logf(LogDebug, "lua ready to sleep for %d ms", ms)
+	expired := false
+	defer func() {
+		if !expired { // killed while it slept
+			c.logf(LogDebug, "lua clean up the timer for pending ngx.sleep")
+		}
+	}()
 	th.Park().Wait(time.Duration(ms) * time.Millisecond)
+	expired = true
 	if r := c.R; r != nil {
 		c.logf(LogDebug, "lua sleep timer expired: \"%s?%s\"", r.URI, r.Args)
 	} else {

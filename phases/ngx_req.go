@@ -16,6 +16,7 @@ var ngxReq = lib{
 	{"http_version", ngxHTTPVersion},
 	{"raw_header", ngxRawHeader},
 	{"start_time", ngxStartTime},
+	{"socket", ngxReqSocket},
 	{"is_internal", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Bool(requestOf(th).Internal), 1
 	}},

@@ -37,6 +37,7 @@ type luaTimer struct {
 	delay    time.Duration
 	every    bool
 	peer     string // the client on whose behalf it was made, for log lines
+	loc      *Location
 	clock    *time.Timer
 }
 
@@ -61,7 +62,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if len(set.pending) >= api.worker.Cycle.lua.maxPendingTimers.orDefault(defaultPendingTimers) {
 		return fail(th, "too many pending timers")
 	}
-	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: max(delay, 0), every: every, peer: c.peerText()}
+	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: max(delay, 0), every: every, peer: c.peerText(), loc: c.location()}
 	c.logf(LogDebug, "created timer (delay %d ms)", delay.Milliseconds())
 	t.start()
 	return one()
@@ -97,7 +98,7 @@ func (t *luaTimer) expired() {
 func (t *luaTimer) fire(premature bool) {
 	set, w := &t.api.timers, t.api.worker
 	delete(set.pending, t)
-	c := &LuaCtx{Phase: PhaseTimer, Worker: w, peer: t.peer}
+	c := &LuaCtx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.loc}
 	c.logf(LogDebug, "lua ngx.timer expired")
 	if limit := w.Cycle.lua.maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
 		c.logf(LogAlert, "%d lua_max_running_timers are not enough", limit)
@@ -120,6 +121,7 @@ func (t *luaTimer) fire(premature bool) {
 	if failure != nil && abort == nil {
 		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
 	}
+	run.ctx.sockets.closeSockets()
 	w.giveRun(run, abort == nil && failure == nil)
 	set.running--
 	c.logf(LogDebug, "http lua close fake http connection %p", t)

@@ -126,6 +126,7 @@ func (r *Request) runSubrequest() {
 	if r.Loc.logSubrequest.v {
 		r.logPhase()
 	}
+	r.closeSockets()
 }
 
 // cleanup removes what the request left on disk.

@@ -112,8 +112,16 @@ func (c *Cycle) setPackagePaths(st *rt.State) {
 // does not keep the server from running.
 func (c *Cycle) StartWorkers() { c.everyWorker(c.lua.initWorker, PhaseInitWorker) }
 
-// StopWorkers runs exit_worker_by_lua in every worker.
-func (c *Cycle) StopWorkers() { c.everyWorker(c.lua.exitWorker, PhaseExitWorker) }
+// StopWorkers ends the timers of the workers and runs exit_worker_by_lua in each.
+func (c *Cycle) StopWorkers() {
+	for _, w := range c.Workers {
+		if api, ok := w.State.Host.(*ngxAPI); ok {
+			api.pools.Shutdown()
+		}
+	}
+	c.StopTimers()
+	c.everyWorker(c.lua.exitWorker, PhaseExitWorker)
+}
 
 func (c *Cycle) everyWorker(h *luaHandler, p Phase) {
 	if h == nil {

@@ -1,0 +1,155 @@
+package phases
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/cosocket"
+)
+
+// ngxReqSocket is ngx.req.socket(raw): the client's side of the request as a socket.
+func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) > 1 {
+		th.Errorf("expecting 0 or 1 argument, but got %d", len(args))
+	}
+	raw := rt.ArgAt(args, 0).Truthy()
+	r := realRequest(th, noRequest)
+	if r.IsSubrequest() {
+		th.Errorf("attempt to read the request body in a subrequest")
+	}
+	if r.HTTPMajor >= 2 {
+		th.Errorf("http v2 not supported yet")
+	}
+	if !raw && r.Chunked {
+		return fail(th, "chunked request bodies not supported yet")
+	}
+	gate(th, outputPhases, noRequest)
+	h := socketHostOf(th)
+	if raw {
+		return h.rawSocket(th)
+	}
+	return h.bodySocket(th)
+}
+
+// rawSocket hands the client's connection over to the script, which writes the whole
+// response from now on.
+func (h *socketHost) rawSocket(th *rt.Thread) (rt.Value, int) {
+	r := h.r
+	switch {
+	case r.Body.Taken && r.bodyLeft() > 0:
+		return fail(th, "pending request body reading in some other thread")
+	case r.lua.pending():
+		return fail(th, "http 1.0 buffering")
+	case r.Conn.Buffered() > 0:
+		return fail(th, "pending data to write")
+	case r.rawSocket:
+		return fail(th, "duplicate call")
+	}
+	r.rawSocket, r.Body.Taken = true, true
+	r.HeadersSent, r.KeepAlive = true, false
+	nc, ahead := r.Conn.NetConn()
+	s := cosocket.NewDownstream(h, &rawConn{Conn: nc, ahead: ahead}, true)
+	return h.api.sockets.Downstream(s), 1
+}
+
+// bodySocket lets the script read the declared body itself.
+func (h *socketHost) bodySocket(th *rt.Thread) (rt.Value, int) {
+	r := h.r
+	switch {
+	case r.Body.Discarded:
+		return fail(th, "request body discarded")
+	case r.Body.Read || r.Body.Taken:
+		return fail(th, "request body already exists")
+	case r.ContentLength <= 0:
+		return fail(th, "no body")
+	}
+	if !r.sendContinue() {
+		return fail(th, "test expect failed")
+	}
+	r.Body.Taken = true
+	c := &bodyConn{r: r, left: r.ContentLength}
+	r.lua.bodyConn = c
+	return h.api.sockets.Downstream(cosocket.NewDownstream(h, c, false)), 1
+}
+
+// bodyLeft is how much of the body that a socket owns has not been read.
+func (r *Request) bodyLeft() int64 {
+	if c := r.lua.bodyConn; c != nil {
+		return c.left
+	}
+	return 0
+}
+
+// rawConn is a connection some bytes of which were read ahead of the script.
+type rawConn struct {
+	net.Conn
+	ahead []byte
+}
+
+// Read implements net.Conn.
+func (c *rawConn) Read(p []byte) (int, error) {
+	if len(c.ahead) > 0 {
+		n := copy(p, c.ahead)
+		c.ahead = c.ahead[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+// Close leaves the connection to the server, whose it is.
+func (c *rawConn) Close() error { return nil }
+
+// bodyConn reads the rest of a request's body. It has of a connection only what a
+// socket that cannot write needs.
+type bodyConn struct {
+	net.Conn
+	r        *Request
+	left     int64
+	deadline time.Time
+}
+
+// timedBody is a Downstream that can wait for the body for a given time. Others wait
+// for client_body_timeout.
+type timedBody interface {
+	ReadBodyWithin(p []byte, d time.Duration) (int, error)
+}
+
+// Read implements net.Conn.
+func (c *bodyConn) Read(p []byte) (n int, err error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	if tb, ok := c.r.Conn.(timedBody); ok {
+		n, err = tb.ReadBodyWithin(p, time.Until(c.deadline))
+	} else {
+		n, err = c.r.Conn.ReadBody(p)
+	}
+	c.left -= int64(n)
+	switch {
+	case n > 0, err == nil:
+		return n, nil
+	case errors.Is(err, ErrBodyTimeout):
+		return 0, os.ErrDeadlineExceeded
+	case err == io.EOF && c.left == 0:
+		return 0, io.EOF
+	}
+	return 0, clientAborted{}
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *bodyConn) SetReadDeadline(t time.Time) error { c.deadline = t; return nil }
+
+// SetDeadline implements net.Conn.
+func (c *bodyConn) SetDeadline(t time.Time) error { c.deadline = t; return nil }
+
+// clientAborted is the end of a client that still owes bytes of its body.
+type clientAborted struct{}
+
+func (clientAborted) Error() string { return "client aborted" }
+
+// SocketError is the text that the script sees.
+func (clientAborted) SocketError() string { return "client aborted" }

@@ -1,0 +1,190 @@
+package phases
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/cosocket"
+)
+
+// openSockets adds ngx.socket to the ngx table.
+func (api *ngxAPI) openSockets() {
+	api.pools = cosocket.NewPools(func(line string) {
+		if log := api.worker.Cycle.Log; log != nil && log.Enabled(LogDebug) {
+			log.Output(LogDebug, 0, line)
+		}
+	})
+	l := cosocket.NewLib(
+		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
+		func(th *rt.Thread) { gate(th, sleepPhases, noRequest) })
+	api.sockets = l
+	tcp := rt.NewGoFunction("tcp", l.TCP)
+	t := rt.NewTable(0, 4)
+	t.SetStr("tcp", tcp)
+	t.SetStr("stream", tcp)
+	t.SetStr("udp", rt.NewGoFunction("udp", l.UDP))
+	t.SetStr("connect", rt.NewGoFunction("connect", l.Connect))
+	api.ngx.SetStr("socket", rt.TableValue(t))
+}
+
+// socketHost is a request or timer as its sockets see it.
+type socketHost struct {
+	r    *Request // nil for a timer
+	c    *LuaCtx  // of a timer
+	api  *ngxAPI
+	cfg  cosocket.Config
+	loc  *Location // that cfg is of
+	open cosocket.Set
+}
+
+// socketHostOf returns the socket side of whoever runs on th, making it when these
+// are its first sockets.
+func socketHostOf(th *rt.Thread) *socketHost {
+	c := luaCtx(th)
+	if c.Phase == PhaseInit {
+		th.Errorf(noRequest)
+	}
+	at := &c.sockets
+	if c.R != nil {
+		at = &c.R.lua.sockets
+	}
+	if *at == nil {
+		*at = &socketHost{r: c.R, c: c, api: apiOf(th)}
+	}
+	return *at
+}
+
+// closeSockets closes what the script left open; the caller holds the baton.
+func (h *socketHost) closeSockets() {
+	if h != nil {
+		h.open.CloseAll()
+	}
+}
+
+// closeSockets closes the request's sockets at its end.
+func (r *Request) closeSockets() {
+	h := r.lua.sockets
+	if h == nil {
+		return
+	}
+	if !r.holdsBaton() {
+		r.lua.worker.baton.Acquire()
+		defer r.lua.worker.baton.Release()
+	}
+	h.closeSockets()
+}
+
+// Owner implements cosocket.Host.
+func (h *socketHost) Owner() any {
+	if h.r != nil {
+		return h.r
+	}
+	return h.c
+}
+
+func (h *socketHost) location() *Location {
+	if h.r != nil {
+		return h.r.Loc
+	}
+	return h.c.location()
+}
+
+// Config implements cosocket.Host.
+func (h *socketHost) Config() *cosocket.Config {
+	if l := h.location(); l != h.loc {
+		h.loc = l
+		h.cfg = cosocket.Config{
+			ConnectTimeout:   l.socketConnectTimeout.v,
+			SendTimeout:      l.socketSendTimeout.v,
+			ReadTimeout:      l.socketReadTimeout.v,
+			KeepaliveTimeout: l.socketKeepaliveTimeout.v,
+			PoolSize:         l.socketPoolSize.v,
+			BufferSize:       int(l.socketBufferSize.v),
+			LogErrors:        l.socketLogErrors.v,
+		}
+	}
+	return &h.cfg
+}
+
+var socketLevels = [...]LogLevel{cosocket.Debug: LogDebug, cosocket.Error: LogErr, cosocket.Crit: LogCrit}
+
+// Logs implements cosocket.Host.
+func (h *socketHost) Logs(level cosocket.Level) bool {
+	return h.context().logEnabled(socketLevels[level])
+}
+
+// Log implements cosocket.Host.
+func (h *socketHost) Log(level cosocket.Level, line string) {
+	h.context().log(socketLevels[level], line)
+}
+
+// context is a LuaCtx to log by. That of a request's first handler may be gone.
+func (h *socketHost) context() *LuaCtx {
+	if h.r != nil {
+		return &LuaCtx{R: h.r, Worker: h.api.worker}
+	}
+	return h.c
+}
+
+// Open implements cosocket.Host.
+func (h *socketHost) Open() *cosocket.Set { return &h.open }
+
+// Pools implements cosocket.Host.
+func (h *socketHost) Pools() *cosocket.Pools { return h.api.pools }
+
+// Resolve implements cosocket.Host.
+func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure string) {
+	l := h.location()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var err error
+	th.Block(cancel, func() { address, err = l.resolve(ctx, name) })
+	switch {
+	case err == nil:
+		return address, ""
+	case errors.Is(err, errNoResolver):
+		return "", fmt.Sprintf("no resolver defined to resolve \"%s\"", name)
+	}
+	return "", fmt.Sprintf("%s could not be resolved %v", name, err)
+}
+
+// TLS implements cosocket.Trust.
+func (h *socketHost) TLS() *tls.Config {
+	l := h.location()
+	cfg := &tls.Config{}
+	if path := l.sslTrusted.v; path != "" {
+		cfg.RootCAs = x509.NewCertPool()
+		pem, err := os.ReadFile(path)
+		if err != nil || !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			h.Log(cosocket.Error, fmt.Sprintf("cannot load certificates of lua_ssl_trusted_certificate \"%s\"", path))
+		}
+	}
+	if path := l.sslCertificate.v; path != "" {
+		if pair, err := tls.LoadX509KeyPair(path, l.sslCertificateKey.v); err == nil {
+			cfg.Certificates = []tls.Certificate{pair}
+		}
+	}
+	cfg.MinVersion, cfg.MaxVersion = protocolRange(l.sslProtocols.v)
+	return cfg
+}
+
+// protocolRange turns the names of lua_ssl_protocols into a range; 0 is the default.
+func protocolRange(names []string) (lowest, highest uint16) {
+	versions := map[string]uint16{"TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11, "TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
+	for _, name := range names {
+		v := versions[name]
+		if v == 0 {
+			continue
+		}
+		if lowest == 0 || v < lowest {
+			lowest = v
+		}
+		highest = max(highest, v)
+	}
+	return lowest, highest
+}

@@ -1,0 +1,106 @@
+package phases
+
+import (
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxThread is the ngx.thread table: light threads of the running handler.
+var ngxThread = lib{
+	{"spawn", threadSpawn},
+	{"wait", threadWait},
+	{"kill", threadKill},
+}
+
+// threadSpawn is ngx.thread.spawn(f, ...): f runs at once, until it first waits.
+func threadSpawn(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	c := luaCtx(th)
+	if c.Phase == PhaseInit {
+		th.Errorf(noRequest)
+	}
+	checkLuaFunction(th, args, 0)
+	gate(th, sleepPhases, noRequest)
+	lt := th.Spawn(args[0], args[1:], userThreadFailed)
+	return rt.ThreadValue(lt.Handle()), 1
+}
+
+// checkLuaFunction wants a function written in Lua.
+func checkLuaFunction(th *rt.Thread, args []rt.Value, i int) {
+	if v := rt.ArgAt(args, i); !v.IsFunction() || v.Func().Proto() == nil {
+		th.ArgError(i, "Lua function expected")
+	}
+}
+
+// userThreadFailed logs the error that ended a light thread. It does not end the
+// handler.
+func userThreadFailed(th *rt.Thread, err *rt.Error) {
+	luaCtx(th).logf(LogErr, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
+}
+
+// lightOf checks that an argument is a thread of the running handler. The result is
+// nil for a plain coroutine.
+func lightOf(th *rt.Thread, args []rt.Value, i int) *rt.LightThread {
+	v := rt.ArgAt(args, i)
+	if !v.IsThread() {
+		th.ArgError(i, "lua thread expected")
+	}
+	lt := v.Coroutine().Light()
+	if lt == nil || lt.Parent() == nil {
+		return nil
+	}
+	if lt.Group() != th.Light().Group() {
+		th.Errorf("no co ctx found")
+	}
+	return lt
+}
+
+// threadWait is ngx.thread.wait(thread, ...): true and the results, or false and the
+// error, of the first thread that has ended.
+func threadWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	gate(th, sleepPhases, noRequest)
+	if len(args) == 0 {
+		th.Errorf("at least one coroutine should be specified")
+	}
+	waited := make([]*rt.LightThread, 0, len(args))
+	for i := range args {
+		lt := lightOf(th, args, i)
+		switch {
+		case lt == nil:
+			th.Errorf("attempt to wait on a coroutine that is not a user thread")
+		case lt.Parent() != th:
+			th.Errorf("only the parent coroutine can wait on the thread")
+		case lt.IsZombie():
+			return threadResults(th, lt)
+		case !lt.IsDead():
+			waited = append(waited, lt)
+		case i == len(args)-1:
+			return fail(th, "already waited or killed")
+		}
+	}
+	return threadResults(th, th.WaitAny(waited))
+}
+
+func threadResults(th *rt.Thread, lt *rt.LightThread) (rt.Value, int) {
+	results, ok := lt.Reap()
+	return th.ReturnList(append([]rt.Value{rt.Bool(ok)}, results...))
+}
+
+// threadKill is ngx.thread.kill(thread).
+func threadKill(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	gate(th, sleepPhases, noRequest)
+	lt := lightOf(th, args, 0)
+	switch {
+	case lt == nil:
+		return fail(th, "not user thread")
+	case lt.Parent() != th:
+		return fail(th, "killer not parent")
+	case lt.Subrequests > 0:
+		return fail(th, "pending subrequests")
+	case lt.IsZombie():
+		lt.Reap()
+		return fail(th, "already terminated")
+	case lt.IsDead():
+		return fail(th, "already waited or killed")
+	}
+	lt.Kill()
+	return one()
+}
