@@ -92,7 +92,6 @@ const (
 type compiler struct {
 	cycle  *Cycle
 	opts   CompileOptions
-	chunks map[string]*rt.Chunk // opts.Chunks by key, made at the first use
 
 	table    map[string][]*directive
 	level    level

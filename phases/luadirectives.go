@@ -246,7 +246,7 @@ func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
 			return nil, err
 		}
 	} else {
-		h.chunk = c.findChunk(ref.Key)
+		h.chunk = c.opts.Chunks.Find(ref.Key)
 		if h.chunk == nil && c.opts.Chunks != nil {
 			return nil, c.missingChunk(d, &ref)
 		}
@@ -259,18 +259,6 @@ func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
 // that does not exist is none: requests for it are answered with 404.
 func (c *compiler) missingChunk(d *conf.Directive, ref *ChunkRef) error {
 	return fmt.Errorf("the Lua code of \"%s\" is not compiled into this binary (key %s); build it again from this configuration", d.Name, ref.Key)
-}
-
-// findChunk looks a key up among the chunks of this binary, which are in no
-// particular order.
-func (c *compiler) findChunk(key string) *rt.Chunk {
-	if c.chunks == nil {
-		c.chunks = make(map[string]*rt.Chunk, len(c.opts.Chunks))
-		for _, chunk := range c.opts.Chunks {
-			c.chunks[chunk.Key] = chunk
-		}
-	}
-	return c.chunks[key]
 }
 
 // setLuaPhase gives the current level a handler.

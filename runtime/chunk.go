@@ -17,8 +17,28 @@ type Chunk struct {
 	Hash     string // SHA-256 of the source, in hex
 }
 
-// ChunkSet is the chunks of a generated package, sorted by key.
+// ChunkSet is the chunks of a generated package.
 type ChunkSet []*Chunk
+
+// Find returns the chunk with a cache key, or nil.
+func (set ChunkSet) Find(key string) *Chunk {
+	if len(set) == 0 {
+		return nil
+	}
+	return set.index().keys[key]
+}
+
+// index returns the set's index, which is made once.
+func (set ChunkSet) index() *chunkIndex {
+	indexes.Lock()
+	defer indexes.Unlock()
+	index := indexes.of[set[0]]
+	if index == nil || len(index.keys) != len(set) {
+		index = newChunkIndex(set)
+		indexes.of[set[0]] = index
+	}
+	return index
+}
 
 // chunkTable is what a state knows about chunks.
 type chunkTable struct {
@@ -47,14 +67,7 @@ func (c *chunkTable) add(set ChunkSet) {
 		c.index = &chunkIndex{}
 		return
 	}
-	indexes.Lock()
-	defer indexes.Unlock()
-	index := indexes.of[set[0]]
-	if index == nil || len(index.keys) != len(set) {
-		index = newChunkIndex(set)
-		indexes.of[set[0]] = index
-	}
-	c.index = index
+	c.index = set.index()
 }
 
 func newChunkIndex(set ChunkSet) *chunkIndex {
