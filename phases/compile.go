@@ -218,9 +218,9 @@ func (c *compiler) within(lv level, d *conf.Directive, enter func()) error {
 	}
 	err := c.block(d.Block)
 	after := c.afterMerge
-	httpSeen, chunks := c.http, c.chunks
+	httpSeen := c.http
 	*c = saved
-	c.afterMerge, c.http, c.chunks = after, httpSeen, chunks
+	c.afterMerge, c.http = after, httpSeen
 	return err
 }
 
