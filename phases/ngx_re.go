@@ -1,6 +1,8 @@
 package phases
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/moonphase/moonphase/phases/regex"
@@ -66,8 +68,21 @@ func (c *regexCache) put(k regexKey, re *luaRegex, size int) {
 	c.young[k] = re
 }
 
+// CheckRegex says why ngx.re refuses a pattern with these options, nil when it
+// does not.
+func CheckRegex(pattern, opts string) error {
+	flags, err := regexFlags(opts)
+	if err != nil {
+		return err
+	}
+	if _, err := regex.Compile(pattern, flags); err != nil {
+		return errors.New(regexErrorText(pattern, err))
+	}
+	return nil
+}
+
 // regexFlags reads the option letters. o and j (cache, JIT) change nothing here.
-func regexFlags(th *rt.Thread, opts string) (flags regex.Flags) {
+func regexFlags(opts string) (flags regex.Flags, err error) {
 	for i := 0; i < len(opts); i++ {
 		switch opts[i] {
 		case 'o', 'j':
@@ -92,10 +107,10 @@ func regexFlags(th *rt.Thread, opts string) (flags regex.Flags) {
 		case 'J':
 			flags |= regex.JavaScript
 		default:
-			th.Errorf("unknown flag \"%s\" (flags \"%s\")", opts[i:i+1], opts)
+			return 0, fmt.Errorf("unknown flag \"%s\" (flags \"%s\")", opts[i:i+1], opts)
 		}
 	}
-	return flags
+	return flags, nil
 }
 
 // compileRegex compiles arguments 1 and opt: pattern and options.
@@ -115,9 +130,11 @@ func compileRegex(th *rt.Thread, args []rt.Value, opt int) *luaRegex {
 	if re := api.regexes.get(k); re != nil {
 		return re
 	}
-	flags := regexFlags(th, k.opts)
+	flags, err := regexFlags(k.opts)
+	if err != nil {
+		th.Errorf("%s", err)
+	}
 	l := &luaRegex{dups: flags&regex.DupNames != 0}
-	var err error
 	if l.re, err = regex.Compile(k.pattern, flags); err != nil {
 		l.err = regexErrorText(k.pattern, err)
 		return l
