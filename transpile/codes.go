@@ -184,4 +184,16 @@ var catalogue = []CodeInfo{
 		Text:   "Only nil and false are false in Lua: a length is true even when it is 0.",
 		Before: "local t = {} if #t then return end", After: "local t = {} if #t > 0 then return end",
 	},
+	{
+		Code: diag.SharedDict, Title: "a shared dictionary that the configuration does not have",
+		Text: "ngx.shared has an entry for each lua_shared_dict directive, and nil for every other name. " +
+			"A chunk that tests the entry knows that it may be missing, and is left alone.",
+		Before: "local n = ngx.shared.no_such_dict:get('n')", After: "local d = ngx.shared.no_such_dict local n = d and d:get('n')",
+	},
+	{
+		Code: diag.BadRegex, Title: "a regular expression that ngx.re refuses",
+		Text: "The pattern is a constant, so it fails at every call: most functions return nil and the error, which many callers " +
+			"take for no match.",
+		Before: "local m = ngx.re.match('x', '(')", After: "local m = ngx.re.match('x', '[(]')",
+	},
 }

@@ -1,6 +1,7 @@
 package transpile
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -36,8 +37,18 @@ func allFindings(src string) []Diagnostic {
 	_, ds := Requires("t.lua", []byte(src))
 	asModule := VetInput{Source: []byte(src), Module: "m", File: "t.lua", Line: 1, Col: 1}
 	asPhase := VetInput{Source: []byte(src), Directives: []string{"log_by_lua_block"}, File: "t.lua", Line: 1, Col: 1}
-	ds = append(ds, Vet([]VetInput{asModule})...)
-	return append(ds, Vet([]VetInput{asPhase})...)
+	ds = append(ds, Vet(VetProgram{Chunks: []VetInput{asModule}})...)
+	return append(ds, Vet(VetProgram{
+		Chunks: []VetInput{asPhase}, SharedDicts: []string{"dogs"}, CheckRegex: onlyClosed,
+	})...)
+}
+
+// onlyClosed stands for the regular expressions of the server.
+func onlyClosed(pattern, options string) error {
+	if pattern == "(" || strings.Contains(options, "z") {
+		return errors.New("missing )")
+	}
+	return nil
 }
 
 var writeDocs = flag.Bool("docs", false, "write docs/diagnostics.md")

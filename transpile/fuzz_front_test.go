@@ -22,6 +22,6 @@ func FuzzFront(f *testing.F) {
 		if directive != "" {
 			in.Module, in.Directives = "", []string{directive}
 		}
-		checkPlaces(t, string(src), append(ds, Vet([]VetInput{in})...))
+		checkPlaces(t, string(src), append(ds, Vet(VetProgram{Chunks: []VetInput{in}})...))
 	})
 }

@@ -19,13 +19,24 @@ type VetInput struct {
 	Line, Col int
 }
 
+// VetProgram is what Vet looks at.
+type VetProgram struct {
+	// Chunks are all chunks, because a global may be set elsewhere and a phase's
+	// rules reach through calls into modules.
+	Chunks []VetInput
+	// SharedDicts are the names of lua_shared_dict; nil: not known.
+	SharedDicts []string
+	// CheckRegex says why ngx.re refuses a pattern with options, nil when it
+	// takes it. Without it patterns are not checked.
+	CheckRegex func(pattern, options string) error
+}
+
 // Vet finds mistakes in a program that compiles: warnings, sorted and placed in
-// the files the chunks stand in. It needs all chunks at once, because a global
-// may be set elsewhere and a phase's rules reach through calls into modules.
-// Chunks with errors are left out; Requires has those.
-func Vet(program []VetInput) []Diagnostic {
+// the files the chunks stand in. Chunks with errors are left out; Requires has
+// those.
+func Vet(p VetProgram) []Diagnostic {
 	var chunks []*vet.Chunk
-	for _, in := range program {
+	for _, in := range p.Chunks {
 		tree, _ := front.Load(in.File, in.Source)
 		if tree == nil {
 			continue
@@ -34,5 +45,5 @@ func Vet(program []VetInput) []Diagnostic {
 			Tree: tree, Module: in.Module, Directives: in.Directives, File: in.File, Line: in.Line, Col: in.Col,
 		})
 	}
-	return vet.Check(chunks)
+	return vet.Check(chunks, vet.Surroundings{SharedDicts: p.SharedDicts, CheckRegex: p.CheckRegex})
 }

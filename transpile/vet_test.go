@@ -47,7 +47,7 @@ func TestVet(t *testing.T) {
 		{"light thread", "", "ngx.thread.spawn(function() ngx.say(1) end)", nil},
 		{"arg", "", "local x = ngx.arg[1]", []string{"t:1:11 L3003"}},
 		{"ctx in init", "init_by_lua_block", "ngx.ctx.x = 1", []string{"t:1:1 L3003"}},
-		{"unknown API", "", "ngx.sayy(1) ngx.exit(ngx.HTTP_NOTFOUND) ngx.log(ngx.ERR, ngx.shared.d:get('x'))",
+		{"unknown API", "", "ngx.sayy(1) ngx.exit(ngx.HTTP_NOTFOUND) ngx.log(ngx.ERR, ngx.shared.dogs:get('x'))",
 			[]string{"t:1:5 L3005", "t:1:26 L3005"}},
 		{"added API", "", "ngx.mine = {} ngx.mine.f()", nil},
 		{"double key", "", "local t = {a = 1, ['a'] = 2, 1, [1] = 2, [f] = 1, [f] = 2}", []string{"t:1:20 L3006 < t:1:12"}},
@@ -58,13 +58,21 @@ func TestVet(t *testing.T) {
 		{"extra values", "", "local a, b = 1, 2, 3 a, b = 1, 2, b, b() a = 1, nil", []string{"t:1:20 L3010", "t:1:49 L3010"}},
 		{"always true", "", "local t = {} while #t do end local x = #t and 1 or not #t, #t > 0", []string{
 			"t:1:20 L3011", "t:1:40 L3011", "t:1:56 L3011"}},
+		{"shared dict", "", "local d, e = ngx.shared.dogs, ngx.shared.cats\nlocal s = ngx.shared s.dgos:get(1) s['mice']:get(s[x])",
+			[]string{"t:1:42 L3012", "t:2:24 L3012", "t:2:38 L3012"}},
+		{"shared dict tested", "", "local d = ngx.shared.cats if d then d:get(1) end local e = ngx.shared.mice or assert(ngx.shared.rats)", nil},
+		{"regex", "", "local re = ngx.re.match re('x', '(') re('x', 'a', 'jz') re('x', '(a)', 'jo') ngx.re.gsub('x', '(', '', nil)",
+			[]string{"t:1:33 L3013", "t:1:46 L3013", "t:1:95 L3013"}},
 		{"silenced", "", "a = 1 -- moonphase:ignore\n-- moonphase:ignore L3001, L3002\nb = c()\nd = 1 -- luacheck: ignore 111\ne = 1 -- moonphase:ignore L3002", []string{"t:5:1 L3001"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.directive == "" {
 				tt.directive = "content_by_lua_block"
 			}
-			ds := Vet([]VetInput{{Source: []byte(tt.src), Directives: []string{tt.directive}, File: "t", Line: 1, Col: 1}})
+			ds := Vet(VetProgram{
+				Chunks:      []VetInput{{Source: []byte(tt.src), Directives: []string{tt.directive}, File: "t", Line: 1, Col: 1}},
+				SharedDicts: []string{"dogs"}, CheckRegex: onlyClosed,
+			})
 			if got := findings(ds); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q\nwant %q\n%v", got, tt.want, ds)
 			}
@@ -75,7 +83,7 @@ func TestVet(t *testing.T) {
 // TestVetProgram: calls are followed into modules, and findings stand in the
 // files that the chunks stand in.
 func TestVetProgram(t *testing.T) {
-	ds := Vet([]VetInput{
+	ds := Vet(VetProgram{Chunks: []VetInput{
 		{File: "nginx.conf", Line: 50, Col: 9, Directives: []string{"body_filter_by_lua_block"}, Source: []byte(
 			"local auth = require 'auth' auth.check()\nauth:stop() auth.late() auth.twice()")},
 		{File: "auth.lua", Line: 1, Col: 1, Module: "auth", Source: []byte(strings.Join([]string{
@@ -90,7 +98,7 @@ func TestVetProgram(t *testing.T) {
 		}, "\n"))},
 		{File: "redis.lua", Line: 1, Col: 1, Module: "redis", Source: []byte(
 			"local host = ngx.var.host\nlocal function get() return ngx.socket.tcp() end\nlocal shared = get()\nreturn setmetatable({get = get}, {})")},
-	})
+	}})
 	want := []string{
 		"auth.lua:5:28 L3003 < auth.lua:4:45 < nginx.conf:51:1",
 		"auth.lua:6:60 L3003 < auth.lua:6:20 < nginx.conf:51:13",

@@ -35,6 +35,8 @@ const (
 	FormatArgs      Code = "L3009"
 	ExtraValues     Code = "L3010"
 	AlwaysTrue      Code = "L3011"
+	SharedDict      Code = "L3012"
+	BadRegex        Code = "L3013"
 
 	Conf          Code = "C1001"
 	MissingFile   Code = "C1002"

@@ -31,9 +31,19 @@ type Chunk struct {
 	Line, Col int
 }
 
+// Surroundings are what the chunks cannot tell.
+type Surroundings struct {
+	// SharedDicts are the names of lua_shared_dict; nil: not known.
+	SharedDicts []string
+	// CheckRegex says why ngx.re refuses a pattern; nil: not checked.
+	CheckRegex func(pattern, options string) error
+}
+
 // Check looks at all chunks of a program.
-func Check(chunks []*Chunk) []diag.Diagnostic {
-	p := &program{modules: map[string]*unit{}, written: map[string]bool{}, handlers: map[*ast.Func]bool{}}
+func Check(chunks []*Chunk, around Surroundings) []diag.Diagnostic {
+	p := &program{
+		around: around, modules: map[string]*unit{}, written: map[string]bool{}, handlers: map[*ast.Func]bool{},
+	}
 	for _, c := range chunks {
 		u := newUnit(c)
 		p.units = append(p.units, u)
@@ -45,6 +55,7 @@ func Check(chunks []*Chunk) []diag.Diagnostic {
 	for _, u := range p.units {
 		p.unit = u
 		p.checkText()
+		p.checkSurroundings()
 		p.checkGlobals()
 		p.checkLoadTime()
 		p.checkContexts()
@@ -55,6 +66,7 @@ func Check(chunks []*Chunk) []diag.Diagnostic {
 
 // program is the state of a check.
 type program struct {
+	around  Surroundings
 	units   []*unit
 	modules map[string]*unit
 	written map[string]bool // globals, and paths below ngx, that some chunk assigns
