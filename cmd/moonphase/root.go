@@ -69,7 +69,7 @@ func newRootCmd(stdout, stderr io.Writer) *cobra.Command {
 	root.SetErr(stderr)
 	root.AddCommand(
 		newGenCmd(), newBuildCmd(), newRunCmd(), newExecCmd(),
-		newVetCmd(), newChunksCmd(), newVersionCmd(),
+		newVetCmd(), newExplainCmd(), newChunksCmd(), newVersionCmd(),
 	)
 	return root
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,12 +18,15 @@ func newVetCmd() *cobra.Command {
 	var (
 		prefix  string
 		modules []string
+		format  string
 	)
 	cmd := &cobra.Command{
 		Use:   "vet [-p PREFIX] nginx.conf, FILE.lua or DIR ...",
 		Short: "Report every mistake that can be known before a request comes in",
 		Long: `vet reads configs, Lua files and folders of them and prints what is wrong, by
-file, line and column. Exit code: 0 nothing found, 1 findings, 2 it could not run.`,
+file, line and column. Exit code: 0 nothing found, 1 findings, 2 it could not run.
+"moonphase explain CODE" says more about a finding; the comment
+"-- moonphase:ignore CODE" on its line, or on a line of its own above, silences a warning.`,
 		Example: `  moonphase vet nginx.conf lua/`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -32,7 +36,12 @@ file, line and column. Exit code: 0 nothing found, 1 findings, 2 it could not ru
 			if err != nil {
 				return err
 			}
-			printFindings(cmd.OutOrStdout(), found)
+			fromHere(found)
+			if format == "text" {
+				printFindings(cmd.OutOrStdout(), found)
+			} else if err := transpile.WriteReport(cmd.OutOrStdout(), format, found); err != nil {
+				return err
+			}
 			if len(found) > 0 {
 				return &exitError{code: exitFindings}
 			}
@@ -40,6 +49,7 @@ file, line and column. Exit code: 0 nothing found, 1 findings, 2 it could not ru
 		},
 	}
 	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
+	cmd.Flags().StringVar(&format, "format", "text", "one of "+strings.Join(transpile.Formats, ", "))
 	cmd.Flags().StringSliceVar(&modules, "module", nil, "modules whose names are computed at run time, by name or glob")
 	return cmd
 }
@@ -70,12 +80,34 @@ func vet(inputs []string, prefix string, modules []string) ([]transpile.Diagnost
 			return nil, err
 		default:
 			found = append(found, prog.Findings...)
+			found = append(found, prog.Vet()...)
 		}
 	}
 	slices.SortStableFunc(found, transpile.CompareDiagnostics)
 	return slices.CompactFunc(found, func(a, b transpile.Diagnostic) bool {
 		return transpile.CompareDiagnostics(a, b) == 0 && a.Msg == b.Msg
 	}), nil
+}
+
+// fromHere names files below the working folder relative to it, as editors and
+// GitHub want them.
+func fromHere(found []transpile.Diagnostic) {
+	here, err := os.Getwd()
+	if err != nil {
+		return
+	}
+	short := func(name string) string {
+		if rel, err := filepath.Rel(here, name); err == nil && filepath.IsLocal(rel) {
+			return rel
+		}
+		return name
+	}
+	for i := range found {
+		found[i].File = short(found[i].File)
+		for j := range found[i].Notes {
+			found[i].Notes[j].File = short(found[i].Notes[j].File)
+		}
+	}
 }
 
 // printFindings writes diagnostics as text, coloured for a terminal unless

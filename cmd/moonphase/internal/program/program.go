@@ -37,7 +37,10 @@ type Program struct {
 	path   searchPath
 	native map[string]bool
 	seen   map[string]bool // chunk keys
-	origin map[string]origin
+	// directives are the *_by_lua* directives that run a chunk, by its key.
+	directives map[string][]string
+	dicts      []string // of lua_shared_dict; nil without a configuration
+	origin     map[string]origin
 }
 
 // origin maps a position inside a chunk to the file it stands in.
@@ -61,6 +64,7 @@ func FromConf(path string, opt Options) (*Program, error) {
 	p.path = newSearchPath(luaPackagePath(tree.Directives), opt.Prefix, opt.Prefix)
 	refs, errs := phases.FindChunks(tree.Directives, opt.Prefix)
 	p.Refs = refs
+	p.dicts = sharedDicts(tree.Directives)
 	for _, err := range errs {
 		p.Findings = append(p.Findings, ConfFinding(err))
 	}
@@ -116,7 +120,7 @@ func FromFiles(inputs []string, opt Options) (*Program, error) {
 }
 
 func newProgram(opt Options) (*Program, error) {
-	p := &Program{opt: opt, native: map[string]bool{}, seen: map[string]bool{}, origin: map[string]origin{}}
+	p := &Program{opt: opt, native: map[string]bool{}, seen: map[string]bool{}, origin: map[string]origin{}, directives: map[string][]string{}}
 	native, err := phases.NativeModules()
 	for _, m := range native {
 		p.native[m] = true
@@ -136,6 +140,7 @@ func scriptPath() string {
 // inline code; a file form with variables adds every file it can name.
 func (p *Program) addRef(ref phases.ChunkRef, goName string) {
 	if ref.Path == "" {
+		p.directives[ref.Key] = append(p.directives[ref.Key], ref.Directive)
 		p.add(transpile.Chunk{Key: ref.Key, Name: ref.Name, GoName: goName, Source: []byte(ref.Source)},
 			origin{ref.File, ref.SourceLine, ref.Col})
 		return
@@ -154,6 +159,7 @@ func (p *Program) addRef(ref phases.ChunkRef, goName string) {
 }
 
 func (p *Program) addFile(ref phases.ChunkRef, path, key string) {
+	p.directives[key] = append(p.directives[key], ref.Directive)
 	src, err := os.ReadFile(path)
 	if err != nil {
 		p.find(ref, fmt.Sprintf("cannot read the Lua file of %q: %v", ref.Directive, err))
@@ -193,7 +199,7 @@ func (p *Program) close() {
 		if ok {
 			modules[name] = true
 			p.add(transpile.Chunk{Key: phases.FileKey("module " + name), Name: "@" + path, Module: name, File: path, Source: src},
-				origin{p.path.abs(path), 1, 1})
+				origin{filepath.Clean(p.path.abs(path)), 1, 1})
 		}
 		return ok
 	}
