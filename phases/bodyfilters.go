@@ -117,11 +117,12 @@ func (c *rangeCut) cut(p []byte) []byte {
 }
 
 // rangeFilter answers a request for one range of bytes. Several ranges at once
-// are answered with the whole, which RFC 9110 permits.
-func (r *Request) rangeFilter() {
+// are answered with the whole, which RFC 9110 permits. A range beyond the end
+// is answered with status 416.
+func (r *Request) rangeFilter() int {
 	o := &r.Out
 	if !o.allowRanges || o.Status != 200 || o.ContentLength < 0 || r.Loc.maxRanges.v == 0 {
-		return
+		return rcOK
 	}
 	defer func() {
 		if o.Status == 200 {
@@ -130,24 +131,23 @@ func (r *Request) rangeFilter() {
 	}()
 	want, ok := r.In.Get("Range")
 	if !ok || !strings.HasPrefix(want, "bytes=") || strings.Contains(want, ",") || !r.ifRangeHolds() {
-		return
+		return rcOK
 	}
 	start, end, ok := parseRange(want[len("bytes="):], o.ContentLength)
 	if !ok {
-		return
+		return rcOK
 	}
 	total := itoa(o.ContentLength)
 	if start >= o.ContentLength || start >= end {
-		o.Status, o.ContentType = 416, ""
+		o.Status = 416
 		o.Headers.Add("Content-Range", "bytes */"+total)
-		o.ClearLength()
-		r.ErrStatus = 416
-		return
+		return 416
 	}
 	o.Status = 206
 	o.Headers.Add("Content-Range", "bytes "+itoa(start)+"-"+itoa(end-1)+"/"+total)
 	o.ContentLength = end - start
 	r.ranged = &rangeCut{start: start, end: end}
+	return rcOK
 }
 
 // parseRange reads "a-b", "a-" or "-n" of a body of size bytes.

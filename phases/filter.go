@@ -49,7 +49,9 @@ func (r *Request) SendHeader() int {
 		r.HeadersSent = true
 		return rcOK
 	}
-	r.rangeFilter()
+	if rc := r.rangeFilter(); rc != rcOK {
+		return rc
+	}
 	r.gzipHeader()
 	r.writeHead()
 	return rcOK
