@@ -100,7 +100,6 @@ type compiler struct {
 	upstream *Upstream
 	script   *[]scriptOp // rewrite script of the current server or location
 
-
 	http       bool // an http block was seen
 	afterMerge []func() error
 }
