@@ -165,7 +165,7 @@ type locationTree struct {
 	exact    map[string]*Location
 	prefixes []prefixEntry
 	regexes  []*Location
-	proxied  bool // some prefix sends /x on to /x/
+	proxied  bool // some location sends /x on to /x/
 }
 
 // prefixEntry is a prefix location; up is the index of the longest other entry
@@ -186,6 +186,7 @@ func (l *Location) buildTree() {
 				t.exact = make(map[string]*Location)
 			}
 			t.exact[child.name] = child
+			t.proxied = t.proxied || child.autoRedirect
 		case matchRegex:
 			t.regexes = append(t.regexes, child)
 		case matchPrefix, matchNoRegex:
@@ -248,8 +249,8 @@ func (r *Request) findLocation() int {
 		found = foundPrefix
 		noRegex = p.kind == matchNoRegex
 	}
-	if t.redirects(r.URI, r.Loc, l) {
-		r.Loc = t.prefix(r.URI + "/")
+	if to := t.redirects(r.URI, r.Loc, l); to != nil {
+		r.Loc = to
 		return foundRedirect
 	}
 	if found == foundPrefix {
@@ -271,24 +272,19 @@ func (r *Request) findLocation() int {
 	return found
 }
 
-// redirects tells whether uri lacks only the final slash of a proxied prefix
-// location that is longer than the one found so far.
-func (t *locationTree) redirects(uri string, found, outer *Location) bool {
-	if !t.proxied || strings.HasSuffix(uri, "/") {
-		return false
+// redirects finds the proxied location that is uri with a slash behind it, nil
+// when there is none or uri has a location of its own.
+func (t *locationTree) redirects(uri string, found, outer *Location) *Location {
+	if !t.proxied || strings.HasSuffix(uri, "/") || found != outer && found.name == uri {
+		return nil
 	}
-	i := sort.Search(len(t.prefixes), func(i int) bool { return t.prefixes[i].name > uri })
-	if i == len(t.prefixes) {
-		return false
+	name := uri + "/"
+	if l := t.exact[name]; l != nil && l.autoRedirect {
+		return l
 	}
-	if found != outer && found.name == uri {
-		return false
+	i := sort.Search(len(t.prefixes), func(i int) bool { return t.prefixes[i].name >= name })
+	if i < len(t.prefixes) && t.prefixes[i].name == name && t.prefixes[i].loc.autoRedirect {
+		return t.prefixes[i].loc
 	}
-	for ; i < len(t.prefixes) && strings.HasPrefix(t.prefixes[i].name, uri); i++ {
-		p := &t.prefixes[i]
-		if p.loc.autoRedirect && len(p.name) == len(uri)+1 && p.name[len(uri)] == '/' {
-			return true
-		}
-	}
-	return false
+	return nil
 }

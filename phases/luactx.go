@@ -25,8 +25,9 @@ type LuaCtx struct {
 	Loc     *Location   // a timer's configuration: that of where it was made
 	sockets *socketHost // of a context without a request
 
-	peer        string // timers: the client of the request that began it all, for log lines
-	subrequests int    // captures that some light thread of the handler waits for
+	peer        string   // timers: the client of the request that began it all, for log lines
+	subrequests int      // captures that some light thread of the handler waits for
+	onAbort     rt.Value // the function given to ngx.on_abort
 }
 
 // luaCtx is the context of the running code.

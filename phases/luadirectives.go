@@ -2,6 +2,7 @@ package phases
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -247,7 +248,7 @@ func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
 		}
 	} else {
 		h.chunk = c.opts.Chunks.Find(ref.Key)
-		if h.chunk == nil && c.opts.Chunks != nil {
+		if h.chunk == nil && c.opts.Chunks != nil && (ref.Path == "" || isFile(ref.Path)) {
 			return nil, c.missingChunk(d, &ref)
 		}
 	}
@@ -259,6 +260,11 @@ func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
 // that does not exist is none: requests for it are answered with 404.
 func (c *compiler) missingChunk(d *conf.Directive, ref *ChunkRef) error {
 	return fmt.Errorf("the Lua code of \"%s\" is not compiled into this binary (key %s); build it again from this configuration", d.Name, ref.Key)
+}
+
+func isFile(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // setLuaPhase gives the current level a handler.

@@ -27,6 +27,12 @@ func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
 		if f := w.functions[h.index]; f.IsFunction() {
 			return f, rcOK
 		}
+		if h.chunk == nil { // a file that was not there at the start
+			if status := r.missingFile(h.ref.Path); status != rcOK {
+				return rt.Nil, status
+			}
+			return rt.Nil, r.notCompiled(h.ref.Path)
+		}
 		return w.load(r, h, h.chunk, h.ref.Name, h.ref.Path)
 	}
 	path := fullPath(r.Cycle.Prefix, h.path.eval(r))
@@ -35,8 +41,7 @@ func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
 		if status := r.missingFile(path); status != rcOK {
 			return rt.Nil, status
 		}
-		r.Logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled in", path)
-		return rt.Nil, 500
+		return rt.Nil, r.notCompiled(path)
 	}
 	if f, ok := w.files[path]; ok {
 		return f, rcOK
@@ -46,6 +51,12 @@ func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
 		w.files[path] = f
 	}
 	return f, rc
+}
+
+// notCompiled refuses a file that exists and that this binary does not have.
+func (r *Request) notCompiled(path string) int {
+	r.Logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled into this binary", path)
+	return 500
 }
 
 // missingFile logs why a Lua file cannot be opened and gives the status for
@@ -61,7 +72,7 @@ func (r *Request) missingFile(path string) int {
 	if errors.As(err, &pe) {
 		text = errnoText(pe.Err)
 	}
-	r.Logf(LogErr, "failed to load external Lua file \"%s\": cannot open %s", path, text)
+	r.Logf(LogErr, "failed to load external Lua file \"%s\": cannot open %s: %s", path, path, text)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 404
 	}
@@ -85,11 +96,11 @@ func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path str
 			return rt.Nil, status
 		}
 	}
-	if chunk.Err != "" {
+	if text := w.State.ChunkError(chunk); text != "" {
 		if path != "" {
-			r.Logf(LogErr, "failed to load external Lua file \"%s\": %s", path, chunk.Err)
+			r.Logf(LogErr, "failed to load external Lua file \"%s\": %s", path, text)
 		} else {
-			r.Logf(LogErr, "failed to load inlined Lua code: %s", chunk.Err)
+			r.Logf(LogErr, "failed to load inlined Lua code: %s", text)
 		}
 		return rt.Nil, 500
 	}
@@ -130,15 +141,19 @@ func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
 	run := w.takeRun()
 	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
 	run.thread.Host = &run.ctx
+	watch := r.watchClient(run)
 	var failure *rt.Error
 	abort := run.group.Run(run.thread, func() bool {
 		_, failure = run.thread.PCall(fn)
 		return failure == nil
 	})
+	if watch != nil {
+		watch.stop()
+	}
 	if failure != nil && abort == nil {
 		r.Logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
 	}
-	w.giveRun(run, abort == nil && failure == nil)
+	w.giveRun(run, abort == nil && failure == nil && watch == nil)
 	switch {
 	case abort != nil:
 		return r.luaAborted(abort, p)
@@ -313,7 +328,7 @@ func (r *Request) runHeaderFilter(h *luaHandler) int {
 // (ngx_http_filter_finalize_request).
 func (r *Request) filterFinalize(status int) {
 	r.filterFinalized = true
-	r.run(r.finalize(status))
+	r.run(r.specialResponse(status))
 }
 
 // runBodyFilter runs body_filter_by_lua on a piece of the body.

@@ -134,7 +134,7 @@ func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // ngxMissing are the fields of ngx_lua's table that this server lacks; those that
 // other files add are found before the list is looked at.
-var ngxMissing = []string{"on_abort", "run_worker_thread"}
+var ngxMissing = []string{"run_worker_thread"}
 
 func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if args[1].IsString() {

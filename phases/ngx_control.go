@@ -13,6 +13,7 @@ var ngxControl = lib{
 	{"exit", ngxExit},
 	{"exec", ngxExec},
 	{"redirect", ngxRedirect},
+	{"on_abort", ngxOnAbort},
 	{"sleep", ngxSleep},
 	{"get_phase", ngxGetPhase},
 }

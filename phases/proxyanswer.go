@@ -177,6 +177,9 @@ func (x *exchange) copyBody() int {
 		flags = outFlush
 	}
 	x.st.action = "reading upstream"
+	if flags != 0 {
+		x.st.action = "sending to client"
+	}
 	var total int64
 	for {
 		var n int

@@ -105,7 +105,7 @@ func classify(name string) outName {
 func (o *Response) Set(name, value string) {
 	switch classify(name) {
 	case outContentType:
-		o.ContentType = value
+		o.ContentType, o.noContentType = value, false
 		if strings.IndexByte(value, ';') >= 0 {
 			o.Charset = ""
 		}
@@ -145,7 +145,7 @@ func (o *Response) Add(name, value string) {
 func (o *Response) Del(name string) {
 	switch classify(name) {
 	case outContentType:
-		o.ContentType, o.Charset = "", ""
+		o.ContentType, o.Charset, o.noContentType = "", "", true
 		return
 	case outContentLength:
 		o.ContentLength, o.customLength = -1, false

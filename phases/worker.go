@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"errors"
 	"fmt"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -138,8 +139,11 @@ func (c *Cycle) everyWorker(h *luaHandler, p Phase) {
 func (w *Worker) runMain(h *luaHandler, p Phase) error {
 	w.baton.Acquire()
 	defer w.baton.Release()
-	if h.chunk.Err != "" {
-		return fmt.Errorf("%s", h.chunk.Err)
+	if h.chunk == nil {
+		return fmt.Errorf("cannot open %s", h.ref.Path)
+	}
+	if text := w.State.ChunkError(h.chunk); text != "" {
+		return errors.New(text)
 	}
 	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: p, Worker: w}}
 	run.thread.Host = &run.ctx

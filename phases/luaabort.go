@@ -1,0 +1,71 @@
+package phases
+
+import rt "github.com/moonphase/moonphase/runtime"
+
+// clientWatch ends a handler, or runs its ngx.on_abort function, when the
+// client goes away (lua_check_client_abort).
+type clientWatch struct {
+	r    *Request
+	run  *luaRun
+	done chan struct{}
+	over bool // guarded by the baton: the handler has ended
+}
+
+// watchClient begins to watch on behalf of a handler; nil when that is not
+// wanted. The caller holds the baton and sets over at the end.
+func (r *Request) watchClient(run *luaRun) *clientWatch {
+	if !r.Loc.checkClientAbort.v || r != r.Main {
+		return nil
+	}
+	gone := r.Conn.Aborted()
+	if gone == nil {
+		return nil
+	}
+	w := &clientWatch{r: r, run: run, done: make(chan struct{})}
+	baton := run.ctx.Worker.baton
+	go func() {
+		select {
+		case <-gone:
+			w.clientGone(baton)
+		case <-w.done:
+		}
+	}()
+	return w
+}
+
+// clientGone acts on the client's leaving.
+func (w *clientWatch) clientGone(baton *rt.Baton) {
+	baton.Acquire()
+	if w.over {
+		baton.Release()
+		return
+	}
+	w.r.Log(LogInfo, "client prematurely closed connection")
+	callback := w.run.ctx.onAbort
+	baton.Release()
+	if !callback.IsFunction() {
+		w.run.group.Abort(luaExit{statusClientClosed})
+		return
+	}
+	w.run.group.Inject(callback, userThreadFailed)
+}
+
+// stop ends the watch; the caller holds the baton.
+func (w *clientWatch) stop() {
+	w.over = true
+	close(w.done)
+}
+
+// ngxOnAbort is ngx.on_abort(callback).
+func ngxOnAbort(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	c := gate(th, subreqPhases|maskOf(PhaseServerRewrite), noRequestObject)
+	f := th.CheckFunction(args, 0)
+	switch {
+	case !c.R.Loc.checkClientAbort.v:
+		return fail(th, "lua_check_client_abort is off")
+	case c.onAbort.IsFunction():
+		return fail(th, "duplicate call")
+	}
+	c.onAbort = f
+	return rt.Int(1), 1
+}
