@@ -47,7 +47,12 @@ func (w *clientWatch) clientGone(baton *rt.Baton) {
 		w.run.group.Abort(luaExit{statusClientClosed})
 		return
 	}
-	w.run.group.Inject(callback, userThreadFailed)
+	w.run.group.Inject(callback, onAbortFailed)
+}
+
+// onAbortFailed logs an error in the function given to ngx.on_abort.
+func onAbortFailed(th *rt.Thread, err *rt.Error) {
+	luaCtx(th).R.Logf(LogErr, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
 }
 
 // stop ends the watch; the caller holds the baton.
