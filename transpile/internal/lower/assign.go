@@ -100,6 +100,12 @@ func (f *fn) localOne(l *ast.Local, e ast.Expr, line int) {
 		f.fill(v, lg, true)
 		return
 	}
+	if g := f.guess(e); g != nil {
+		v := f.variable(l, hide)
+		v.Fixed = l.Assigned == 0
+		f.guessInto(v, g, true)
+		return
+	}
 	x := f.expr(e)
 	v := f.variable(l, hide)
 	v.Fixed = l.Assigned == 0
@@ -185,6 +191,10 @@ func (f *fn) assignLocal(l *ast.Local, e ast.Expr, line int) {
 		}
 		x := f.expr(e)
 		f.emit(&ir.Assign{Vars: []*ir.Var{v}, X: []ir.Expr{f.to(x, v.Type)}, Line: line})
+		return
+	}
+	if g := f.guess(e); g != nil {
+		f.guessInto(v, g, false)
 		return
 	}
 	x := f.to(f.expr(e), v.Type)

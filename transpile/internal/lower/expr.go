@@ -177,6 +177,11 @@ func (f *fn) binary(e *ast.Binary) ir.Expr {
 	case "..":
 		return f.concat(e)
 	}
+	if g := f.guess(e); g != nil {
+		v := f.temp("n", ir.Value)
+		f.guessInto(v, g, true)
+		return &ir.Ref{Var: v}
+	}
 	x := f.sides(e)
 	codes := arith[e.Op]
 	switch rep(f.c.facts.Expr(e)) {

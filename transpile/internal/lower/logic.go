@@ -281,6 +281,11 @@ func (f *fn) equal(e *ast.Binary) ir.Expr {
 			_ = v
 		}
 	}
+	for i := range x {
+		if t := x[i].Type(); t == ir.Int || t == ir.Float {
+			return f.typed(ir.EqNumber, f.to(x[1-i], ir.Value), f.to(x[i], ir.Float))
+		}
+	}
 	r := f.to(x[1], ir.Value)
 	const plain = infer.Nil | infer.Boolean | infer.Number | infer.Str | infer.Fun
 	if f.c.facts.Expr(e.L).Is(plain) || f.c.facts.Expr(e.R).Is(plain) {
