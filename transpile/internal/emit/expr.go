@@ -7,6 +7,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
+	"github.com/moonphase/moonphase/transpile/internal/goname"
 	"github.com/moonphase/moonphase/transpile/internal/ir"
 )
 
@@ -58,10 +59,13 @@ func (e *emitter) bare(x ir.Expr) *jen.Statement {
 	case *ir.NewTable:
 		return rt("TableValue").Call(rt("NewTable").Call(jen.Lit(x.Array), jen.Lit(x.Record)))
 	case *ir.NewRecord:
-		return rt("NewRecord").Call(append([]jen.Code{jen.Id(x.Shape.Name)}, e.exprs(x.Vals)...)...)
+		return e.record(x)
 	case *ir.NewArray:
 		if x.Open != nil {
 			return rt("NewArrayList").Call(e.join(x.Vals, x.Open))
+		}
+		if x.Tall {
+			return rt("NewArray").Add(tall(e.lines(x.Vals, nil)))
 		}
 		return rt("NewArray").Call(e.exprs(x.Vals)...)
 	case *ir.NewData:
@@ -70,6 +74,34 @@ func (e *emitter) bare(x ir.Expr) *jen.Statement {
 		return e.selectArgs(x)
 	}
 	panic("emit: unknown expression")
+}
+
+func (e *emitter) record(x *ir.NewRecord) *jen.Statement {
+	shape := jen.Id(x.Shape.Name)
+	if !x.Tall {
+		return rt("NewRecord").Call(append([]jen.Code{shape}, e.exprs(x.Vals)...)...)
+	}
+	return rt("NewRecord").Call(shape.Op(",").Custom(
+		jen.Options{Separator: ",", Multi: true}, e.lines(x.Vals, x.Shape.Keys)...))
+}
+
+// lines prints expressions for lines of their own, named by comments.
+func (e *emitter) lines(xs []ir.Expr, names []string) []jen.Code {
+	list := make([]jen.Code, len(xs))
+	for i, x := range xs {
+		e.cur = -1
+		list[i] = e.expr(x)
+		if names != nil {
+			list[i] = jen.Op("/* " + goname.Field(names[i]) + " */").Add(list[i])
+		}
+	}
+	e.cur = -1
+	return list
+}
+
+// tall puts arguments on lines of their own.
+func tall(args []jen.Code) *jen.Statement {
+	return jen.Custom(jen.Options{Open: "(", Close: ")", Separator: ",", Multi: true}, args...)
 }
 
 // constant prints a constant; typed forces a form that := takes for the right type.

@@ -8,6 +8,13 @@ import (
 
 // stmts prints a list of statements.
 func (e *emitter) stmts(g *jen.Group, list []ir.Stmt) {
+	blank := func(s ir.Stmt) bool { _, ok := s.(*ir.Blank); return ok }
+	for len(list) > 0 && blank(list[0]) {
+		list = list[1:]
+	}
+	for len(list) > 0 && blank(list[len(list)-1]) {
+		list = list[:len(list)-1]
+	}
 	for i := 0; i < len(list); i++ {
 		if c, ok := list[i].(*ir.Comment); ok {
 			g.Comment(comment(c.Text))

@@ -186,11 +186,15 @@ type (
 	NewRecord struct {
 		Shape *Shape
 		Vals  []Expr
+		Line  int
+		Tall  bool // the script gives it several lines, from Line on
 	}
 	// NewArray is a table of positional items, the last of them open (a List) if Open is set.
 	NewArray struct {
 		Vals []Expr
 		Open Expr
+		Line int
+		Tall bool
 	}
 	// NewData is a table from constant data.
 	NewData struct{ Data *Data }

@@ -268,8 +268,8 @@ func FirstLine(xs ...Expr) int {
 	return line
 }
 
-// LineOf is the line that an error of the operation itself has, 0 when it
-// cannot raise one.
+// LineOf is the line that an error of the operation itself has, or that a
+// constructor of several lines begins on; 0 when it does not matter.
 func LineOf(e Expr) int {
 	switch e := e.(type) {
 	case *Op:
@@ -282,6 +282,14 @@ func LineOf(e Expr) int {
 		return e.Line
 	case *Select:
 		return e.Line
+	case *NewRecord:
+		if e.Tall {
+			return e.Line
+		}
+	case *NewArray:
+		if e.Tall {
+			return e.Line
+		}
 	}
 	return 0
 }

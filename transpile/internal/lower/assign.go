@@ -33,7 +33,6 @@ func (f *fn) variables(s *ast.LocalStmt) []*ir.Var {
 	vars := make([]*ir.Var, len(s.Locals))
 	for i, l := range s.Locals {
 		vars[i] = f.variable(l, !mentions(s.Exprs, l.Name))
-		vars[i].Fixed = l.Assigned == 0
 	}
 	return vars
 }
@@ -47,6 +46,9 @@ func (f *fn) localCall(s *ast.LocalStmt, line int) bool {
 	}
 	x := f.finished(f.call(c, false))
 	if sc, ok := x.(*ir.StaticCall); ok && x.Type() != ir.Multi {
+		if f.directly(s, sc) {
+			return true
+		}
 		d := &ir.Define{Line: line, X: f.results(sc, len(s.Locals), c.OpPos.Line)}
 		for i, v := range f.variables(s) {
 			d.Vars = append(d.Vars, v)
@@ -63,6 +65,25 @@ func (f *fn) localCall(s *ast.LocalStmt, line int) bool {
 		}
 		f.emit(&ir.Define{Vars: []*ir.Var{v}, X: []ir.Expr{&ir.Result{N: n, I: i}}})
 	}
+	return true
+}
+
+// directly defines the locals as the results of a static call, if these are
+// enough and held in the same way.
+func (f *fn) directly(s *ast.LocalStmt, c *ir.StaticCall) bool {
+	if len(c.Func.Results) < len(s.Locals) {
+		return false
+	}
+	for i, l := range s.Locals {
+		if rep(f.c.facts.Local(l)) != c.Func.Results[i] {
+			return false
+		}
+	}
+	d := &ir.Define{Vars: f.variables(s), X: []ir.Expr{c}, Line: c.Line}
+	for len(d.Vars) < len(c.Func.Results) {
+		d.Vars = append(d.Vars, nil)
+	}
+	f.emit(d)
 	return true
 }
 
@@ -102,13 +123,11 @@ func (f *fn) localOne(l *ast.Local, e ast.Expr, line int) {
 	}
 	if g := f.guess(e); g != nil {
 		v := f.variable(l, hide)
-		v.Fixed = l.Assigned == 0
 		f.guessInto(v, g, true)
 		return
 	}
 	x := f.expr(e)
 	v := f.variable(l, hide)
-	v.Fixed = l.Assigned == 0
 	f.emit(&ir.Define{Vars: []*ir.Var{v}, X: []ir.Expr{f.to(x, v.Type)}, Line: line})
 }
 
@@ -322,11 +341,7 @@ func (f *fn) assignMany(s *ast.AssignStmt) {
 	if allLocal && f.parallel(targets, vals, line) {
 		return
 	}
-	for i := range vals {
-		if _, ok := vals[i].(*ir.Const); !ok {
-			vals[i] = f.keep("v", vals[i], line)
-		}
-	}
+	f.keepAll(vals, func(x ir.Expr) bool { _, ok := x.(*ir.Const); return !ok })
 	for i := len(targets) - 1; i >= 0; i-- {
 		t := targets[i]
 		switch {

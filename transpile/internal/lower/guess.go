@@ -32,18 +32,14 @@ func (f *fn) guess(e ast.Expr) *guess {
 		return nil
 	}
 	leaves := f.operands(s.leaves, f.expr)
+	f.keepAll(leaves, func(x ir.Expr) bool {
+		r, ok := x.(*ir.Ref)
+		return x.Type() == ir.Value && (!ok || r.Var.Unstable)
+	})
 	values := map[*ir.Var]bool{}
 	var tested []ir.Expr
-	for i, x := range leaves {
-		if x.Type() != ir.Value {
-			continue
-		}
-		r, ok := x.(*ir.Ref)
-		if !ok || r.Var.Unstable {
-			r = f.keep(wishFor(x), x, 0)
-			leaves[i] = r
-		}
-		if !values[r.Var] {
+	for _, x := range leaves {
+		if r, ok := x.(*ir.Ref); ok && x.Type() == ir.Value && !values[r.Var] {
 			values[r.Var] = true
 			tested = append(tested, r)
 		}

@@ -106,6 +106,19 @@ func (c *chunk) function(outer *fn, a *ast.Func, out *ir.Func) {
 	if !f.dead {
 		f.fallOff()
 	}
+	if f.self != nil {
+		f.self.Body = trimContinue(f.self.Body)
+	}
+}
+
+// trimContinue removes a continue at the end of a loop's body.
+func trimContinue(body []ir.Stmt) []ir.Stmt {
+	if n := len(body); n > 0 {
+		if _, ok := body[n-1].(*ir.Continue); ok {
+			return body[:n-1]
+		}
+	}
+	return body
 }
 
 // signature declares the parameters.
@@ -227,6 +240,7 @@ func (f *fn) variable(l *ast.Local, hide bool) *ir.Var {
 		Type:     rep(f.c.facts.Local(l)),
 		Lua:      l.Name,
 		Unstable: l.Captured && l.Assigned > 0,
+		Fixed:    l.Assigned == 0,
 	}
 	f.c.vars[l] = v
 	return v
@@ -247,6 +261,22 @@ func (f *fn) keep(wish string, x ir.Expr, line int) *ir.Ref {
 	v := f.temp(wish, x.Type())
 	f.emit(&ir.Define{Vars: []*ir.Var{v}, X: []ir.Expr{x}, Line: line})
 	return &ir.Ref{Var: v}
+}
+
+// keepAll puts those of xs that match into variables, by one statement.
+func (f *fn) keepAll(xs []ir.Expr, match func(ir.Expr) bool) {
+	d := &ir.Define{}
+	for i, x := range xs {
+		if match(x) {
+			v := f.temp(wishFor(x), x.Type())
+			d.Vars = append(d.Vars, v)
+			d.X = append(d.X, x)
+			xs[i] = &ir.Ref{Var: v}
+		}
+	}
+	if len(d.Vars) > 0 {
+		f.emit(d)
+	}
 }
 
 func (f *fn) emit(s ...ir.Stmt) { *f.buf = append(*f.buf, s...) }

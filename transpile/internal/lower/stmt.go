@@ -10,9 +10,7 @@ import (
 func (f *fn) block(b *ast.Block) {
 	f.dead = false
 	f.stmts(b, 0, len(b.Stmts))
-	if !f.dead {
-		f.comments(b.End)
-	}
+	f.comments(b.End)
 }
 
 // body lowers b as a Go block of its own.

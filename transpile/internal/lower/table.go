@@ -28,13 +28,18 @@ func (f *fn) table(e *ast.Table) ir.Expr {
 	}
 	if keys := recordKeys(e); keys != nil {
 		vals := f.operands(fieldValues(e), f.value)
-		return &ir.NewRecord{Shape: f.c.shape(keys), Vals: vals}
+		return &ir.NewRecord{Shape: f.c.shape(keys), Vals: vals, Line: e.Pos.Line, Tall: tall(e)}
 	}
 	if positional(e) {
 		vals, open := f.list(fieldValues(e))
-		return &ir.NewArray{Vals: vals, Open: f.join(nil, open)}
+		return &ir.NewArray{Vals: vals, Open: f.join(nil, open), Line: e.Pos.Line, Tall: tall(e)}
 	}
 	return f.mixedTable(e)
+}
+
+// tall reports whether the fields stand on lines of their own.
+func tall(e *ast.Table) bool {
+	return len(e.Fields) > 1 && e.Fields[len(e.Fields)-1].Pos.Line-e.Pos.Line >= len(e.Fields)-1
 }
 
 // mixedTable fills a table field by field.
