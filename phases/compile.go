@@ -90,8 +90,8 @@ const (
 // compiler turns the tree of directives into a Cycle. Its fields say where in
 // the tree it is.
 type compiler struct {
-	cycle  *Cycle
-	opts   CompileOptions
+	cycle *Cycle
+	opts  CompileOptions
 
 	table    map[string][]*directive
 	level    level
