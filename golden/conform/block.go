@@ -25,6 +25,8 @@ type block struct {
 	UseHUP   bool              `json:"use_hup"`
 	Timeout  string            `json:"timeout"`
 	Sections map[string]value  `json:"sections"`
+
+	place int // the number of its server: blocks that HUP loads share one
 }
 
 // file is the part of the id before the ordinal: the suite's file.
@@ -158,12 +160,19 @@ func readBlocks(path string) ([]*block, error) {
 	}
 	defer f.Close()
 	var blocks []*block
+	hup := map[string]int{}
 	in := bufio.NewScanner(f)
 	in.Buffer(nil, 16<<20)
 	for in.Scan() {
 		b := new(block)
 		if err := json.Unmarshal(in.Bytes(), b); err != nil {
 			return nil, fmt.Errorf("%s, block %d: %w", path, len(blocks)+1, err)
+		}
+		b.place = len(blocks)
+		if first, ok := hup[b.file()]; ok && b.UseHUP {
+			b.place = first
+		} else if b.UseHUP {
+			hup[b.file()] = b.place
 		}
 		blocks = append(blocks, b)
 	}

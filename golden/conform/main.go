@@ -60,6 +60,7 @@ func run(o options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	all := blocks
 	if o.run != "" {
 		re, err := regexp.Compile(o.run)
 		if err != nil {
@@ -77,10 +78,12 @@ func run(o options) (bool, error) {
 		applicable = append(applicable, b)
 	}
 	r := &runner{keep: o.keep}
-	if r.target, err = chooseTarget(o.server, applicable); err != nil {
+	var unlock func()
+	if r.work, unlock, err = workDir(); err != nil {
 		return false, err
 	}
-	if r.work, err = workDir(); err != nil {
+	defer unlock()
+	if r.target, err = chooseTarget(o.server, all, r.work); err != nil {
 		return false, err
 	}
 	around, missing := startSurroundings()
@@ -89,9 +92,6 @@ func run(o options) (bool, error) {
 		fmt.Println("missing:", m)
 	}
 	r.runAll(makeJobs(applicable), o.jobs, res.add)
-	if !o.keep {
-		os.RemoveAll(r.work)
-	}
 	listed, err := readPassList(o.pass)
 	if err != nil {
 		return false, err

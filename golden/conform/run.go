@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -67,8 +67,7 @@ func (r *runner) run(j job, report func(*block, error)) {
 		names = append(names, b.exclusive()...)
 	}
 	defer r.claims.take(names)()
-	port := freePort()
-	s := &server{target: r.target, root: filepath.Join(r.work, port, "t", "servroot"), port: port}
+	s := j[0].server(r.work, r.target)
 	failed := false
 	for _, b := range j {
 		err := r.runBlock(s, b)
@@ -77,7 +76,7 @@ func (r *runner) run(j job, report func(*block, error)) {
 	}
 	s.stop()
 	if !failed || !r.keep {
-		os.RemoveAll(filepath.Join(r.work, port))
+		os.RemoveAll(s.dir())
 	}
 }
 
@@ -182,9 +181,23 @@ func (s *server) expandWants(b *block) *block {
 	return &out
 }
 
-// workDir makes the folder for server roots. Its path is short because some blocks
-// put unix sockets below it.
-func workDir() (string, error) {
-	dir := filepath.Join(os.TempDir(), "cf"+strconv.Itoa(os.Getpid()))
-	return dir, os.MkdirAll(dir, 0o755)
+// workDir makes the folder for server roots and locks it: its path and the ports are
+// fixed, so there can be one run at a time on a machine. The path is short because
+// some blocks put unix sockets below it.
+func workDir() (dir string, unlock func(), err error) {
+	dir = filepath.Join(os.TempDir(), "mpc")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", nil, err
+	}
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		return "", nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		fmt.Println("waiting for another run of conform to end")
+		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+			return "", nil, err
+		}
+	}
+	return dir, func() { lock.Close() }, nil
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -38,9 +36,13 @@ type server struct {
 	target target
 	root   string
 	port   string
+	scope  string // whose files the server shall see
 	pid    int
 	logPos int64
 }
+
+// dir is the folder of everything that belongs to the server.
+func (s *server) dir() string { return filepath.Join(s.root, "..", "..") }
 
 func (s *server) logFile() string { return filepath.Join(s.root, "logs", "error.log") }
 
@@ -98,7 +100,7 @@ func (s *server) start(env []string) error {
 	cmd := exec.Command(s.target.binary, append(args, s.target.args...)...)
 	cmd.Stderr = stderr
 	cmd.Dir = s.root
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "CONFORM_SCOPE="+s.scope), env...)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -183,20 +185,4 @@ func (s *server) newLog() string {
 	out := string(data[s.logPos:])
 	s.logPos = int64(len(data))
 	return out
-}
-
-var nextPort atomic.Int32
-
-// freePort returns a port of the loopback that nobody listens on and that no other
-// server of this run was given.
-func freePort() string {
-	for {
-		port := 20000 + (os.Getpid()*131+int(nextPort.Add(1)))%12000
-		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		return strconv.Itoa(port)
-	}
 }
