@@ -102,7 +102,8 @@ func walkExpr(e Expr, visit func(any) bool) {
 
 // GlobalPath is the path of globals that e surely reads, as "ngx.req.socket": the
 // names themselves, or those that a never-reassigned local was declared with
-// (`local sock = ngx.req.socket`). It is "" for everything else. It needs resolve.
+// (`local sock = ngx.req.socket`); _G.x is x. It is "" for everything else. It
+// needs resolve.
 func GlobalPath(e Expr) string {
 	switch e := e.(type) {
 	case *Name:
@@ -117,7 +118,11 @@ func GlobalPath(e Expr) string {
 		if !ok {
 			return ""
 		}
-		if obj := GlobalPath(e.Obj); obj != "" {
+		switch obj := GlobalPath(e.Obj); obj {
+		case "":
+		case "_G":
+			return key.Value
+		default:
 			return obj + "." + key.Value
 		}
 	}

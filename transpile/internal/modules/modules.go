@@ -1,6 +1,7 @@
 // Package modules finds what a chunk requires, so that the build can carry
-// every module a program may ask for. Names that are computed at run time cannot
-// be found; a comment can add them:
+// every module a program may ask for. Of a name that is computed at run time the
+// constant parts are known at best ("plugins." .. name .. ".handler"); a comment
+// can add the rest:
 //
 //	-- moonphase:require my.plugin.a my.plugin.b
 package modules
@@ -13,6 +14,8 @@ import (
 
 // Require is one module that a chunk asks for.
 type Require struct {
+	// Module is the name. With a * in it, it is a pattern: the module is one of
+	// those that match, * standing for any part of a name. Patterns are Optional.
 	Module    string
 	Line, Col int // of the name
 	// Optional is set when the chunk catches the failure, as in pcall(require, "x").
@@ -37,7 +40,12 @@ type finder struct {
 	caught map[*ast.Func]bool      // functions that run under pcall
 	depth  int                     // functions around the place that is looked at
 	found  []Require
+	steps  int // left for the name that is looked at
 }
+
+// maxSteps bounds the work on one name: locals that are built from one another
+// can make it as long as they like.
+const maxSteps = 1000
 
 // markCaught notes functions whose errors are caught: pcall(f), pcall(function() ... end).
 func (f *finder) markCaught(n any) bool {
@@ -100,6 +108,7 @@ func (f *finder) loop(s *ast.GenForStmt) {
 		return
 	}
 	for _, field := range t.Fields {
+		f.steps = maxSteps
 		if name, ok := f.text(field.Value); ok {
 			f.items[s.Vars[1]] = append(f.items[s.Vars[1]], name)
 		}
@@ -126,9 +135,12 @@ func (f *finder) call(c *ast.Call, caught bool) {
 	if len(args) == 0 || ast.GlobalPath(fn) != "require" {
 		return
 	}
+	f.steps = maxSteps
 	for _, name := range f.names(args[0]) {
 		pos := args[0].ExprPos()
-		f.found = append(f.found, Require{Module: name, Line: pos.Line, Col: pos.Col, Optional: caught})
+		f.found = append(f.found, Require{
+			Module: name, Line: pos.Line, Col: pos.Col, Optional: caught || strings.Contains(name, "*"),
+		})
 	}
 }
 
@@ -145,11 +157,38 @@ func (f *finder) names(e ast.Expr) []string {
 	if name, ok := f.text(e); ok {
 		return []string{name}
 	}
+	if pattern := f.pattern(e); usable(pattern) {
+		return []string{pattern}
+	}
 	return nil
+}
+
+// pattern is e's text with a * for each part that is not constant.
+func (f *finder) pattern(e ast.Expr) string {
+	if f.steps--; f.steps < 0 {
+		return "*"
+	}
+	if s, ok := f.text(e); ok {
+		return s
+	}
+	if b, ok := value(e).(*ast.Binary); ok && b.Op == ".." {
+		return strings.ReplaceAll(f.pattern(b.L)+f.pattern(b.R), "**", "*")
+	}
+	return "*"
+}
+
+// usable: a pattern names the folder its modules are in. Anything less would
+// take in every module there is.
+func usable(pattern string) bool {
+	folder, _, ok := strings.Cut(pattern, "*")
+	return ok && strings.Contains(folder, ".")
 }
 
 // text is the value of a constant string expression.
 func (f *finder) text(e ast.Expr) (string, bool) {
+	if f.steps--; f.steps < 0 {
+		return "", false
+	}
 	switch e := e.(type) {
 	case *ast.StringExpr:
 		return e.Value, true
@@ -164,6 +203,12 @@ func (f *finder) text(e ast.Expr) (string, bool) {
 		if init != ast.Expr(e) {
 			return f.text(init)
 		}
+	case *ast.Call:
+		return f.parent(e)
+	case *ast.Logical: // string.match(..., ".*%.") or ""
+		if s, ok := f.text(e.L); ok && e.Op == "or" {
+			return s, true
+		}
 	case *ast.Binary:
 		if e.Op != ".." {
 			return "", false
@@ -174,6 +219,54 @@ func (f *finder) text(e ast.Expr) (string, bool) {
 		}
 		r, ok := f.text(e.R)
 		return l + r, ok
+	}
+	return "", false
+}
+
+// parents are the ways in which modules cut the last part off their own name:
+// the function, its pattern, and whether the dot before that part stays.
+var parents = []struct {
+	function, pattern string
+	dot               bool
+}{
+	{"match", ".*%.", true}, {"match", "(.*%.)", true}, {"match", "^(.*%.)", true}, {"match", "(.-)[^%.]+$", true},
+	{"match", "^(.-)[^%.]+$", true}, {"match", "(.+)%.[^%.]+$", false}, {"match", "^(.+)%.[^%.]+$", false},
+	{"match", "(.*)%.", false}, {"match", "^(.*)%.", false},
+	{"gsub", "[^%.]+$", true}, {"gsub", "[^%.]*$", true}, {"gsub", "%.[^%.]+$", false}, {"gsub", "%.[^%.]*$", false},
+}
+
+// parent is the value of (...):match("(.-)[^%.]+$") and its like.
+func (f *finder) parent(c *ast.Call) (string, bool) {
+	var args []ast.Expr
+	function := c.Method
+	if c.Fn != nil {
+		var ok bool
+		if function, ok = strings.CutPrefix(ast.GlobalPath(c.Fn), "string."); !ok {
+			return "", false
+		}
+		args = c.Args
+	} else {
+		args = append([]ast.Expr{c.Obj}, c.Args...)
+	}
+	if len(args) < 2 {
+		return "", false
+	}
+	pattern, ok := args[1].(*ast.StringExpr)
+	if !ok {
+		return "", false
+	}
+	name, ok := f.text(args[0])
+	i := strings.LastIndexByte(name, '.')
+	if !ok || i < 0 {
+		return "", false
+	}
+	for _, p := range parents {
+		if p.function == function && p.pattern == pattern.Value {
+			if p.dot {
+				i++
+			}
+			return name[:i], true
+		}
 	}
 	return "", false
 }

@@ -14,7 +14,7 @@ func (p *program) collectWrites(u *unit) {
 		case *ast.AssignStmt:
 			for _, t := range n.Targets {
 				if path := ast.GlobalPath(t); path != "" && !isLocal(t) {
-					p.written[strings.TrimPrefix(path, "_G.")] = true
+					p.written[path] = true
 				}
 			}
 		case *ast.Call:

@@ -215,21 +215,37 @@ func (p *Program) close() {
 			}
 		}
 	}
-	for i := 0; i < len(p.Chunks); i++ { // grows while it runs
-		c := p.Chunks[i]
-		requires, problems := transpile.RequiresOf(c.Name, c.Module, c.Source)
-		for _, d := range problems {
-			p.Findings = append(p.Findings, p.Place(c.Key, d))
-		}
-		for _, r := range requires {
-			if !addModule(r.Module) && !r.Optional {
-				p.Findings = append(p.Findings, p.Place(c.Key, transpile.Diagnostic{
-					Code: transpile.CodeMissingModule, Severity: transpile.Error, Line: r.Line, Col: r.Col,
-					Msg:  fmt.Sprintf("module '%s' not found", r.Module),
-					Help: "it is on none of: " + strings.Join(p.path.templates, ";"),
-				}))
+	var patterns []string
+	follow := func(from int, report func(transpile.Chunk, transpile.Diagnostic)) {
+		for i := from; i < len(p.Chunks); i++ { // grows while it runs
+			c := p.Chunks[i]
+			requires, problems := transpile.RequiresOf(c.Name, c.Module, c.Source)
+			for _, d := range problems {
+				report(c, d)
+			}
+			for _, r := range requires {
+				switch {
+				case strings.Contains(r.Module, "*"):
+					patterns = append(patterns, r.Module)
+				case !addModule(r.Module) && !r.Optional:
+					report(c, transpile.Diagnostic{
+						Code: transpile.CodeMissingModule, Severity: transpile.Error, Line: r.Line, Col: r.Col,
+						Msg:  fmt.Sprintf("module '%s' not found", r.Module),
+						Help: "it is on none of: " + strings.Join(p.path.templates, ";"),
+					})
+				}
 			}
 		}
+	}
+	follow(0, func(c transpile.Chunk, d transpile.Diagnostic) { p.Findings = append(p.Findings, p.Place(c.Key, d)) })
+	// What only a computed name may ask for comes last: nobody says that the
+	// program ever loads it, so what is wrong with it is no finding.
+	for i := 0; i < len(patterns); i++ {
+		from := len(p.Chunks)
+		for _, name := range p.path.glob(patterns[i]) {
+			addModule(name)
+		}
+		follow(from, func(transpile.Chunk, transpile.Diagnostic) {})
 	}
 }
 
