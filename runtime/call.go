@@ -24,9 +24,10 @@ type Proto struct {
 // Function is a Lua function: a closure, or a Go function of a library.
 type Function struct {
 	fn    Func
-	proto *Proto // nil for a Go function
-	name  string // of a Go function
-	env   *Env   // of a chunk's main function
+	proto *Proto     // nil for a Go function
+	name  string     // of a Go function
+	env   *Env       // of a chunk's main function
+	wraps *Coroutine // of a function that coroutine.wrap made
 }
 
 // NewFunction returns the closure fn of proto p.

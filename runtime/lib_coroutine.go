@@ -71,16 +71,22 @@ func (th *Thread) mainHandle() *Coroutine {
 
 func coroutineWrap(th *Thread, args []Value) (Value, int) {
 	co := th.NewCoroutine(th.CheckFunction(args, 0))
-	return FunctionValue(&Function{name: "wrap", fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
+	return FunctionValue(&Function{name: "wrap", wraps: co, fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
 		v, n, err := th.resume(co, n, a, b, c)
 		if err != nil {
-			if err.Value.IsString() { // LuaJIT adds where the wrapped function was called
-				err.Value = String(th.Where(1) + err.Value.Str())
-			}
-			panic(&Error{Value: err.Value})
+			th.wrapFailed(err)
 		}
 		return v, n
 	}}), 1
+}
+
+// wrapFailed raises the error that ended a wrapped coroutine. LuaJIT adds where the
+// wrapping function was called.
+func (th *Thread) wrapFailed(err *Error) {
+	if err.Value.IsString() {
+		err.Value = String(th.Where(1) + err.Value.Str())
+	}
+	panic(&Error{Value: err.Value})
 }
 
 func coroutineIsYieldable(th *Thread, args []Value) (Value, int) {
