@@ -92,6 +92,7 @@ func Append(th *Thread, t, v Value, where string) {
 
 // SetList stores list from position from on: the end of a mixed constructor.
 func SetList(t Value, from int, list []Value) {
+	t.Table().reserve(from - 1 + len(list))
 	for i, v := range list {
 		t.Table().SetInt(from+i, v)
 	}

@@ -10,6 +10,7 @@ type hashPart struct {
 	entries []entry
 	index   []uint64 // hash<<32 | 1 + entry, open addressing; nil while few entries fit
 	ints    int      // entries whose key is a positive whole number
+	last    int      // entry that dictionary found last
 }
 
 type entry struct{ key, value Value }
@@ -68,6 +69,45 @@ func (h *hashPart) findHashed(k Value, hash uint64) int {
 			e := uint32(x) - 1
 			if sameKey(h.entries[e].key, k) {
 				return int(e)
+			}
+		}
+	}
+}
+
+// dictionary returns the place of key k in a table without a record, nil when k is no
+// string or there is no entry. It is fast for t[k] = f(t[k]).
+func (t *Table) dictionary(k Value) *Value {
+	h := t.hash
+	if h == nil || t.shapeID != 1 || !k.IsString() {
+		return nil
+	}
+	if h.last < len(h.entries) {
+		if e := &h.entries[h.last]; identical(e.key, k) {
+			return &e.value
+		}
+	}
+	if h.index == nil {
+		i := h.find(k)
+		if i < 0 {
+			return nil
+		}
+		h.last = i
+		return &h.entries[i].value
+	}
+	s := k.Str()
+	hash := hashString(s)
+	mask := uint64(len(h.index) - 1)
+	for i := hash; ; i++ {
+		x := h.index[i&mask]
+		if x == 0 {
+			return nil
+		}
+		if uint32(x>>32) == uint32(hash) {
+			at := int(uint32(x) - 1)
+			e := &h.entries[at]
+			if e.key.n == k.n && (e.key.p == k.p || e.key.Str() == s) {
+				h.last = at
+				return &e.value
 			}
 		}
 	}

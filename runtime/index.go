@@ -70,6 +70,8 @@ func Index(th *Thread, v, k Value, where string) Value {
 					return r
 				}
 			}
+		} else if slot := t.dictionary(k); slot != nil && slot.n != tagNil {
+			return *slot
 		}
 		if r := t.Get(k); r.n != tagNil || t.meta == nil {
 			return r
@@ -198,6 +200,10 @@ func SetIndex(th *Thread, o, k, v Value, where string) {
 				SetIndexInt(th, o, i, v, where)
 				return
 			}
+		}
+		if slot := t.dictionary(k); slot != nil && (slot.n != tagNil || t.meta == nil) {
+			slot.set(v)
+			return
 		}
 		if t.meta == nil {
 			th.RawSet(t, k, v)

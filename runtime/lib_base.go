@@ -7,30 +7,21 @@ import (
 	"strconv"
 )
 
-// baseLib is the functions of the base library.
+// baseLib is the functions of the base library but the hot ones.
 var baseLib = []libFunc{
-	{"assert", baseAssert},
 	{"collectgarbage", baseCollectGarbage},
 	{"dofile", unsupported("dofile")},
 	{"gcinfo", baseGCInfo},
 	{"getfenv", baseGetfenv},
-	{"getmetatable", baseGetMetatable},
 	{"load", unsupported("load")},
 	{"loadfile", unsupported("loadfile")},
 	{"loadstring", unsupported("loadstring")},
 	{"newproxy", baseNewProxy},
-	{"pairs", basePairs},
-	{"ipairs", baseIpairs},
 	{"print", Print},
 	{"rawequal", baseRawEqual},
-	{"rawget", baseRawGet},
 	{"rawlen", baseRawLen},
 	{"rawset", baseRawSet},
 	{"setfenv", baseSetfenv},
-	{"setmetatable", baseSetMetatable},
-	{"tonumber", baseToNumber},
-	{"tostring", baseToString},
-	{"type", baseType},
 	{"unpack", baseUnpack},
 	{"xpcall", baseXPCall},
 }
@@ -53,7 +44,9 @@ func openBase(st *State) {
 	for _, f := range []*Function{nextFunction, selectFunction, errorFunction} {
 		g.SetStr(f.name, FunctionValue(f))
 	}
-	g.SetStr("pcall", NewBuiltin("pcall", basePCall))
+	for _, f := range baseBuiltins {
+		g.SetStr(f.name, NewBuiltin(f.name, f.fn))
+	}
 	st.Loaded.SetStr("_G", TableValue(g))
 }
 

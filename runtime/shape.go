@@ -43,11 +43,16 @@ var shapes = struct {
 // used: it marks an empty cache.
 var emptyShape = &Shape{id: 1}
 
-// hashSeed is common to all hashes of strings: shapes and sites outlive states.
+// hashSeed is common to all hashes of long strings: shapes and sites outlive states.
 var hashSeed = maphash.MakeSeed()
 
 // hashString returns the hash of a string key.
-func hashString(s string) uint64 { return maphash.String(hashSeed, s) }
+func hashString(s string) uint64 {
+	if len(s) <= 16 {
+		return hashShort(s)
+	}
+	return maphash.String(hashSeed, s)
+}
 
 // NewShape returns the shape of a record with these keys in this order.
 func NewShape(keys ...string) *Shape {

@@ -300,6 +300,15 @@ func (t *Table) getString(k Value) Value {
 	return t.hash.get(k)
 }
 
+// reserve makes room for n items in the array part.
+func (t *Table) reserve(n int) {
+	if n > cap(t.arr) && (t.hash == nil || t.hash.ints == 0) {
+		arr := make([]Value, len(t.arr), n)
+		copy(arr, t.arr)
+		t.arr = arr
+	}
+}
+
 // GetStr returns t[k] without metamethods.
 func (t *Table) GetStr(k string) Value { return t.getString(String(k)) }
 

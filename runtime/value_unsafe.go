@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"math/bits"
+	"math/rand/v2"
 	"unsafe"
 )
 
@@ -138,3 +140,23 @@ func slotsOf(vs []Value) slots { return slots{unsafe.Pointer(unsafe.SliceData(vs
 
 // slice returns the first n slots.
 func (s slots) slice(n int) []Value { return unsafe.Slice((*Value)(s.p), n) }
+
+// hashSeeds are random, so that keys from outside cannot be made to collide.
+var hashSeeds = [2]uint64{rand.Uint64(), rand.Uint64()}
+
+// hashShort hashes a string of at most 16 bytes: one multiplication of its first
+// and last bytes with the seeds, the loads overlapping in the middle.
+func hashShort(s string) uint64 {
+	p, n := unsafe.Pointer(unsafe.StringData(s)), uintptr(len(s))
+	var a, b uint64
+	switch {
+	case n >= 8:
+		a, b = *(*uint64)(p), *(*uint64)(unsafe.Add(p, n-8))
+	case n >= 4:
+		a, b = uint64(*(*uint32)(p)), uint64(*(*uint32)(unsafe.Add(p, n-4)))
+	case n > 0:
+		a = uint64(*(*byte)(p)) | uint64(*(*byte)(unsafe.Add(p, n/2)))<<8 | uint64(*(*byte)(unsafe.Add(p, n-1)))<<16
+	}
+	high, low := bits.Mul64(a^hashSeeds[0], b^hashSeeds[1]^uint64(n))
+	return high ^ low
+}
