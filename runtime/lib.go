@@ -26,6 +26,7 @@ func openLibs(st *State) {
 	openMath(st)
 	openBit(st)
 	openCoroutine(st)
+	openBuffer(st)
 	openCJSON(st)
 }
 

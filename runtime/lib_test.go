@@ -219,8 +219,8 @@ func (r *caseRunner) value() Value {
 		return Number(-r.value().Num())
 	case '0' <= c && c <= '9':
 		from := r.pos
-		for r.pos < len(r.text) && strings.IndexByte("0123456789.eExX+abcdefABCDEF", r.text[r.pos]) >= 0 ||
-			r.text[r.pos] == '-' && r.text[r.pos-1] == 'e' {
+		for r.pos < len(r.text) && (strings.IndexByte("0123456789.eExX+abcdefABCDEF", r.text[r.pos]) >= 0 ||
+			r.text[r.pos] == '-' && r.text[r.pos-1] == 'e') {
 			r.pos++
 		}
 		f, ok := ParseNumber(r.text[from:r.pos])
