@@ -21,14 +21,16 @@ type State struct {
 	// Baton is the right to run in this state.
 	Baton *Baton
 
-	main     *Thread
-	typeMeta [numTypes]*Table
-	chunks   chunkTable
-	patterns patternCache
-	random   prng
-	io       ioState
-	pkg      *Table                         // package
-	natives  map[string]func(*Thread) Value // native modules that require finds
+	main        *Thread
+	typeMeta    [numTypes]*Table
+	chunks      chunkTable
+	patterns    patternCache
+	random      prng
+	registry    *Table // debug.getregistry
+	jitDisabled bool   // by jit.off
+	io          ioState
+	pkg         *Table                         // package
+	natives     map[string]func(*Thread) Value // native modules that require finds
 }
 
 // Writer is the part of io.Writer that print needs.
