@@ -1,9 +1,9 @@
 package phases
 
 import (
+	"bufio"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -19,6 +19,12 @@ func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
 	w, err := scriptWorker(chunks)
 	if err != nil {
 		return execFailed(err.Error())
+	}
+	defer w.State.Close()
+	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice == 0 {
+		out := bufio.NewWriterSize(os.Stdout, 64<<10)
+		defer out.Flush()
+		w.State.Stdout = out
 	}
 	chunk := w.State.Chunk(key)
 	if chunk == nil {
@@ -94,12 +100,5 @@ func NativeModules() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, t := range []*rt.Table{w.State.Loaded, w.State.Preload} {
-		for k, _, _ := t.Next(rt.Nil); !k.IsNil(); k, _, _ = t.Next(k) {
-			names = append(names, k.Str())
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return w.State.NativeModules(), nil
 }

@@ -1,7 +1,9 @@
 package runtime
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -67,6 +69,18 @@ func (st *State) AddModule(name string, open func(*Thread) Value) {
 		st.natives = map[string]func(*Thread) Value{}
 	}
 	st.natives[name] = open
+}
+
+// NativeModules lists, sorted, the modules that require finds without Lua code.
+func (st *State) NativeModules() []string {
+	names := slices.Collect(maps.Keys(st.natives))
+	for _, t := range []*Table{st.Loaded, st.Preload} {
+		for k, _, _ := t.Next(Nil); !k.IsNil(); k, _, _ = t.Next(k) {
+			names = append(names, k.Str())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // preload enters a module that LuaJIT has built in in package.preload.
