@@ -104,11 +104,12 @@ func (w *abortWatch) pause(rd *http1.Reader) {
 	rd.ForgetDeadline()
 }
 
-// resume goes on watching after pause.
-func (w *abortWatch) resume() {
+// resume goes on watching after pause, whose deadline would end it at once.
+func (w *abortWatch) resume(rd *http1.Reader) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.gone != nil && w.halt == nil {
+		rd.NoDeadline()
 		w.run()
 	}
 }

@@ -246,7 +246,7 @@ func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 	c.watch.pause(&c.rd)
 	c.rd.BodyTimeout = d
 	n, err := c.rd.ReadBody(p)
-	c.watch.resume()
+	c.watch.resume(&c.rd)
 	switch {
 	case err == nil || err == io.EOF:
 	case errors.Is(err, http1.ErrBadChunk):
@@ -256,6 +256,9 @@ func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 	}
 	return n, err
 }
+
+// InterruptRead implements Downstream.
+func (c *conn) InterruptRead() { c.rd.Interrupt() }
 
 // Flush implements Downstream.
 func (c *conn) Flush() error {

@@ -25,6 +25,9 @@ type Downstream interface {
 	// other error; a malformed chunk is ErrBadChunk.
 	ReadBody(p []byte) (int, error)
 
+	// InterruptRead makes a ReadBody that another goroutine waits in return soon.
+	InterruptRead()
+
 	// Aborted is closed when the client is seen to have gone away. It is only
 	// watched from the first call on (lua_check_client_abort).
 	Aborted() <-chan struct{}

@@ -141,10 +141,16 @@ func (c *bodyConn) Read(p []byte) (n int, err error) {
 }
 
 // SetReadDeadline implements net.Conn.
-func (c *bodyConn) SetReadDeadline(t time.Time) error { c.deadline = t; return nil }
+func (c *bodyConn) SetReadDeadline(t time.Time) error {
+	c.deadline = t
+	if !t.IsZero() && time.Until(t) <= 0 { // somebody ends a wait for the body
+		c.r.Conn.InterruptRead()
+	}
+	return nil
+}
 
 // SetDeadline implements net.Conn.
-func (c *bodyConn) SetDeadline(t time.Time) error { c.deadline = t; return nil }
+func (c *bodyConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
 // clientAborted is the end of a client that still owes bytes of its body.
 type clientAborted struct{}

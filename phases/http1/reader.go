@@ -350,5 +350,11 @@ func (d *Deadline) Forget() { d.at = time.Time{} }
 // goroutine is. ForgetDeadline has to follow.
 func (rd *Reader) Interrupt() { _ = rd.conn.SetReadDeadline(time.Unix(1, 0)) }
 
+// NoDeadline lets the connection be waited for without a limit.
+func (rd *Reader) NoDeadline() {
+	_ = rd.conn.SetReadDeadline(time.Time{})
+	rd.deadline.Forget()
+}
+
 // ForgetDeadline is to be called when the connection's read deadline was changed.
 func (rd *Reader) ForgetDeadline() { rd.deadline.Forget() }
