@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/moonphase/moonphase/transpile/internal/emit"
 	"github.com/moonphase/moonphase/transpile/internal/front"
 	"github.com/moonphase/moonphase/transpile/internal/goname"
+	"github.com/moonphase/moonphase/transpile/internal/ir"
 	"github.com/moonphase/moonphase/transpile/internal/lower"
 )
 
@@ -81,7 +83,38 @@ func Transpile(chunks []Chunk, opt Options) (*Result, error) {
 		})
 	}
 	wg.Wait()
+	for _, i := range clashes(outs) {
+		outs[i] = compile(&chunks[i], hashed(stems[i], chunks[i].Key), opt)
+	}
 	return assemble(chunks, outs, opt)
+}
+
+// clashes finds the chunks that declare a package-level name of another one:
+// the function x_site of chunk "a" meets the sites of chunk "aX".
+func clashes(outs []output) []int {
+	owner := map[string]int{}
+	var list []int
+	for i, o := range outs {
+		for _, n := range o.names {
+			first, taken := owner[n]
+			if !taken {
+				owner[n] = i
+				continue
+			}
+			for _, c := range []int{first, i} {
+				if !slices.Contains(list, c) {
+					list = append(list, c)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// hashed is a stem that no other chunk has.
+func hashed(stem, key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return stem + "_" + hex.EncodeToString(sum[:3])
 }
 
 // output is what became of one chunk.
@@ -89,6 +122,7 @@ type output struct {
 	file   File
 	prefix string
 	fn     string
+	names  []string // package-level names
 	diags  []Diagnostic
 	err    error
 }
@@ -100,10 +134,7 @@ func compile(c *Chunk, stem string, opt Options) (out output) {
 	out.file.Name = stem + "_lua.go"
 	defer func() {
 		if r := recover(); r != nil {
-			out.err = fmt.Errorf("internal error compiling %s: %v", c.Name, r)
-			if debugPanics {
-				panic(r)
-			}
+			out.err = fmt.Errorf("internal error compiling %s: %v\n%s", c.Name, r, debug.Stack())
 		}
 	}()
 	sum := sha256.Sum256(c.Source)
@@ -124,16 +155,26 @@ func compile(c *Chunk, stem string, opt Options) (out output) {
 	tree, ds := front.Load(c.File, c.Source)
 	out.diags = ds
 	if tree == nil {
+		out.names = []string{out.prefix + "Chunk"}
 		out.file.Data, out.err = emit.Broken(out.prefix, diag.LuaError(ds), eo)
 		return out
 	}
 	out.fn = name
-	out.file.Data, out.err = emit.Chunk(lower.Chunk(tree, c.Source, name), eo)
+	lowered := lower.Chunk(tree, c.Source, name)
+	out.names = lowered.Names()
+	out.file.Data, out.err = emit.Chunk(lowered, eo)
 	return out
 }
 
-// debugPanics lets tests see where the compiler panicked.
-var debugPanics = false
+// DumpIR returns the compiler's intermediate form of a chunk as text, for people
+// who work on the compiler.
+func DumpIR(c Chunk) (string, []Diagnostic) {
+	tree, ds := front.Load(c.File, c.Source)
+	if tree == nil {
+		return "", ds
+	}
+	return ir.Print(lower.Chunk(tree, c.Source, goname.Pascal(goname.FileStem(wish(&c))))), ds
+}
 
 // assemble makes the result of the compiled chunks.
 func assemble(chunks []Chunk, outs []output, opt Options) (*Result, error) {
@@ -173,8 +214,7 @@ func goStems(chunks []Chunk) []string {
 	}
 	for i, c := range chunks {
 		if owners[strings.ToLower(goname.Pascal(stems[i]))] > 1 {
-			sum := sha256.Sum256([]byte(c.Key))
-			stems[i] += "_" + hex.EncodeToString(sum[:3])
+			stems[i] = hashed(stems[i], c.Key)
 		}
 	}
 	return stems

@@ -40,6 +40,21 @@ type Chunk struct {
 	counted bool // CountReads has counted before
 }
 
+// Names lists the package-level Go names of the chunk.
+func (c *Chunk) Names() []string {
+	names := []string{c.Name, c.Prefix + "Site", c.Prefix + "Proto", c.Prefix + "Chunk"}
+	for _, f := range c.Lifted {
+		names = append(names, f.Name)
+	}
+	for _, s := range c.Shapes {
+		names = append(names, s.Name)
+	}
+	for _, d := range c.Datas {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
 // Site is one inline cache: a constant key and where the generated code keeps
 // what it learnt about the tables it met.
 type Site struct{ Name, Key string }

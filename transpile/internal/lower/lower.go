@@ -28,6 +28,9 @@ func Chunk(a *ast.Chunk, source []byte, name string) *ir.Chunk {
 		comments: a.Comments,
 		blank:    blankLines(source),
 	}
+	for _, n := range []string{"Site", "Proto", "Chunk"} {
+		c.file.Declare(n, false)
+	}
 	c.out.Main = &ir.Func{Kind: ir.Main, Name: name, UsesEnv: true, Line: 1}
 	c.topComments(a)
 	c.function(nil, a.Main, c.out.Main)
@@ -213,11 +216,11 @@ func (c *chunk) staticFunc(st *infer.Static) *ir.Func {
 		return out
 	}
 	l := st.Func.Binding
-	out := &ir.Func{Kind: ir.Static, Proto: c.proto(st.Func), UsesEnv: st.UsesEnv, Recursive: st.Recursive, Marker: st.Marker, Line: st.Func.Pos.Line}
+	out := &ir.Func{Kind: ir.Static, Proto: c.proto(st.Func), UsesEnv: st.UsesEnv, Recursive: refers(st.Func, l), Marker: st.Marker, Line: st.Func.Pos.Line}
 	c.funcs[st.Func] = out
 	if st.Lifted {
 		out.Kind = ir.Lifted
-		out.Name = c.out.Prefix + goname.Pascal(c.file.Declare(goname.Pascal(l.Name), false))
+		out.Name = c.out.Prefix + c.file.Declare(liftedName(l.Name), false)
 	}
 	if st.Recursive {
 		out.Weight = 1
@@ -229,6 +232,15 @@ func (c *chunk) staticFunc(st *infer.Static) *ir.Func {
 		out.Results = append(out.Results, rep(k))
 	}
 	return out
+}
+
+// liftedName is what a lifted function is called behind the chunk's prefix.
+func liftedName(lua string) string {
+	name := goname.Pascal(lua)
+	if last := name[len(name)-1]; last >= '0' && last <= '9' {
+		return name + "Func" // Shape1 and Data1 are taken
+	}
+	return name
 }
 
 // variable makes the Go variable of a local. hide allows it to hide a name of
