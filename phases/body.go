@@ -2,8 +2,12 @@ package phases
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
+	"sync/atomic"
 )
 
 // RequestBody is the client's request body: not read, read into memory, read
@@ -120,7 +124,7 @@ func (b *bodyReader) store(p []byte) int {
 		return rcOK
 	}
 	if b.file == nil {
-		f, err := os.CreateTemp(b.r.bodyTempDir(), "body")
+		f, err := b.r.createBodyFile()
 		if err != nil {
 			b.r.Logf(LogCrit, "%v", err)
 			return 500
@@ -174,6 +178,24 @@ func (b *bodyReader) fail(err error) int {
 	}
 	b.r.Log(LogInfo, "client prematurely closed connection")
 	return 400
+}
+
+// bodyFiles counts the files of bodies; nginx names them by number.
+var bodyFiles atomic.Uint64
+
+// createBodyFile makes the temporary file of a body.
+func (r *Request) createBodyFile() (*os.File, error) {
+	dir := r.bodyTempDir()
+	if dir == "" {
+		return os.CreateTemp("", "body")
+	}
+	for {
+		name := fmt.Sprintf("%s/%010d", strings.TrimSuffix(dir, "/"), bodyFiles.Add(1))
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
 }
 
 // bodyTempDir is where bodies that do not fit in memory are written; "" means

@@ -28,8 +28,14 @@ type luaRequest struct {
 	limitRate string // $limit_rate as set by a script
 }
 
-// clear forgets what an internal redirect must not see.
-func (l *luaRequest) clear() { l.ctx = nil }
+// releaseCtx forgets ngx.ctx: at the end of the request, and at an internal
+// redirect.
+func (r *Request) releaseCtx() {
+	if r.lua.ctx != nil {
+		r.lua.ctx = nil
+		r.Log(LogDebug, "lua release ngx.ctx at ref 1")
+	}
+}
 
 // holdsBaton reports whether the goroutine that runs r may touch Lua values.
 func (r *Request) holdsBaton() bool { return r.lua.depth > 0 || r.lua.native != nil }

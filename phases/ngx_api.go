@@ -95,6 +95,20 @@ func OpenNgx(st *rt.State, w *Worker) {
 	st.Globals.SetStr("print", rt.NewGoFunction("print", ngxPrintLog))
 	api.openNdk()
 	api.openModules()
+	guard := rt.NewTable(0, 1)
+	guard.SetStr("__newindex", rt.NewGoFunction("__newindex", globalWrite))
+	st.Globals.SetMeta(guard)
+}
+
+// globalWrite sets a new global variable, and warns of it where requests share it.
+func globalWrite(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	th.RawSet(args[0].Table(), args[1], args[2])
+	if c := luaCtx(th); c.Phase != PhaseInit && c.Phase != PhaseInitWorker && c.logEnabled(LogWarn) {
+		c.log(LogWarn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+textOrNil(th, args[1])+
+			"') which may lead to race conditions between concurrent requests, so prefer the use of 'local' variables\n"+
+			th.Traceback("", 1))
+	}
+	return rt.Nil, 0
 }
 
 // magic makes a table whose fields are functions' doing.
@@ -216,6 +230,12 @@ func textOrEmpty(th *rt.Thread, v rt.Value) string {
 		return ""
 	}
 	return luaText(th, v)
+}
+
+// raiseAt raises a message with the position of a level of the stack: 1 is the
+// code that called the running function.
+func raiseAt(th *rt.Thread, level int, message string) {
+	th.Throw(rt.String(th.Where(level) + message))
 }
 
 // fail returns nil and a message.

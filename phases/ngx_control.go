@@ -141,10 +141,11 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	panic(luaExit{status})
 }
 
-// unsafeByte finds a byte that has no place in a URI: a control character.
+// unsafeByte finds a byte that has no place in a URI: a control character other
+// than the tab.
 func unsafeByte(s string) (byte, bool) {
 	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] == 0x7F {
+		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7F {
 			return s[i], true
 		}
 	}

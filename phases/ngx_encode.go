@@ -70,10 +70,10 @@ func ngxEscapeURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	kind := escapeTypeComponent
 	if v := rt.ArgAt(args, 1); !v.IsNil() {
 		if !v.IsNumber() {
-			th.Errorf("\"type\" is not a number")
+			raiseAt(th, 2, "\"type\" is not a number")
 		}
 		if v.Num() < 0 || v.Num() > 6 {
-			th.Errorf("\"type\" %s out of range", rt.NumberString(v.Num()))
+			raiseAt(th, 2, "\"type\" "+rt.NumberString(v.Num())+" out of range")
 		}
 		kind = int(v.Num())
 	}

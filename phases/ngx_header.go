@@ -57,6 +57,9 @@ func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	name = escapeHeaderName(headerName(r, name))
 	r.lua.headersSet = true
 	v := args[2]
+	if classify(name) == outContentLength && !v.IsNil() {
+		checkLength(th, luaText(th, v))
+	}
 	if !v.IsTable() {
 		if v.IsNil() {
 			r.Out.Del(name)
@@ -79,6 +82,14 @@ func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		}
 	}
 	return rt.Nil, 0
+}
+
+// checkLength raises an error for a Content-Length that is no number; an empty one
+// removes the header.
+func checkLength(th *rt.Thread, value string) {
+	if _, ok := parseDecimal(value); !ok && value != "" {
+		th.Errorf("failed to set header")
+	}
 }
 
 // setLua is Set for a value of a script: "" removes the header, and a line that is
@@ -138,7 +149,7 @@ func escapeBytes(s string, bad func(c byte) bool) string {
 func ngxRespGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r := realRequest(th, noRequestObject)
 	raw := rt.ArgAt(args, 1).Truthy()
-	g := headerGatherer{limit: headerLimit(th, args), raw: raw, t: rt.NewTable(0, len(r.Out.Headers)+4)}
+	g := headerGatherer{what: "response", limit: headerLimit(th, args), raw: raw, t: rt.NewTable(0, len(r.Out.Headers)+4)}
 	o := &r.Out
 	if o.ContentType != "" {
 		g.add("content-type", o.contentType())
@@ -182,13 +193,15 @@ func headerLimit(th *rt.Thread, args []rt.Value) int {
 // headerGatherer collects header lines in a table.
 type headerGatherer struct {
 	t         *rt.Table
-	limit     int // 0: none
-	n         int
+	what      string // "request" or "response"
+	limit     int    // 0: none
+	n, total  int
 	raw       bool
 	truncated bool
 }
 
 func (g *headerGatherer) add(name, value string) {
+	g.total++
 	if g.limit > 0 && g.n == g.limit {
 		g.truncated = true
 		return
@@ -205,7 +218,7 @@ func (g *headerGatherer) result(th *rt.Thread, meta *rt.Table) (rt.Value, int) {
 		g.t.SetMeta(meta)
 	}
 	if g.truncated {
-		luaCtx(th).logf(LogDebug, "lua exceeding request header limit %d > %d", g.n+1, g.limit)
+		luaCtx(th).logf(LogDebug, "lua exceeding %s header limit %d > %d", g.what, g.total, g.limit)
 		return th.Return2(rt.TableValue(g.t), rt.String("truncated"))
 	}
 	return rt.TableValue(g.t), 1

@@ -109,9 +109,17 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 	}
 	sub.lua.ctx = opts.ctx
 	opts.eachVar(func(name, value string) {
-		if err := sub.SetVar(name, value); err != nil {
-			r.Logf(LogErr, "%v", err)
+		v := r.Cycle.vars.byName[lowerString(name)]
+		switch {
+		case v == nil || v.set == nil && v.index < 0:
+			r.Logf(LogErr, "variable \"%s\" cannot be assigned a value (maybe you forgot to define it first?)", name)
+		case !v.changeable:
+			r.Logf(LogErr, "variable \"%s\" not changeable", name)
+		case sub.SetVar(name, value) == nil:
+			return
 		}
+		sub.Release()
+		th.Errorf("failed to adjust the subrequest: %d", rcError)
 	})
 	return sub
 }

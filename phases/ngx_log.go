@@ -40,7 +40,7 @@ func logLua(th *rt.Thread, level LogLevel, args []rt.Value) {
 		b = append(b, ':')
 		b = strconv.AppendInt(b, int64(at.Line), 10)
 		b = append(b, ": "...)
-		if at.Name != "" {
+		if caller, ok := th.Level(2); at.Name != "" && ok && !caller.Native { // who is called by Go has no name
 			b = append(b, at.Name[strings.LastIndexAny(at.Name, ".:")+1:]...)
 			b = append(b, "(): "...)
 		}
@@ -118,7 +118,7 @@ func (c *LuaCtx) peerText() string {
 	}
 	conn := c.R.Main.Conn
 	host, _ := splitAddr(conn.RemoteAddr().String())
-	return ", client: " + host + ", server: " + conn.LocalAddr().String()
+	return ", client: " + host + ", server: " + c.R.Main.Listen.Addr
 }
 
 // logf is log with a format.

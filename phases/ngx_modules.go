@@ -96,13 +96,16 @@ func (api *ngxAPI) restyCoreBase() *rt.Table {
 
 var processStart = time.Now()
 
-// restyCoreTime is resty.core.time: a clock that does not jump.
+// monotonicMillis is a clock that does not jump, in milliseconds.
+func monotonicMillis() int64 { return time.Since(processStart).Milliseconds() }
+
+// restyCoreTime is resty.core.time.
 var restyCoreTime = lib{
 	{"monotonic_msec", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		return rt.Number(float64(time.Since(processStart).Milliseconds())), 1
+		return rt.Number(float64(monotonicMillis())), 1
 	}},
 	{"monotonic_time", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		return rt.Number(float64(time.Since(processStart).Milliseconds()) / 1000), 1
+		return rt.Number(float64(monotonicMillis()) / 1000), 1
 	}},
 }
 

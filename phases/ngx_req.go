@@ -48,6 +48,9 @@ func ngxSetMethod(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("unsupported HTTP method: %s", rt.NumberString(id.Num()))
 	}
 	r.Method = name
+	if !r.HeadersSent {
+		r.HeaderOnly = name == "HEAD"
+	}
 	return rt.Nil, 0
 }
 
@@ -81,6 +84,7 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Nil, 0
 	}
 	r.URIChanged = true
+	r.Logf(LogDebug, "lua set uri jump to \"%s\"", uri)
 	panic(luaJump{})
 }
 
@@ -129,7 +133,7 @@ var ngxReqHeaders = lib{
 // ngxReqGetHeaders is ngx.req.get_headers(limit, raw).
 func ngxReqGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r := requestOf(th)
-	g := headerGatherer{limit: headerLimit(th, args), raw: rt.ArgAt(args, 1).Truthy(), t: rt.NewTable(0, len(r.In))}
+	g := headerGatherer{what: "request", limit: headerLimit(th, args), raw: rt.ArgAt(args, 1).Truthy(), t: rt.NewTable(0, len(r.In))}
 	for i := range r.In {
 		g.add(r.In[i].Name, r.In[i].Value)
 	}
@@ -175,6 +179,9 @@ func textOrNil(th *rt.Thread, v rt.Value) string {
 // setRequestHeader gives a header of the request the values, and what the server
 // itself took from it.
 func (r *Request) setRequestHeader(name string, values ...string) {
+	if r.HTTPMajor < 1 { // HTTP/0.9 has no headers
+		return
+	}
 	if len(values) == 0 {
 		r.In.Del(name)
 	}
@@ -198,6 +205,9 @@ func (r *Request) setRequestHeader(name string, values ...string) {
 	switch {
 	case equalFold(name, "Host"):
 		r.Host = hostName(value)
+		if v := r.Cycle.vars.byName["host"]; v != nil && v.index >= 0 {
+			r.vars[v.index] = varSlot{}
+		}
 	case equalFold(name, "Content-Length"):
 		r.ContentLength = -1
 		if n, ok := parseDecimal(value); ok {

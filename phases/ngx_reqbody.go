@@ -170,7 +170,7 @@ func ngxAppendBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r, w := bodyBeingWritten(th)
 	w.total += int64(len(data))
 	if w.file == nil && len(w.data)+len(data) > w.limit {
-		f, err := os.CreateTemp(r.bodyTempDir(), "body")
+		f, err := r.createBodyFile()
 		if err != nil {
 			th.Errorf("fail to write file")
 		}

@@ -46,8 +46,8 @@ var dictMethods = lib{
 
 // sharedTable is ngx.shared: an object for each lua_shared_dict.
 func (api *ngxAPI) sharedTable() *rt.Table {
-	api.dictMeta = rt.NewTable(0, 1)
-	api.dictMeta.SetStr("__index", rt.TableValue(dictMethods.table(0)))
+	api.dictMeta = dictMethods.table(1)
+	api.dictMeta.SetStr("__index", rt.TableValue(api.dictMeta))
 	dicts := api.worker.Cycle.dicts
 	t := rt.NewTable(0, len(dicts))
 	for _, d := range dicts {

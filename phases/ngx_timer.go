@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"container/heap"
 	"slices"
 	"time"
 
@@ -23,10 +24,29 @@ var ngxTimer = lib{
 
 // timerSet is the timers of a worker. The baton guards it.
 type timerSet struct {
-	pending map[*luaTimer]struct{}
+	pending timerHeap
+	serial  uint64
 	running int
 	exiting bool
 	idle    chan struct{} // closed when a stop has nothing left to wait for
+}
+
+// timerHeap has the timer that expires first at its head; of those of the same
+// millisecond, the one that was made first.
+type timerHeap []*luaTimer
+
+func (h timerHeap) Len() int { return len(h) }
+func (h timerHeap) Less(i, j int) bool {
+	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].serial < h[j].serial
+}
+func (h timerHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *timerHeap) Push(x any)   { *h = append(*h, x.(*luaTimer)) }
+func (h *timerHeap) Pop() any {
+	last := len(*h) - 1
+	t := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return t
 }
 
 // luaTimer is one call of ngx.timer.at or ngx.timer.every.
@@ -38,6 +58,8 @@ type luaTimer struct {
 	every    bool
 	peer     string // the client on whose behalf it was made, for log lines
 	loc      *Location
+	due      int64 // on the clock of monotonicMillis
+	serial   uint64
 	clock    *time.Timer
 }
 
@@ -77,31 +99,33 @@ const (
 // start arms the timer; the caller holds the baton.
 func (t *luaTimer) start() {
 	set := &t.api.timers
-	if set.pending == nil {
-		set.pending = map[*luaTimer]struct{}{}
-	}
-	set.pending[t] = struct{}{}
-	t.clock = time.AfterFunc(t.delay, t.expired)
+	set.serial++
+	t.serial, t.due = set.serial, monotonicMillis()+t.delay.Milliseconds()
+	heap.Push(&set.pending, t)
+	t.clock = time.AfterFunc(t.delay, t.api.timerExpired)
 }
 
-// expired runs when the delay is over, on a goroutine of its own.
-func (t *luaTimer) expired() {
-	w := t.api.worker
+// timerExpired runs when some timer's delay is over, on a goroutine of its own, and
+// fires the timer that is due first: goroutines do not come here in the order
+// in which their timers expired.
+func (api *ngxAPI) timerExpired() {
+	w := api.worker
 	w.baton.Acquire()
 	defer w.baton.Release()
-	if _, ok := t.api.timers.pending[t]; ok { // not taken by stop
-		t.fire(false)
+	if set := &api.timers; len(set.pending) > 0 && set.pending[0].due <= monotonicMillis() {
+		heap.Pop(&set.pending).(*luaTimer).fire(false)
 	}
 }
 
-// fire runs the callback as a handler of its own. It holds the baton.
+// fire runs the callback of a timer that is not pending any more as a handler of its
+// own. The caller holds the baton.
 func (t *luaTimer) fire(premature bool) {
 	set, w := &t.api.timers, t.api.worker
-	delete(set.pending, t)
 	c := &LuaCtx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.loc}
 	c.logf(LogDebug, "lua ngx.timer expired")
 	if limit := w.Cycle.lua.maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
-		c.logf(LogAlert, "%d lua_max_running_timers are not enough", limit)
+		c.logf(LogAlert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
+			w.State.FunctionSource(t.callback), limit)
 		set.wake()
 		return
 	}
@@ -169,11 +193,9 @@ func (api *ngxAPI) stopTimers() <-chan struct{} {
 		(&LuaCtx{Phase: PhaseTimer, Worker: api.worker}).logf(LogDebug, "lua abort pending timers")
 	}
 	for len(set.pending) > 0 {
-		for t := range set.pending {
-			t.clock.Stop()
-			t.fire(true)
-			break
-		}
+		t := heap.Pop(&set.pending).(*luaTimer)
+		t.clock.Stop()
+		t.fire(true)
 	}
 	set.wake()
 	return idle

@@ -113,6 +113,7 @@ func (c *Cycle) NewRequest(conn Downstream, listen *Listen) *Request {
 
 // Release gives the request back; the caller must not use it afterwards.
 func (r *Request) Release() {
+	r.releaseCtx()
 	clear(r.In)
 	clear(r.Captures)
 	if r.sharesVars {

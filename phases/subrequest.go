@@ -138,7 +138,7 @@ func (r *Request) cleanup() {
 // internal redirect does.
 func (r *Request) clearContexts() {
 	r.echo = nil
-	r.lua.clear()
+	r.releaseCtx()
 }
 
 // unsafeURI reports whether a URI from a script may not be asked for: it

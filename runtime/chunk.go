@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"sort"
+	"strconv"
 	"sync"
 )
 
@@ -94,6 +95,15 @@ func (c *chunkTable) name(chunk *Chunk) string {
 		return n
 	}
 	return chunk.Name
+}
+
+// FunctionSource returns where a Lua function is defined, as "chunkname:line".
+func (st *State) FunctionSource(f Value) string {
+	p := f.Func().proto
+	if p == nil || p.Chunk == nil {
+		return "=[C]:-1"
+	}
+	return st.chunks.name(p.Chunk) + ":" + strconv.Itoa(p.Line)
 }
 
 // protoAt returns the innermost function around a line, nil for the main chunk.
