@@ -27,8 +27,8 @@ func ngxPrintLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.Nil, 0
 }
 
-// logLua writes "[lua] file:line: func(): " and the arguments; messages about an
-// argument do not count the level.
+// logLua writes "[lua] file:line: func(): " and the arguments, the file without
+// its folder; messages about an argument do not count the level.
 func logLua(th *rt.Thread, level LogLevel, args []rt.Value) {
 	c := luaCtx(th)
 	if !c.logEnabled(level) {
@@ -36,7 +36,8 @@ func logLua(th *rt.Thread, level LogLevel, args []rt.Value) {
 	}
 	b := append(make([]byte, 0, 256), "[lua] "...)
 	if at, ok := th.Level(1); ok && !at.Native {
-		b = append(b, rt.ShortSource(strings.Replace(at.Source, "@./", "@", 1))...)
+		source := rt.ShortSource(at.Source)
+		b = append(b, source[strings.LastIndexByte(source, '/')+1:]...)
 		b = append(b, ':')
 		b = strconv.AppendInt(b, int64(at.Line), 10)
 		b = append(b, ": "...)
