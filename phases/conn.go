@@ -45,14 +45,14 @@ func (l *listener) handle(nc net.Conn) {
 	c.owner, c.number, c.served, c.taken, c.req = l, connNumbers.Add(1), 0, false, nil
 	l.process.track(c)
 	nc, ok := c.start(nc)
-	if ok {
+	handed := ok && l.handOver(nc)
+	if ok && !handed {
 		c.serve()
 	}
 	l.process.untrack(c)
-	if c.taken {
-		return // the connection, and so c, may still be in use
+	if !handed {
+		_ = nc.Close()
 	}
-	_ = nc.Close()
 	c.rd.BeforeWait = nil
 	c.req = nil
 	connPool.Put(c)
@@ -135,8 +135,6 @@ func (c *conn) serve() {
 		c.watch.stop(&c.rd)
 		c.release(r)
 		switch {
-		case c.taken:
-			return
 		case keep && (c.rd.BodyDone() || c.discard(linger)):
 		case terminated:
 			return

@@ -2,6 +2,13 @@ package phases
 
 import "net"
 
+// headWriter is a Downstream that frames responses in its own way: HTTP/2, or
+// another server. It is given the response's head to send; the body that follows
+// has no transfer coding.
+type headWriter interface {
+	writeHead(r *Request)
+}
+
 // Downstream is the client's side of a main request as the engine sees it.
 // The connection loop implements it over a net.Conn; tests and NewHandler
 // bring their own.

@@ -85,6 +85,11 @@ func (r *Request) writeHead() {
 	if r.Cycle.stopping.Load() {
 		r.KeepAlive = false
 	}
+	if hw, ok := r.Conn.(headWriter); ok {
+		r.chunkedOut = false
+		hw.writeHead(r)
+		return
+	}
 	head := r.appendHead(r.headBuf[:0])
 	r.headBuf = head
 	r.headerSize = len(head)

@@ -1,18 +1,17 @@
 package phases
 
 import (
-	"context"
+	"bytes"
+	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/http1"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -52,80 +51,182 @@ func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.logs.Open(); err != nil {
+		return nil, err
+	}
+	p.logs.LeaveConsole()
 	if err := cycle.InitWorkers(); err != nil {
 		return nil, err
 	}
 	cycle.StartWorkers()
-	h := &Handler{cycle: cycle, listener: &listener{process: p, addr: "net/http"}}
-	h.listener.bound.Store(newBinding(cycle, cycle.Listens[0]))
-	h.proxy = httputil.ReverseProxy{
-		Rewrite:       toPhases,
-		Transport:     &http.Transport{DialContext: h.dial, DisableKeepAlives: true, DisableCompression: true},
-		FlushInterval: -1, // what Lua flushes goes out at once
-		ErrorHandler:  noAnswer,
-		ErrorLog:      log.New(io.Discard, "", 0), // the phases log for themselves
-	}
-	return h, nil
+	return &Handler{cycle: cycle, listen: cycle.Listens[0]}, nil
 }
 
 // A Handler runs the phases behind net/http.
 type Handler struct {
-	cycle    *Cycle
-	listener *listener
-	proxy    httputil.ReverseProxy
+	cycle  *Cycle
+	listen *Listen
 }
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := context.WithValue(r.Context(), remoteAddrKey{}, r.RemoteAddr)
-	h.proxy.ServeHTTP(w, r.WithContext(ctx))
+	serveForeign(h.cycle, h.listen, connNumbers.Add(1), w, r)
 }
 
-// Close runs exit_worker_by_lua and ends the workers.
+// Close waits for the requests that are being answered, runs exit_worker_by_lua
+// and ends the workers. Requests must no longer come in.
 func (h *Handler) Close() error {
+	h.cycle.Drain()
+	for h.cycle.requests.Load() > 0 {
+		time.Sleep(drainPoll)
+	}
 	h.cycle.StopWorkers()
 	return nil
 }
 
-// remoteAddrKey is the client's address in a request's context.
-type remoteAddrKey struct{}
+// foreignConn is the Downstream of a request that came through net/http.
+type foreignConn struct {
+	output
+	req    *http.Request
+	writer *responseConn
+	number int64
+}
 
-// dial connects a request to the connection loop, in memory.
-func (h *Handler) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	remote, _ := ctx.Value(remoteAddrKey{}).(string)
-	addr, err := net.ResolveTCPAddr("tcp", remote)
+// responseConn makes a connection for output of a ResponseWriter.
+type responseConn struct {
+	net.Conn // has no value: only what follows is used
+	w        http.ResponseWriter
+	control  *http.ResponseController
+}
+
+// Write sends at once: output has collected before.
+func (c *responseConn) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
 	if err != nil {
-		addr = &net.TCPAddr{}
+		return n, err
 	}
-	go h.listener.handle(&memoryConn{theirs, addr})
-	return ours, nil
-}
-
-// toPhases passes a request on as the client wrote it.
-func toPhases(r *httputil.ProxyRequest) {
-	path, _, _ := strings.Cut(r.In.RequestURI, "?")
-	r.Out.URL = &url.URL{Scheme: "http", Host: "phases", Opaque: path, RawQuery: r.In.URL.RawQuery, ForceQuery: r.In.URL.ForceQuery}
-	if strings.HasPrefix(path, "//") { // an Opaque that begins so would be taken for a host
-		r.Out.URL.Opaque, r.Out.URL.Path, r.Out.URL.RawPath = "", r.In.URL.Path, r.In.URL.RawPath
+	if err = c.control.Flush(); errors.Is(err, http.ErrNotSupported) {
+		err = nil
 	}
-	r.Out.Host = r.In.Host
+	return n, err
 }
 
-// noAnswer ends requests that the phases closed without one (status 444, an
-// error after the headers).
-func noAnswer(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
+// SetWriteDeadline implements net.Conn, where the server can.
+func (c *responseConn) SetWriteDeadline(t time.Time) error { return c.control.SetWriteDeadline(t) }
 
-// memoryConn is the phases' side of a request that came by net/http.
-type memoryConn struct {
-	net.Conn
-	remote net.Addr
+// serveForeign answers a request of net/http.
+func serveForeign(c *Cycle, l *Listen, number int64, w http.ResponseWriter, req *http.Request) {
+	x := &foreignConn{req: req, number: number, writer: &responseConn{w: w, control: http.NewResponseController(w)}}
+	x.output.reset(x.writer, nil)
+	x.output.timeout = time.Minute
+	c.requests.Add(1)
+	defer c.requests.Add(-1)
+	r := c.NewRequest(x, l)
+	defer r.Release()
+	status := r.fill(req)
+	r.Server = l.FindServer(r, r.Host)
+	if status == 0 {
+		status = r.tlsStatus()
+	}
+	if status != 0 {
+		r.ServeError(status)
+	} else {
+		r.Serve()
+	}
+	if r.Terminated {
+		// The only way to end a net/http response without completing it.
+		panic(http.ErrAbortHandler)
+	}
 }
 
-func (c *memoryConn) RemoteAddr() net.Addr { return c.remote }
-func (c *memoryConn) LocalAddr() net.Addr  { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+// fill takes a request of net/http over. It returns a status when nginx would
+// refuse it.
+func (r *Request) fill(req *http.Request) int {
+	r.Method, r.RequestURI = req.Method, req.RequestURI
+	r.RequestLine = req.Method + " " + req.RequestURI + " " + req.Proto
+	r.HTTPMajor, r.HTTPMinor = req.ProtoMajor, req.ProtoMinor
+	r.In.Add("Host", req.Host)
+	for name, values := range req.Header {
+		for _, v := range values {
+			r.In.Add(name, v)
+		}
+	}
+	r.ContentLength, r.KeepAlive = req.ContentLength, true
+	if req.ContentLength < 0 {
+		r.Chunked = true
+	} else if req.ContentLength == 0 && !r.In.Has("Content-Length") {
+		r.ContentLength = -1
+	}
+	host, ok := http1.ValidHost(req.Host)
+	if !ok {
+		return 400
+	}
+	r.Host = host
+	if r.URI, r.Args, _, ok = http1.NormalizePath(req.RequestURI, true); !ok || !strings.HasPrefix(r.URI, "/") {
+		return 400
+	}
+	return 0
+}
 
-var (
-	_ http.Handler = (*Handler)(nil)
-	_ io.Closer    = (*Handler)(nil)
-)
+// writeHead implements headWriter: it gives the head to net/http, without the
+// lines that only make sense between two HTTP/1 peers.
+func (x *foreignConn) writeHead(r *Request) {
+	header := x.writer.w.Header()
+	for _, line := range bytes.Split(r.appendHead(nil), crlf)[1:] {
+		name, value, ok := strings.Cut(string(line), ": ")
+		switch {
+		case !ok, equalFold(name, "Connection"), equalFold(name, "Keep-Alive"), equalFold(name, "Transfer-Encoding"):
+		default:
+			header[name] = append(header[name], value)
+		}
+	}
+	x.writer.w.WriteHeader(max(r.Out.Status, 100))
+}
+
+// ReadBody implements Downstream.
+func (x *foreignConn) ReadBody(p []byte) (int, error) {
+	n, err := x.req.Body.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	return 0, err
+}
+
+// Aborted implements Downstream.
+func (x *foreignConn) Aborted() <-chan struct{} { return x.req.Context().Done() }
+
+// Number implements Downstream.
+func (x *foreignConn) Number() int64 { return x.number }
+
+// Requests implements Downstream. How many others share the connection is not
+// known.
+func (x *foreignConn) Requests() int64 { return 1 }
+
+// RemoteAddr implements Downstream.
+func (x *foreignConn) RemoteAddr() net.Addr { return textAddr(x.req.RemoteAddr) }
+
+// LocalAddr implements Downstream.
+func (x *foreignConn) LocalAddr() net.Addr {
+	if a, ok := x.req.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		return a
+	}
+	return textAddr("")
+}
+
+// NetConn implements Downstream. There is no connection to hand out: it gives
+// one that is closed.
+func (x *foreignConn) NetConn() (net.Conn, []byte) {
+	here, there := net.Pipe()
+	_ = here.Close()
+	_ = there.Close()
+	return here, nil
+}
+
+// TLS implements Downstream.
+func (x *foreignConn) TLS() bool { return x.req.TLS != nil }
+
+// textAddr is an address of which only the text is known.
+type textAddr string
+
+func (a textAddr) Network() string { return "tcp" }
+func (a textAddr) String() string  { return string(a) }

@@ -286,15 +286,22 @@ func (p *process) untrack(c *conn) {
 func (p *process) endConns() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	done := make(chan struct{})
+	idle, done := make(chan struct{}), make(chan struct{})
 	if len(p.conns) == 0 {
-		close(done)
-		return done
+		close(idle)
+	} else {
+		p.idle = idle
 	}
-	p.idle = done
 	for c := range p.conns {
 		c.interrupt()
 	}
+	go func() {
+		for _, l := range p.listeners {
+			l.http2.stop()
+		}
+		<-idle
+		close(done)
+	}()
 	return done
 }
 

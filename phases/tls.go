@@ -30,6 +30,7 @@ type serverTLS struct {
 	reject         opt[bool]
 
 	config *tls.Config    // nil without certificates
+	http2  *tls.Config    // the same for addresses that also speak HTTP/2
 	roots  *x509.CertPool // for client certificates
 }
 
@@ -175,7 +176,10 @@ func (t *serverTLS) build(c *compiler) error {
 			}
 		}
 	}
+	config.NextProtos = []string{"http/1.1"}
 	t.config = config
+	t.http2 = config.Clone()
+	t.http2.NextProtos = []string{"h2", "http/1.1"}
 	return nil
 }
 
@@ -298,6 +302,9 @@ func (b *binding) tlsConfig(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if s.tls.config == nil {
 		return nil, errRejected
 	}
+	if b.listen.HTTP2 {
+		return s.tls.http2, nil
+	}
 	return s.tls.config, nil
 }
 
@@ -345,11 +352,10 @@ func (p *replayConn) CloseWrite() error {
 // tlsStatus is the status a request is refused with for its connection, 0 when
 // all is well: 497 for plain HTTP, 495 and 496 for the client's certificate.
 func (r *Request) tlsStatus() int {
-	c, ok := r.Conn.(*conn)
-	if !ok || !c.tls {
+	if !r.Listen.TLS {
 		return 0
 	}
-	if c.plain {
+	if c, ok := r.Conn.(*conn); ok && c.plain {
 		r.Log(LogInfo, "client sent plain HTTP request to HTTPS port while reading client request headers")
 		return 497
 	}
@@ -421,9 +427,14 @@ func (r *Request) tlsState() (tls.ConnectionState, bool) {
 	if r.Main != nil {
 		m = r.Main
 	}
-	if c, ok := m.Conn.(*conn); ok {
+	switch c := m.Conn.(type) {
+	case *conn:
 		if secure, ok := c.output.nc.(*tls.Conn); ok {
 			return secure.ConnectionState(), true
+		}
+	case *foreignConn:
+		if c.req.TLS != nil {
+			return *c.req.TLS, true
 		}
 	}
 	return tls.ConnectionState{}, false
