@@ -192,6 +192,9 @@ func (x *foreignConn) ReadBody(p []byte) (int, error) {
 	return 0, err
 }
 
+// InterruptRead implements Downstream.
+func (x *foreignConn) InterruptRead() { _ = x.writer.control.SetReadDeadline(time.Unix(1, 0)) }
+
 // Aborted implements Downstream.
 func (x *foreignConn) Aborted() <-chan struct{} { return x.req.Context().Done() }
 

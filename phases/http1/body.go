@@ -99,7 +99,7 @@ func (rd *Reader) bodyBytes(p []byte) (int, error) {
 		return n, nil
 	case err == io.EOF:
 		return 0, io.ErrUnexpectedEOF
-	case isTimeout(err):
+	case rd.timedOut(err):
 		return 0, ErrTimeout
 	}
 	return 0, err

@@ -153,7 +153,7 @@ func (rd *Reader) skipEmptyLines(wait time.Duration) error {
 		n, err := rd.conn.Read(rd.buf)
 		rd.end = n
 		if n == 0 && err != nil {
-			if isTimeout(err) {
+			if rd.timedOut(err) {
 				return ErrIdle
 			}
 			return err
@@ -179,7 +179,7 @@ func (rd *Reader) more(timeout time.Duration) error {
 		return nil
 	case err == io.EOF:
 		return io.ErrUnexpectedEOF
-	case isTimeout(err):
+	case rd.timedOut(err):
 		return ErrTimeout
 	}
 	return err
@@ -320,7 +320,15 @@ func brokenLine(b []byte) string {
 	return string(b)
 }
 
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+// timedOut tells whether err is that of a deadline which has passed. It may have
+// been set by Interrupt, so the next wait sets it in any case.
+func (rd *Reader) timedOut(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	rd.deadline.Forget()
+	return true
+}
 
 // Deadline moves a connection's deadline ahead. As that costs more than reading a
 // small request, one that is already within 1/64 of the wanted time stays.
