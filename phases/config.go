@@ -39,6 +39,9 @@ type Cycle struct {
 	dicts  []*shdict.Dict // lua_shared_dict, in the order of the file
 	chunks rt.ChunkSet
 	batons *rt.BatonPool
+	// openState is OpenNgx. States made later, by requests, reach it through
+	// here, as the functions it installs lead back to requests.
+	openState func(*rt.State, *Worker)
 
 	stopping atomic.Bool  // the server drains: no connection is kept alive
 	requests atomic.Int64 // that are being served

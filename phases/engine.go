@@ -107,9 +107,6 @@ func (r *Request) begin() {
 	r.ValidLocation = true
 	r.ValidUnparsedURI = true
 	r.Out.reset()
-	if r.Method == "HEAD" {
-		r.HeaderOnly = true
-	}
 	r.updateLocation()
 }
 

@@ -22,6 +22,9 @@ func (r *Request) SendHeader() int {
 	if r.ErrStatus != 0 {
 		r.Out.Status, r.Out.StatusLine = r.ErrStatus, ""
 	}
+	if r.Method == "HEAD" {
+		r.HeaderOnly = true
+	}
 	r.notModifiedFilter()
 	if h := r.Loc.lua(PhaseHeaderFilter); h != nil {
 		if rc := r.runHeaderFilter(h); rc != rcOK {
@@ -231,6 +234,9 @@ func (r *Request) Output(p []byte, last bool) int {
 
 func (r *Request) output(p []byte, flags int) int {
 	if h := r.Loc.lua(PhaseBodyFilter); h != nil {
+		if r.lua.bodyEnded { // the script has set ngx.arg[2]: the rest is dropped
+			return rcOK
+		}
 		var rc int
 		if p, flags, rc = r.runBodyFilter(h, p, flags); rc != rcOK {
 			return rc

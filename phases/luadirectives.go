@@ -14,6 +14,7 @@ import (
 type luaConf struct {
 	handlers [numPhases]*luaHandler // by phase; the server's level holds server_rewrite
 
+	codeCache            opt[bool]
 	needBody             opt[bool]
 	http10Buffering      opt[bool]
 	useDefaultType       opt[bool]
@@ -44,6 +45,7 @@ func (l *luaConf) merge(outer *luaConf) {
 			l.handlers[p] = outer.handlers[p]
 		}
 	}
+	l.codeCache.merge(outer.codeCache, true)
 	l.needBody.merge(outer.needBody, false)
 	l.http10Buffering.merge(outer.http10Buffering, true)
 	l.useDefaultType.merge(outer.useDefaultType, true)
@@ -71,7 +73,6 @@ func (l *luaConf) merge(outer *luaConf) {
 // LuaMain is what the Lua module's directives say to the whole http block.
 type LuaMain struct {
 	SharedDicts          []SharedDict
-	codeCache            opt[bool]
 	packagePath          opt[string]
 	packageCPath         opt[string]
 	maxPendingTimers     opt[int]
@@ -114,7 +115,7 @@ func luaDirectives() []directive {
 		{"lua_package_path", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packagePath }))},
 		{"lua_package_cpath", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packageCPath }))},
 		{"lua_shared_dict", inHTTP, take2, setSharedDict},
-		{"lua_code_cache", where, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.codeCache }))},
+		{"lua_code_cache", where, takeFlag, setCodeCache},
 		{"lua_max_pending_timers", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.maxPendingTimers }))},
 		{"lua_max_running_timers", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.maxRunningTimers }))},
 		{"lua_regex_cache_max_entries", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.regexCacheMaxEntries }))},
@@ -163,6 +164,19 @@ func setLuaSSLProtocols(c *compiler, d *conf.Directive) error {
 
 func setLuaSSLCommand(c *compiler, d *conf.Directive) error {
 	c.loc.sslConfCommands = append(c.loc.sslConfCommands, [2]string{d.Args[0], d.Args[1]})
+	return nil
+}
+
+// setCodeCache reads lua_code_cache. Without the cache each request gets a Lua
+// state of its own; compiled code cannot change under it.
+func setCodeCache(c *compiler, d *conf.Directive) error {
+	set := onOff(loc(func(l *Location) *opt[bool] { return &l.codeCache }))
+	if err := set(c, d); err != nil {
+		return err
+	}
+	if !c.loc.codeCache.v && c.opts.Log != nil {
+		c.opts.Log.Output(LogAlert, 0, d.Errorf("lua_code_cache is off; this will hurt performance").Error())
+	}
 	return nil
 }
 
@@ -331,7 +345,6 @@ func setLuaSet(c *compiler, d *conf.Directive) error {
 // finishLua settles the defaults of the Lua module.
 func (c *compiler) finishLua() error {
 	m := &c.cycle.lua
-	m.codeCache.merge(opt[bool]{}, true)
 	m.maxPendingTimers.merge(opt[int]{}, 1024)
 	m.maxRunningTimers.merge(opt[int]{}, 256)
 	m.regexCacheMaxEntries.merge(opt[int]{}, 1024)

@@ -293,7 +293,7 @@ func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx)) (resu
 		return failure == nil
 	})
 	if failure != nil && abort == nil {
-		r.Logf(LogErr, "failed to run %s: %s", p.Directive(), errorText(failure))
+		r.Logf(LogErr, "failed to run %s: %s\n%s", p.Directive(), errorText(failure), failure.Traceback)
 		rc = 500
 	}
 	if use != nil {
@@ -355,6 +355,7 @@ func (r *Request) runBodyFilter(h *luaHandler, p []byte, flags int) ([]byte, int
 	flags &^= outLast
 	if eof {
 		flags |= outLast
+		r.lua.bodyEnded = true
 	}
 	return p, flags, rcOK
 }

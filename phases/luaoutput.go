@@ -24,7 +24,7 @@ func (r *Request) luaSendHeader() bool {
 // luaContentType gives the response a type unless the script set or removed
 // one: default_type, or nothing with lua_use_default_type off.
 func (r *Request) luaContentType() {
-	if r.Out.ContentType == "" && !r.Out.noContentType && r.Loc.useDefaultType.v {
+	if r.Out.ContentType == "" && r.Out.Status != 304 && !r.Out.noContentType && r.Loc.useDefaultType.v {
 		r.setContentType()
 	}
 }

@@ -21,6 +21,7 @@ type luaRequest struct {
 	sockets  *socketHost // nil until the script makes its first socket
 	bodyConn *bodyConn   // of ngx.req.socket()
 
+	bodyEnded  bool // body_filter_by_lua has seen or made the end of the body
 	headersSet bool // the script changed response headers
 	buffering  bool // output for an HTTP/1.0 client is kept back in out
 	out        []byte
@@ -37,6 +38,17 @@ func (r *Request) releaseCtx() {
 	}
 }
 
+// closeLua lets go of what the Lua code of a request that has ended left.
+func (r *Request) closeLua() {
+	if r.lua.ctx != nil {
+		r.Log(LogDebug, "lua release ngx.ctx at ref 1")
+	}
+	if w := r.lua.worker; w != nil && w.private {
+		r.Log(LogDebug, "decrementing the reference count for Lua VM: 1")
+		r.Logf(LogDebug, "lua close the global Lua VM %p", w.State)
+	}
+}
+
 // holdsBaton reports whether the goroutine that runs r may touch Lua values.
 func (r *Request) holdsBaton() bool { return r.lua.depth > 0 || r.lua.native != nil }
 
@@ -48,12 +60,17 @@ func (r *Request) enterLua() *Worker {
 	if r.lua.depth > 1 || r.lua.native != nil {
 		return w
 	}
+	if w != nil {
+		w.baton.Acquire()
+		return w
+	}
+	if !r.Loc.codeCache.v {
+		w = r.privateWorker()
+	}
 	if w == nil {
 		w = r.Cycle.takeWorker(int(r.Conn.Number()))
-		r.lua.worker = w
-	} else {
-		w.baton.Acquire()
 	}
+	r.lua.worker = w
 	return w
 }
 

@@ -54,7 +54,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	sub.RequestURI, sub.RequestLine, sub.HeaderText, sub.Host = r.RequestURI, r.RequestLine, r.HeaderText, r.Host
 	sub.In = append(sub.In[:0], r.In...)
 	sub.subrequestBody(r, &o)
-	sub.HeaderOnly = o.HeaderOnly || sub.Method == "HEAD"
+	sub.HeaderOnly = o.HeaderOnly
 	if o.Capture || o.HeaderOnly {
 		sub.captured = &capture{}
 	} else if r.captured != nil {
@@ -131,6 +131,7 @@ func (r *Request) runSubrequest() {
 
 // cleanup removes what the request left on disk.
 func (r *Request) cleanup() {
+	r.closeLua()
 	r.Body.cleanup()
 }
 

@@ -18,6 +18,7 @@ type Worker struct {
 	functions []rt.Value // by luaHandler.index
 	files     map[string]rt.Value
 	runs      []*luaRun // idle
+	private   bool      // of one request (lua_code_cache off)
 }
 
 // luaRun is an entry thread with what belongs to it. It is used again by the
@@ -62,34 +63,60 @@ func (c *Cycle) takeWorker(hint int) *Worker {
 func (c *Cycle) InitWorkers() error {
 	n := max(c.Main.WorkerProcesses.v, 1)
 	c.batons = rt.NewBatonPool(n)
+	c.openState = OpenNgx
 	var err error
 	if c.dicts, err = openDicts(c.lua.SharedDicts); err != nil {
 		return err
 	}
 	for i := range n {
-		w := &Worker{
-			ID:        i,
-			Cycle:     c,
-			State:     rt.NewState(rt.Options{Chunks: c.chunks, Baton: c.batons.Baton(i)}),
-			baton:     c.batons.Baton(i),
-			functions: make([]rt.Value, len(c.lua.handlers)),
-			files:     map[string]rt.Value{},
-		}
-		c.Workers = append(c.Workers, w)
+		c.Workers = append(c.Workers, c.newWorker(i, c.batons.Baton(i)))
 	}
 	for _, w := range c.Workers {
-		OpenNgx(w.State, w)
-		c.setPackagePaths(w.State)
-		if h := c.lua.init; h != nil {
-			if err := w.runMain(h, PhaseInit); err != nil {
-				if c.Log != nil {
-					c.Log.Output(LogErr, 0, "init_by_lua error: "+err.Error())
-				}
-				return err
+		if err := w.open(); err != nil {
+			if c.Log != nil {
+				c.Log.Output(LogErr, 0, err.Error())
 			}
+			return err
 		}
 	}
 	return nil
+}
+
+// newWorker makes a Lua state for a baton.
+func (c *Cycle) newWorker(id int, baton *rt.Baton) *Worker {
+	return &Worker{
+		ID:        id,
+		Cycle:     c,
+		State:     rt.NewState(rt.Options{Chunks: c.chunks, Baton: baton}),
+		baton:     baton,
+		functions: make([]rt.Value, len(c.lua.handlers)),
+		files:     map[string]rt.Value{},
+	}
+}
+
+// open fills the worker's state and runs init_by_lua in it.
+func (w *Worker) open() error {
+	w.Cycle.openState(w.State, w)
+	w.Cycle.setPackagePaths(w.State)
+	if h := w.Cycle.lua.init; h != nil {
+		if err := w.runMain(h, PhaseInit); err != nil {
+			return fmt.Errorf("init_by_lua error: %w", err)
+		}
+	}
+	return nil
+}
+
+// privateWorker makes a state that serves only r (lua_code_cache off) and
+// takes its baton; nil when init_by_lua fails in it.
+func (r *Request) privateWorker() *Worker {
+	w := r.Cycle.newWorker(0, rt.NewBaton())
+	w.private = true
+	if err := w.open(); err != nil {
+		r.Log(LogErr, err.Error())
+		return nil
+	}
+	w.baton.Acquire()
+	return w
 }
 
 // setPackagePaths applies lua_package_path and lua_package_cpath; ";;" stands
