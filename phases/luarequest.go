@@ -1,6 +1,10 @@
 package phases
 
-import rt "github.com/moonphase/moonphase/runtime"
+import (
+	"sync"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
 
 // luaRequest is what the Lua handlers of a request share.
 type luaRequest struct {
@@ -20,6 +24,9 @@ type luaRequest struct {
 
 	sockets  *socketHost // nil until the script makes its first socket
 	bodyConn *bodyConn   // of ngx.req.socket()
+
+	mu         sync.Mutex // for subSockets
+	subSockets []*socketHost
 
 	bodyEnded  bool // body_filter_by_lua has seen or made the end of the body
 	headersSet bool // the script changed response headers

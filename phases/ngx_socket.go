@@ -54,7 +54,10 @@ func socketHostOf(th *rt.Thread) *socketHost {
 		at = &c.R.lua.sockets
 	}
 	if *at == nil {
-		*at = &socketHost{r: c.R, c: c, api: apiOf(th)}
+		h := &socketHost{r: c.R, c: c, api: apiOf(th)}
+		if *at = h; c.R != nil && c.R.IsSubrequest() {
+			c.R.Main.keepSockets(h)
+		}
 	}
 	return *at
 }
@@ -66,26 +69,34 @@ func (h *socketHost) closeSockets() {
 	}
 }
 
-// closeSockets closes the request's sockets at its end.
+// keepSockets notes the sockets of a subrequest, which live as long as the main
+// request.
+func (r *Request) keepSockets(h *socketHost) {
+	r.lua.mu.Lock() // subrequests may run in different workers
+	defer r.lua.mu.Unlock()
+	r.lua.subSockets = append(r.lua.subSockets, h)
+}
+
+// closeSockets closes the sockets of a main request at its end.
 func (r *Request) closeSockets() {
-	h := r.lua.sockets
-	if h == nil {
-		return
+	for _, h := range r.lua.subSockets {
+		h.closeUnderBaton()
 	}
-	if !r.holdsBaton() {
-		r.lua.worker.baton.Acquire()
-		defer r.lua.worker.baton.Release()
+	if h := r.lua.sockets; h != nil {
+		h.closeUnderBaton()
 	}
+}
+
+func (h *socketHost) closeUnderBaton() {
+	baton := h.api.worker.baton
+	baton.Acquire()
+	defer baton.Release()
 	h.closeSockets()
 }
 
-// Owner implements cosocket.Host.
-func (h *socketHost) Owner() any {
-	if h.r != nil {
-		return h.r
-	}
-	return h.c
-}
+// Owner implements cosocket.Host. The host itself is made anew for each request, which
+// a *Request is not.
+func (h *socketHost) Owner() any { return h }
 
 func (h *socketHost) location() *Location {
 	if h.r != nil {

@@ -107,8 +107,10 @@ func (rc *resolverConf) ask(ctx context.Context, name string, kind uint16, first
 	for i := 0; ; i++ {
 		server := rc.Servers[(first+i)%len(rc.Servers)]
 		attempt, cancel := context.WithTimeout(ctx, resendInterval)
-		a, err := exchangeDNS(attempt, q, server)
-		<-pauseAfter(attempt, err)
+		a, err := exchangeDNS(attempt, q.Copy(), server)
+		if err != nil {
+			<-attempt.Done() // a server that refuses gets the time of a silent one
+		}
 		cancel()
 		if err == nil {
 			return readAnswer(a)
@@ -119,25 +121,29 @@ func (rc *resolverConf) ask(ctx context.Context, name string, kind uint16, first
 	}
 }
 
-// pauseAfter is ready at once when a server answered. One that could not even be
-// asked gets the same time as one that is silent.
-func pauseAfter(attempt context.Context, err error) <-chan struct{} {
-	if err == nil {
-		ready := make(chan struct{})
-		close(ready)
-		return ready
-	}
-	return attempt.Done()
-}
-
+// exchangeDNS asks a server. It returns when ctx ends, even while the client library
+// waits.
 func exchangeDNS(ctx context.Context, q *dns.Msg, server string) (*dns.Msg, error) {
-	client := dns.Client{Net: "udp", Timeout: resendInterval}
-	a, _, err := client.ExchangeContext(ctx, q, server)
-	if err == nil && a.Truncated {
-		client.Net = "tcp"
-		a, _, err = client.ExchangeContext(ctx, q, server)
+	type outcome struct {
+		answer *dns.Msg
+		err    error
 	}
-	return a, err
+	done := make(chan outcome, 1)
+	go func() {
+		client := dns.Client{Net: "udp", Timeout: resendInterval}
+		a, _, err := client.ExchangeContext(ctx, q, server)
+		if err == nil && a.Truncated {
+			client.Net = "tcp"
+			a, _, err = client.ExchangeContext(ctx, q, server)
+		}
+		done <- outcome{a, err}
+	}()
+	select {
+	case o := <-done:
+		return o.answer, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func readAnswer(a *dns.Msg) ([]string, time.Duration, *resolveError) {

@@ -126,7 +126,6 @@ func (r *Request) runSubrequest() {
 	if r.Loc.logSubrequest.v {
 		r.logPhase()
 	}
-	r.closeSockets()
 }
 
 // cleanup removes what the request left on disk.

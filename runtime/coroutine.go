@@ -319,15 +319,11 @@ func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *
 	co.putArgs(th, n, a, b, c)
 	co.th.nesting = th.nesting + 1
 	co.th.light = th.light
-	if th.coroutine != nil {
-		th.coroutine.status = normal
-	}
+	th.setShown(normal)
 	co.status, co.handle = running, handle
 	co.runner.resume()
 	co.handle = nil
-	if th.coroutine != nil {
-		th.coroutine.status = running
-	}
+	th.setShown(running)
 	if !co.ended {
 		co.status = suspended
 		if !co.parked {
@@ -349,6 +345,15 @@ func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *
 	return v, n, nil
 }
 
+// setShown sets what coroutine.status tells of th, if Lua knows it.
+func (th *Thread) setShown(s coroutineStatus) {
+	if th.coroutine != nil {
+		th.coroutine.status = s
+	} else if th.handle != nil {
+		th.handle.co.status = s
+	}
+}
+
 // Yield suspends the running coroutine, giving args to who resumed it, and
 // returns what the next resume passes.
 func (th *Thread) Yield(args []Value) (Value, int) {
@@ -360,6 +365,10 @@ func (th *Thread) Yield(args []Value) (Value, int) {
 func coroutineYield(th *Thread, n int, a, b, c Value) (Value, int) {
 	co := th.coroutine
 	if co == nil {
+		if th.light != nil {
+			th.YieldTurn()
+			return Nil, 0
+		}
 		th.Throw(String("attempt to yield across C-call boundary"))
 	}
 	co.putArgs(th, n, a, b, c)

@@ -253,7 +253,9 @@ func (s lightStatus) shown() coroutineStatus {
 // Handle returns the coroutine that Lua sees as the light thread.
 func (lt *LightThread) Handle() *Coroutine {
 	h := lt.thread.mainHandle()
-	h.co.status = lt.state.shown()
+	if lt.state != lightRunning {
+		h.co.status = lt.state.shown()
+	}
 	return h
 }
 

@@ -27,7 +27,7 @@ func registerNative(name string, fn any) {
 	full := runtime.FuncForPC(pc).Name()
 	natives.Lock()
 	defer natives.Unlock()
-	natives.names[full] = name
+	natives.names[strings.TrimSuffix(full, "-fm")] = name // stack traces leave a method value's wrapper out
 }
 
 func nativeName(full string) (string, bool) {

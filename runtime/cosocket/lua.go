@@ -173,10 +173,22 @@ func (l *Lib) connect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		s.debugf("lua tcp socket reconnect without shutting down")
 		s.finalize()
 	}
+	if s.host != nil {
+		s.debugf("lua reuse socket upstream ctx")
+	}
 	s.host, s.key = h, key
 	t.SetInt(atKey, rt.String(key))
 	s.debugf("lua tcp socket connect timeout: %d", milliseconds(pick(s.connectTimeout, h.Config().ConnectTimeout)))
-	if failure := s.connectPooled(th, host, port, opts); failure != "" {
+	returned := false
+	defer func() {
+		if !returned { // the light thread was killed while it waited
+			s.connecting, s.dialing = false, false
+			s.releasePool()
+		}
+	}()
+	failure := s.connectPooled(th, host, port, opts)
+	returned = true
+	if failure != "" {
 		return fail(th, failure)
 	}
 	return rt.Int(1), 1
@@ -339,8 +351,8 @@ func (l *Lib) bind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		address = net.JoinHostPort(address, strconv.Itoa(port))
 	}
 	ip := address
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		ip = host
+	if len(args) == 3 {
+		ip, _, _ = net.SplitHostPort(address)
 	}
 	if net.ParseIP(ip) == nil {
 		return fail(th, "bad address")
@@ -357,7 +369,7 @@ func (l *Lib) send(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	h := l.Host(th)
 	t := th.CheckTable(args, 0)
 	s := socketOf(t)
-	if s == nil || s.conn == nil || s.writeClosed {
+	if s == nil || !s.dialing && (s.conn == nil || s.writeClosed) {
 		l.logClosed(s, h, "send")
 		return fail(th, closedText)
 	}
@@ -374,6 +386,7 @@ func (l *Lib) send(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Int(0), 1
 	}
 	s.out = nil
+	s.debugf("lua socket tcp_nodelay")
 	if failure := s.sendAll(th, data); failure != "" {
 		return fail(th, failure)
 	}
@@ -401,7 +414,7 @@ func (l *Lib) logClosed(s *Socket, h Host, what string) {
 func (l *Lib) reader(th *rt.Thread, args []rt.Value) (*Socket, string) {
 	h := l.Host(th)
 	s := socketOf(th.CheckTable(args, 0))
-	if s == nil || s.conn == nil || s.readClosed {
+	if s == nil || !s.dialing && (s.conn == nil || s.readClosed) {
 		l.logClosed(s, h, "receive")
 		return nil, closedText
 	}
@@ -485,7 +498,9 @@ func (l *Lib) receiveAny(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if !isNumeric(args[1]) || toInt(args[1]) <= 0 {
 		th.ArgError(1, "bad max argument")
 	}
+	s.debugf("lua tcp socket calling receiveany() method to read at most %d bytes", toInt(args[1]))
 	s.debugReadTimeout()
+	s.debugf("lua tcp socket read any")
 	data, failure := s.readSome(th, toInt(args[1]))
 	return result(th, data, failure)
 }
@@ -540,10 +555,7 @@ func (l *Lib) close(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	h := l.Host(th)
 	s := socketOf(th.CheckTable(args, 0))
-	if s != nil && s.connecting {
-		return fail(th, "socket busy connecting")
-	}
-	if s == nil || !s.connected() {
+	if s == nil || !s.dialing && !s.connected() {
 		return fail(th, closedText)
 	}
 	own(th, s, h)
@@ -594,7 +606,7 @@ func (l *Lib) getReusedTimes(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 1 argument (including the object), but got %d", len(args))
 	}
 	s := socketOf(th.CheckTable(args, 0))
-	if s == nil || !s.connected() {
+	if s == nil || !s.dialing && !s.connected() {
 		return fail(th, closedText)
 	}
 	return rt.Int(s.reused), 1
@@ -608,10 +620,7 @@ func (l *Lib) setKeepalive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	t := th.CheckTable(args, 0)
 	h := l.Host(th)
 	s := socketOf(t)
-	if s != nil && s.connecting {
-		return fail(th, "socket busy connecting")
-	}
-	if s == nil || s.conn == nil || s.readClosed || s.writeClosed {
+	if s == nil || !s.dialing && (s.conn == nil || s.readClosed || s.writeClosed) {
 		return fail(th, closedText)
 	}
 	own(th, s, h)

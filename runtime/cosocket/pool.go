@@ -163,6 +163,7 @@ func (p *Pools) wait(th *rt.Thread, pl *pool, q *queuedConnect, timeout time.Dur
 				break
 			}
 		}
+		p.logf("lua tcp socket abort queueing")
 		p.closedLocked(pl)
 	}()
 	resumed = q.parking.Wait(timeout)

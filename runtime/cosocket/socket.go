@@ -36,6 +36,7 @@ type Socket struct {
 
 	readClosed, writeClosed      bool
 	connecting, reading, writing bool
+	dialing                      bool // connecting, and past the resolver
 	downstream                   downstreamKind
 
 	read, write pending
@@ -176,11 +177,11 @@ func (s *Socket) dial(th *rt.Thread, network, address, name string) string {
 	}
 	var conn net.Conn
 	var err error
-	s.connecting = true
-	th.Block(func() { s.connecting = false; cancel() }, func() {
+	s.connecting, s.dialing, s.reused = true, true, 0
+	th.Block(cancel, func() {
 		conn, err = dialer.DialContext(ctx, network, address)
 	})
-	s.connecting = false
+	s.connecting, s.dialing = false, false
 	if err != nil {
 		s.releasePool()
 		return s.connectFailure(err, network, address, name)
@@ -213,6 +214,10 @@ func (s *Socket) connectFailure(err error, network, address, name string) string
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
 		return failureText(err)
+	}
+	if errno == syscall.EADDRNOTAVAIL && s.local != "" {
+		s.failf(Crit, "bind(%s) failed (%d: %s)", s.local, int(errno), capitalize(errno.Error()))
+		return errno.Error()
 	}
 	if network == "unix" {
 		s.failf(Crit, "connect() to %s failed (%d: %s)", name, int(errno), capitalize(errno.Error()))
