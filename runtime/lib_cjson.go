@@ -35,11 +35,15 @@ type jsonConfig struct {
 
 	arrayMT, emptyArrayMT *Table
 
-	buf []byte // kept between two calls of encode
+	buf   []byte  // kept between two calls of encode
+	stack []Value // kept, without values, between two calls of decode
 }
 
 // jsonKeepMax is the size in bytes up to which an encode buffer is kept.
 const jsonKeepMax = 1 << 20
+
+// jsonKeepStack is the number of values up to which a decode stack is kept.
+const jsonKeepStack = 256
 
 func newJSONConfig(arrayMT, emptyArrayMT *Table) *jsonConfig {
 	return &jsonConfig{
@@ -67,8 +71,12 @@ func (cfg *jsonConfig) encode(v Value) (text, err string) {
 
 // decode returns the value of a JSON text, or a message.
 func (cfg *jsonConfig) decode(text string) (Value, string) {
-	d := jsonDecoder{cfg: cfg, text: text}
+	d := jsonDecoder{cfg: cfg, text: text, stack: cfg.stack}
 	v, ok := d.decode()
+	if cap(d.stack) <= jsonKeepStack {
+		cfg.stack = d.stack[:0]
+		clear(cfg.stack[:cap(cfg.stack)])
+	}
 	if !ok {
 		return Nil, d.err
 	}

@@ -37,6 +37,7 @@ type jsonDecoder struct {
 	text  string
 	pos   int
 	depth int
+	stack []Value // the items of the arrays and objects that are being read
 
 	// The current token.
 	token jsonToken
@@ -102,16 +103,16 @@ func (d *jsonDecoder) object() (Value, bool) {
 	if !d.descend() {
 		return Nil, false
 	}
-	t := NewTable(0, 0)
+	from := len(d.stack)
 	if d.next(); d.token == jsonObjEnd {
 		d.depth--
-		return TableValue(t), true
+		return TableValue(NewTable(0, 0)), true
 	}
 	for {
 		if d.token != jsonString {
 			return d.expected("object key string")
 		}
-		key := d.value
+		d.stack = append(d.stack, d.value)
 		if d.next(); d.token != jsonColon {
 			return d.expected("colon")
 		}
@@ -120,9 +121,11 @@ func (d *jsonDecoder) object() (Value, bool) {
 		if !ok {
 			return Nil, false
 		}
-		t.Set(key, v)
+		d.stack = append(d.stack, v)
 		switch d.next(); d.token {
 		case jsonObjEnd:
+			t := newJSONObject(d.stack[from:])
+			d.stack = d.stack[:from]
 			d.depth--
 			return TableValue(t), true
 		case jsonComma:
@@ -137,30 +140,30 @@ func (d *jsonDecoder) array() (Value, bool) {
 	if !d.descend() {
 		return Nil, false
 	}
-	t := NewTable(0, 0)
-	if d.cfg.decodeArrayMT {
-		t.SetMeta(d.cfg.arrayMT)
-	}
-	if d.next(); d.token == jsonArrEnd {
-		d.depth--
-		return TableValue(t), true
-	}
-	for {
-		v, ok := d.parse()
-		if !ok {
-			return Nil, false
-		}
-		t.Append(v)
-		switch d.next(); d.token {
-		case jsonArrEnd:
-			d.depth--
-			return TableValue(t), true
-		case jsonComma:
+	from := len(d.stack)
+	if d.next(); d.token != jsonArrEnd {
+		for {
+			v, ok := d.parse()
+			if !ok {
+				return Nil, false
+			}
+			d.stack = append(d.stack, v)
+			if d.next(); d.token == jsonArrEnd {
+				break
+			}
+			if d.token != jsonComma {
+				return d.expected("comma or array end")
+			}
 			d.next()
-		default:
-			return d.expected("comma or array end")
 		}
 	}
+	v := NewArrayList(d.stack[from:])
+	d.stack = d.stack[:from]
+	d.depth--
+	if d.cfg.decodeArrayMT {
+		v.Table().SetMeta(d.cfg.arrayMT)
+	}
+	return v, true
 }
 
 // fail makes the current token an error at pos.

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -55,6 +56,49 @@ func TestCJSONOpenResty(t *testing.T) {
 	}
 	if got := r.run(`safe.encode("still / escaped")`); !strings.Contains(got, `\092/`) {
 		t.Errorf("cjson.safe shares the options of cjson: %s", got)
+	}
+}
+
+// TestCJSONObjects decodes objects of every table layout and reads them back.
+func TestCJSONObjects(t *testing.T) {
+	cfg := newJSONConfig(NewTable(0, 0), NewTable(0, 0))
+	for _, n := range []int{0, 1, 8, 9, maxJSONRecord, maxJSONRecord + 1, 300} {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"key%d":%d`, i, i)
+		}
+		text := "{" + strings.TrimPrefix(b.String(), ",") + "}"
+		v, err := cfg.decode(text)
+		if err != "" {
+			t.Fatal(err)
+		}
+		for i := range n {
+			if got := v.Table().GetStr(fmt.Sprintf("key%d", i)); got != Int(i) {
+				t.Errorf("%d fields: key%d is %s", n, i, Describe(got))
+			}
+		}
+		if got, _ := cfg.encode(v); got != text {
+			t.Errorf("%d fields: got %s", n, got)
+		}
+	}
+	v, _ := cfg.decode(`{"b":1,"a":2,"b":3,"c":4}`)
+	if got, _ := cfg.encode(v); got != `{"b":3,"a":2,"c":4}` {
+		t.Errorf("the last of two equal keys must win: %s", got)
+	}
+}
+
+// TestDataShapes checks that data cannot make shapes without end.
+func TestDataShapes(t *testing.T) {
+	cfg := newJSONConfig(NewTable(0, 0), NewTable(0, 0))
+	for i := range 2 * maxDataShapes {
+		text := fmt.Sprintf(`{"id%d":1,"x%d":2}`, i%200, i)
+		v, err := cfg.decode(text)
+		if err != "" || v.Table().GetStr(fmt.Sprintf("x%d", i)) != Int(2) {
+			t.Fatalf("%s: %s", text, err)
+		}
+	}
+	if n := dataShapes.Load(); n > maxDataShapes {
+		t.Errorf("%d shapes", n)
 	}
 }
 
