@@ -9,8 +9,9 @@ import (
 // field by an inline cache. Shapes live for ever, and JSON is data: big objects are
 // dictionaries, and only so many shapes are made from data.
 const (
-	maxJSONRecord = 32      // fields of an object that becomes a record
-	maxDataShapes = 1 << 14 // shapes made from data, in the process
+	maxJSONRecord   = 32      // fields of an object that becomes a record
+	maxDataShapes   = 1 << 14 // shapes made from data, in the process
+	maxDataChildren = 32      // of one shape; the rest of maxChildren is the program's
 )
 
 var dataShapes atomic.Int32
@@ -53,13 +54,13 @@ func (s *Shape) withData(key Value) *Shape {
 		return c
 	}
 	shapes.mu.Lock()
-	c := s.next[key.Str()]
+	c, children := s.next[key.Str()], len(s.next)
 	shapes.mu.Unlock()
 	if c != nil {
 		s.last.Store(c)
 		return c
 	}
-	if s.find(key) >= 0 || dataShapes.Load() >= maxDataShapes {
+	if children >= maxDataChildren || s.find(key) >= 0 || dataShapes.Load() >= maxDataShapes {
 		return nil
 	}
 	dataShapes.Add(1)
