@@ -96,6 +96,7 @@ func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path str
 			return rt.Nil, status
 		}
 	}
+	f := w.State.Load(chunk, name) // gives the chunk its name
 	if text := w.State.ChunkError(chunk); text != "" {
 		if path != "" {
 			r.Logf(LogErr, "failed to load external Lua file \"%s\": %s", path, text)
@@ -104,7 +105,6 @@ func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path str
 		}
 		return rt.Nil, 500
 	}
-	f := w.State.Load(chunk, name)
 	if h != nil {
 		w.functions[h.index] = f
 	}

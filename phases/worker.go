@@ -169,12 +169,12 @@ func (w *Worker) runMain(h *luaHandler, p Phase) error {
 	if h.chunk == nil {
 		return fmt.Errorf("cannot open %s", h.ref.Path)
 	}
+	fn := w.State.Load(h.chunk, h.ref.Name) // gives the chunk its name
 	if text := w.State.ChunkError(h.chunk); text != "" {
 		return errors.New(text)
 	}
 	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: p, Worker: w}}
 	run.thread.Host = &run.ctx
-	fn := w.State.Load(h.chunk, h.ref.Name)
 	var failure *rt.Error
 	abort := run.group.Run(run.thread, func() bool {
 		_, failure = run.thread.PCall(fn)
