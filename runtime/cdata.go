@@ -135,6 +135,9 @@ func eqCData(a, b Value) bool {
 	return okA && okB && x.Bits == y.Bits
 }
 
+//go:noinline
+func eqCDataNumber(a Value, f float64) bool { return eqCData(a, Number(f)) }
+
 // lessCData orders 64-bit integers; ok is false when an operand is not a number.
 func (th *Thread) lessCData(ev event, a, b Value) (less, ok bool) {
 	x, okA := cdataOperand(a)

@@ -16,6 +16,8 @@ type Chunk struct {
 	Protos   []*Proto
 	Err      string // a syntax error, "12: message": loading the chunk raises it
 	Hash     string // SHA-256 of the source, in hex
+
+	mainName string // Go name of Main, set when the chunk's set is given to a state
 }
 
 // ChunkSet is the chunks of a generated package.
@@ -82,6 +84,9 @@ func newChunkIndex(set ChunkSet) *chunkIndex {
 		for _, p := range c.Protos {
 			p.Chunk = c
 		}
+		if c.Main != nil {
+			c.mainName = goName(c.Main)
+		}
 		sort.SliceStable(c.Protos, func(i, j int) bool { return c.Protos[i].Line < c.Protos[j].Line })
 	}
 	return x
@@ -106,8 +111,12 @@ func (st *State) FunctionSource(f Value) string {
 	return st.chunks.name(p.Chunk) + ":" + strconv.Itoa(p.Line)
 }
 
-// protoAt returns the innermost function around a line, nil for the main chunk.
-func (c *Chunk) protoAt(line int) *Proto {
+// protoAt returns the innermost function around a line that the Go function called
+// name can be, nil for the main chunk.
+func (c *Chunk) protoAt(line int, name string) *Proto {
+	if name == c.mainName {
+		return nil
+	}
 	var best *Proto
 	for _, p := range c.Protos {
 		if p.Line <= line && line <= p.LastLine && p.Line > 0 {

@@ -1,5 +1,7 @@
 package runtime
 
+import "math"
+
 // RawEq reports a == b without metamethods.
 func RawEq(a, b Value) bool {
 	if a.n >= numberMin {
@@ -11,8 +13,11 @@ func RawEq(a, b Value) bool {
 // EqString reports a == s for a string constant.
 func EqString(a Value, s string) bool { return sameString(a, String(s)) }
 
-// EqNumber reports a == f for a number constant.
-func EqNumber(a Value, f float64) bool { return a.n >= numberMin && a.Num() == f }
+// EqNumber reports a == f for a number constant. The bits of what is not a number
+// read as a NaN, which equals nothing.
+func EqNumber(a Value, f float64) bool {
+	return math.Float64frombits(^a.n) == f || a.n == tagCData && eqCDataNumber(a, f)
+}
 
 // Eq reports a == b.
 func Eq(th *Thread, a, b Value) bool {

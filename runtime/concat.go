@@ -24,6 +24,9 @@ func (th *Thread) concatSlow(a, b Value, where string) Value {
 		h = th.metamethod(b, evConcat)
 	}
 	if h.n == tagNil {
+		if a.n == tagCData || b.n == tagCData {
+			th.runtimeError("attempt to concatenate '%s' and '%s'", cTypeName(a), cTypeName(b))
+		}
 		first, second := splitWhere(where)
 		if isStringable(a) {
 			th.typeError("concatenate", b, second)

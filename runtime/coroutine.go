@@ -369,7 +369,7 @@ func coroutineYield(th *Thread, n int, a, b, c Value) (Value, int) {
 			th.YieldTurn()
 			return Nil, 0
 		}
-		th.Throw(String("attempt to yield across C-call boundary"))
+		th.Errorf("attempt to yield across C-call boundary")
 	}
 	co.putArgs(th, n, a, b, c)
 	if !co.runner.yield(struct{}{}) {

@@ -226,7 +226,7 @@ func (th *Thread) frames(max int) []frame {
 func (th *Thread) frameOf(f *runtime.Frame) (frame, bool) {
 	base := f.File[strings.LastIndexByte(f.File, '/')+1:]
 	if c := th.State.chunks.byLine(base); c != nil {
-		return frame{chunk: c, proto: c.protoAt(f.Line), line: f.Line}, true
+		return frame{chunk: c, proto: c.protoAt(f.Line, f.Function), line: f.Line}, true
 	}
 	if name, ok := nativeName(f.Function); ok {
 		return frame{native: name}, true

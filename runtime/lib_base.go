@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 	"os"
 	"runtime"
 	"strconv"
@@ -264,8 +266,8 @@ func baseToNumber(th *Thread, args []Value) (Value, int) {
 	return Number(f), 1
 }
 
-// parseBase reads a whole number in a base, with the wrap-around of a 64-bit
-// strtoul that LuaJIT does not have: it sums in floats.
+// parseBase reads a whole number in a base as C's strtoul does: what does not fit
+// 64 bits gives the greatest such number.
 func parseBase(s string, base int) (float64, bool) {
 	neg := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {
@@ -275,14 +277,18 @@ func parseBase(s string, base int) (float64, bool) {
 	if s == "" {
 		return 0, false
 	}
-	f := 0.0
+	sum := uint64(0)
 	for i := range len(s) {
 		d := digit(s[i])
 		if d >= base {
 			return 0, false
 		}
-		f = f*float64(base) + float64(d)
+		high, low := bits.Mul64(sum, uint64(base))
+		if sum = low + uint64(d); high != 0 || sum < low {
+			sum = math.MaxUint64
+		}
 	}
+	f := float64(sum)
 	if neg {
 		f = -f
 	}

@@ -71,13 +71,15 @@ func (th *Thread) mainHandle() *Coroutine {
 
 func coroutineWrap(th *Thread, args []Value) (Value, int) {
 	co := th.NewCoroutine(th.CheckFunction(args, 0))
-	return FunctionValue(&Function{name: "wrap", wraps: co, fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
+	f := NewBuiltin("wrap", func(th *Thread, n int, a, b, c Value) (Value, int) {
 		v, n, err := th.resume(co, n, a, b, c)
 		if err != nil {
 			th.wrapFailed(err)
 		}
 		return v, n
-	}}), 1
+	})
+	f.Func().wraps = co
+	return f, 1
 }
 
 // wrapFailed raises the error that ended a wrapped coroutine. LuaJIT adds where the

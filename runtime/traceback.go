@@ -24,10 +24,15 @@ func registerNative(name string, fn any) {
 		return
 	}
 	natives.known.Store(pc, true)
-	full := runtime.FuncForPC(pc).Name()
+	full := goName(fn)
 	natives.Lock()
 	defer natives.Unlock()
 	natives.names[strings.TrimSuffix(full, "-fm")] = name // stack traces leave a method value's wrapper out
+}
+
+// goName returns the name that a Go function has in stack traces.
+func goName(fn any) string {
+	return runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name()
 }
 
 func nativeName(full string) (string, bool) {
