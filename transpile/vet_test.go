@@ -110,3 +110,14 @@ func TestVetProgram(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
 	}
 }
+
+// TestVetLong: long chains of names and calls take no longer than they are.
+func TestVetLong(t *testing.T) {
+	for _, src := range []string{
+		"x = ngx" + strings.Repeat(".a", 9000),
+		"local x = ngx " + strings.Repeat("local x = x.a ", 190) + "x()",
+		"local x = f " + strings.Repeat("local function g() x() end local x = g ", 90) + "x()",
+	} {
+		Vet(VetProgram{Chunks: []VetInput{{Source: []byte(src), Module: "m", File: "t", Line: 1, Col: 1}}})
+	}
+}

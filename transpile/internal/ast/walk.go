@@ -104,21 +104,29 @@ func walkExpr(e Expr, visit func(any) bool) {
 // names themselves, or those that a never-reassigned local was declared with
 // (`local sock = ngx.req.socket`); _G.x is x. It is "" for everything else. It
 // needs resolve.
-func GlobalPath(e Expr) string {
+func GlobalPath(e Expr) string { return globalPath(e, maxPath) }
+
+// maxPath bounds the names in a path; no API comes near it.
+const maxPath = 16
+
+func globalPath(e Expr, left int) string {
+	if left == 0 {
+		return ""
+	}
 	switch e := e.(type) {
 	case *Name:
 		switch {
 		case e.Local == nil:
 			return e.Name
 		case e.Local.Assigned == 0 && e.Local.Init != nil:
-			return GlobalPath(e.Local.Init)
+			return globalPath(e.Local.Init, left-1)
 		}
 	case *Index:
 		key, ok := e.Key.(*StringExpr)
 		if !ok {
 			return ""
 		}
-		switch obj := GlobalPath(e.Obj); obj {
+		switch obj := globalPath(e.Obj, left-1); obj {
 		case "":
 		case "_G":
 			return key.Value
