@@ -37,7 +37,7 @@ type Chunk struct {
 	Protos []*Proto
 	Doc    []string // comment lines that stand at the top of the source
 
-	counted bool // CountReads has counted before
+	reads map[*Var]int // what CountReads counted last
 }
 
 // Names lists the package-level Go names of the chunk.

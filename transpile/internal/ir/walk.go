@@ -116,33 +116,57 @@ func Inner(s Stmt) [][]Stmt {
 	return nil
 }
 
-// Visit calls stmt for every statement of a function body and expr for every
-// expression, those of inner functions included.
-func Visit(body []Stmt, stmt func(Stmt), expr func(Expr)) {
-	visit(body, func(s Stmt) bool { stmt(s); return true }, expr)
-}
-
-// visit is Visit that leaves out the statements for which stmt is false.
-func visit(body []Stmt, stmt func(Stmt) bool, expr func(Expr)) {
+// visit calls expr for every expression of a function body, those of inner
+// functions included; live says whether an expression of a statement counts.
+func visit(body []Stmt, expr func(Expr), live func(Stmt, Expr) bool) {
 	for _, s := range body {
-		if !stmt(s) {
-			continue
-		}
 		for _, x := range Exprs(s) {
+			if !live(s, x) {
+				continue
+			}
 			Walk(x, func(e Expr) {
 				expr(e)
 				if c, ok := e.(*Closure); ok {
-					visit(c.Func.Body, stmt, expr)
+					visit(c.Func.Body, expr, live)
 				}
 			})
 		}
 		for _, in := range Inner(s) {
-			visit(in, stmt, expr)
+			visit(in, expr, live)
 		}
 		if d, ok := s.(*DefineFunc); ok && d.Mode != DeclareOnly {
-			visit(d.Func.Body, stmt, expr)
+			visit(d.Func.Body, expr, live)
 		}
 	}
+}
+
+// DropLabels removes the labels of a function that no goto names.
+func DropLabels(f *Func) {
+	used := map[string]bool{}
+	var find func(list []Stmt)
+	find = func(list []Stmt) {
+		for _, s := range list {
+			if g, ok := s.(*Goto); ok {
+				used[g.Label] = true
+			}
+			for _, in := range Inner(s) {
+				find(in)
+			}
+		}
+	}
+	find(f.Body)
+	var drop func(list []Stmt)
+	drop = func(list []Stmt) {
+		for i, s := range list {
+			if l, ok := s.(*Label); ok && !used[l.Name] {
+				list[i] = &Blank{}
+			}
+			for _, in := range Inner(s) {
+				drop(in)
+			}
+		}
+	}
+	drop(f.Body)
 }
 
 // CountReads sets Reads of every variable and Calls of every static function of
@@ -159,11 +183,8 @@ func CountReads(c *Chunk) {
 
 // countReads counts once more, on the strength of the counts it finds.
 func (c *Chunk) countReads() (total int) {
-	dead := map[Stmt]bool{}
 	vars := map[*Var]int{}
 	calls := map[*Func]int{}
-	counted := c.counted
-	c.counted = true
 	count := func(e Expr) {
 		for _, v := range variables(e) {
 			vars[v]++
@@ -173,27 +194,13 @@ func (c *Chunk) countReads() (total int) {
 			calls[c.Func]++
 		}
 	}
-	live := func(s Stmt) bool {
-		if counted && unread(s) {
-			dead[s] = true
-		}
-		return !dead[s]
-	}
-	forget := func(s Stmt) {
-		switch s := s.(type) {
-		case *Define:
-			reset(s.Vars)
-		case *Declare:
-			reset(s.Vars)
-		}
-	}
-	bodies := [][]Stmt{c.Main.Body}
+	live := func(s Stmt, x Expr) bool { return c.reads == nil || !unread(s) || !Inert(x) }
+	visit(c.Main.Body, count, live)
 	for _, f := range c.Lifted {
-		bodies = append(bodies, f.Body)
+		visit(f.Body, count, live)
 	}
-	for _, b := range bodies {
-		visit(b, live, count)
-		Visit(b, forget, func(Expr) {})
+	for v := range c.reads {
+		v.Reads = 0
 	}
 	for v, n := range vars {
 		v.Reads = n
@@ -201,37 +208,24 @@ func (c *Chunk) countReads() (total int) {
 	for f, n := range calls {
 		f.Calls = n
 	}
+	c.reads = vars
 	return total
 }
 
-func reset(vars []*Var) {
-	for _, v := range vars {
-		if v != nil {
-			v.Reads = 0
-		}
-	}
-}
-
-// unread reports whether s sets variables that nobody reads, to values that
-// have no effect.
+// unread reports whether s only sets variables that nobody reads: then what it
+// evaluates is left out unless it has an effect.
 func unread(s Stmt) bool {
 	var vars []*Var
-	var xs []Expr
 	switch s := s.(type) {
 	case *Define:
-		vars, xs = s.Vars, s.X
+		vars = s.Vars
 	case *Assign:
-		vars, xs = s.Vars, s.X
+		vars = s.Vars
 	default:
 		return false
 	}
 	for _, v := range vars {
 		if v != nil && v.Reads > 0 {
-			return false
-		}
-	}
-	for _, x := range xs {
-		if !Inert(x) {
 			return false
 		}
 	}

@@ -167,9 +167,9 @@ func (f *fn) choose(v *ir.Var, c ast.Expr, define bool, yes, no func()) {
 	cond := f.cond(c)
 	if k, ok := cond.(*ir.Const); ok {
 		if k.V == true {
-			f.emit(f.into(yes)...)
+			yes()
 		} else {
-			f.emit(f.into(no)...)
+			no()
 		}
 		return
 	}

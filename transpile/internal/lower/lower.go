@@ -109,6 +109,9 @@ func (c *chunk) function(outer *fn, a *ast.Func, out *ir.Func) {
 	if !f.dead {
 		f.fallOff()
 	}
+	if a.HasBackGoto || len(f.labels) > 0 {
+		ir.DropLabels(out)
+	}
 	if f.self != nil {
 		f.self.Body = trimContinue(f.self.Body)
 	}
