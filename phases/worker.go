@@ -3,6 +3,7 @@ package phases
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -100,7 +101,7 @@ func (w *Worker) open() error {
 	w.Cycle.setPackagePaths(w.State)
 	if h := w.Cycle.lua.init; h != nil {
 		if err := w.runMain(h, PhaseInit); err != nil {
-			return fmt.Errorf("init_by_lua error: %w", err)
+			return fmt.Errorf("%s error: %w", h.label(), err)
 		}
 	}
 	return nil
@@ -157,10 +158,14 @@ func (c *Cycle) everyWorker(h *luaHandler, p Phase) {
 	}
 	for _, w := range c.Workers {
 		if err := w.runMain(h, p); err != nil && c.Log != nil {
-			c.Log.Output(LogErr, 0, fmt.Sprintf("%s error: %v", phaseTable[p].tag, err))
+			c.Log.Output(LogErr, 0, fmt.Sprintf("%s error: %v", h.label(), err))
 		}
 	}
 }
+
+// label is how log lines name a handler without a request: blocks like the
+// quoted form.
+func (h *luaHandler) label() string { return strings.TrimSuffix(h.ref.Directive, "_block") }
 
 // runMain runs a chunk that belongs to no request.
 func (w *Worker) runMain(h *luaHandler, p Phase) error {
