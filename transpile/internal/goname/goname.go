@@ -124,12 +124,16 @@ func FileStem(s string) string {
 	return "chunk"
 }
 
-// Scope is a Go block: the names declared in it and where it stands.
+// Scope is a Go block: the names declared in it, each with what it stands for (a
+// Lua name, or ownName), and where the block stands.
 type Scope struct {
 	outer *Scope
-	names map[string]bool
+	names map[string]string
 	field bool
 }
+
+// ownName marks the variables of a generated function's frame.
+const ownName = "\x00"
 
 // NewFields makes the scope of a struct's fields.
 func NewFields() *Scope { return &Scope{field: true} }
@@ -139,29 +143,51 @@ func NewScope(outer *Scope) *Scope { return &Scope{outer: outer} }
 
 // Visible reports whether name means something here.
 func (s *Scope) Visible(name string) bool {
+	_, ok := s.meaning(name)
+	return ok
+}
+
+// meaning returns what the innermost declaration of name stands for.
+func (s *Scope) meaning(name string) (string, bool) {
 	for ; s != nil; s = s.outer {
-		if s.names[name] {
-			return true
+		if m, ok := s.names[name]; ok {
+			return m, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // Declare picks an identifier for wish and declares it: wish itself, else wish2,
 // wish3, ... It never redeclares a name of this block; it hides one of an outer
-// block only when hide is set.
-func (s *Scope) Declare(wish string, hide bool) string {
+// block only when hide is set and that one stands for the same Lua name, which the
+// Lua scope hides as well.
+func (s *Scope) Declare(wish string, hide bool) string { return s.declare(wish, wish, hide) }
+
+// DeclareOwn is Declare for a variable of a generated function's frame; it hides
+// only such variables of outer functions, which nothing inside refers to.
+func (s *Scope) DeclareOwn(wish string) string { return s.declare(wish, ownName, true) }
+
+func (s *Scope) declare(wish, meaning string, hide bool) string {
 	base := Ident(wish)
 	if s.field {
 		base = Field(wish)
 	}
 	name := base
-	for i := 2; s.names[name] || !hide && s.Visible(name); i++ {
+	for i := 2; !s.free(name, meaning, hide); i++ {
 		name = base + strconv.Itoa(i)
 	}
 	if s.names == nil {
-		s.names = map[string]bool{}
+		s.names = map[string]string{}
 	}
-	s.names[name] = true
+	s.names[name] = meaning
 	return name
+}
+
+// free reports whether name may be declared in s.
+func (s *Scope) free(name, meaning string, hide bool) bool {
+	if _, here := s.names[name]; here {
+		return false
+	}
+	outer, visible := s.meaning(name)
+	return !visible || hide && outer == meaning
 }

@@ -268,7 +268,7 @@ func (f *fn) temp(wish string, t ir.Type) *ir.Var {
 
 // own makes a variable of the function's frame, which hides one of an outer function.
 func (f *fn) own(name string, t ir.Type) *ir.Var {
-	return &ir.Var{Name: f.scope.Declare(name, true), Type: t}
+	return &ir.Var{Name: f.scope.DeclareOwn(name), Type: t}
 }
 
 // keep puts an expression's value into a variable now.
