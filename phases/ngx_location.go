@@ -71,11 +71,22 @@ func capture1(th *rt.Thread, c *LuaCtx, queries []rt.Value) (rt.Value, int) {
 }
 
 // runAll runs the subrequests side by side: while one waits, another goes on. Each
-// has a goroutine, whose stack begins with its own Lua code.
+// has a goroutine, whose stack begins with its own Lua code. They begin in order: the
+// next one asks for the baton when the one before has it.
 func runAll(subs []*Request) {
 	var wg sync.WaitGroup
+	begun := make(chan struct{})
 	for _, sub := range subs {
-		wg.Go(sub.runSubrequest)
+		wg.Go(func() {
+			if sub.lua.takes {
+				sub.lua.takes = false
+				sub.lua.native.baton.Acquire()
+				defer sub.lua.native.baton.Release()
+			}
+			begun <- struct{}{}
+			sub.runSubrequest()
+		})
+		<-begun
 	}
 	wg.Wait()
 }

@@ -117,6 +117,7 @@ func (h *socketHost) Config() *cosocket.Config {
 			PoolSize:         l.socketPoolSize.v,
 			BufferSize:       int(l.socketBufferSize.v),
 			LogErrors:        l.socketLogErrors.v,
+			NoDelay:          l.tcpNodelay.v,
 		}
 	}
 	return &h.cfg

@@ -36,6 +36,7 @@ type Config struct {
 	PoolSize         int           // lua_socket_pool_size
 	BufferSize       int           // lua_socket_buffer_size, bytes
 	LogErrors        bool          // lua_socket_log_errors
+	NoDelay          bool          // tcp_nodelay
 }
 
 // A Host is one request or timer as far as its sockets are concerned.
@@ -57,7 +58,10 @@ type Host interface {
 
 // A Set is the open sockets of a request, which closes them when it ends. The zero
 // Set is empty.
-type Set struct{ first closer }
+type Set struct {
+	first closer
+	freed int // members that have left, whose place the next one takes
+}
 
 // closer is an open socket in a Set.
 type closer interface {
@@ -95,6 +99,7 @@ func (l *links) leave() {
 	if l.next != nil {
 		l.next.link().prev = l.prev
 	}
+	l.set.freed++
 	*l = links{}
 }
 

@@ -336,7 +336,7 @@ func (l *Lib) bind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if n := len(args); n != 2 && n != 3 {
 		th.Errorf("expecting 2 or 3 arguments, but got %d", n)
 	}
-	l.Host(th)
+	h := l.Host(th)
 	l.Gate(th)
 	t := th.CheckTable(args, 0)
 	address := th.CheckString(args, 1)
@@ -356,6 +356,9 @@ func (l *Lib) bind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	if net.ParseIP(ip) == nil {
 		return fail(th, "bad address")
+	}
+	if h.Logs(Debug) {
+		h.Log(Debug, "lua tcp socket bind ip: "+address)
 	}
 	ensure(t).local = address
 	return rt.Int(1), 1
@@ -386,7 +389,7 @@ func (l *Lib) send(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Int(0), 1
 	}
 	s.out = nil
-	s.debugf("lua socket tcp_nodelay")
+	s.setNoDelay()
 	if failure := s.sendAll(th, data); failure != "" {
 		return fail(th, failure)
 	}

@@ -37,6 +37,7 @@ type Socket struct {
 	readClosed, writeClosed      bool
 	connecting, reading, writing bool
 	dialing                      bool // connecting, and past the resolver
+	noDelaySet                   bool // TCP_NODELAY is as the configuration says
 	downstream                   downstreamKind
 
 	read, write pending
@@ -172,7 +173,6 @@ func (s *Socket) dial(th *rt.Thread, network, address, name string) string {
 	defer cancel()
 	dialer := net.Dialer{KeepAlive: -1}
 	if s.local != "" {
-		s.debugf("lua tcp socket bind ip: %s", s.local)
 		dialer.LocalAddr = localAddr(s.local)
 	}
 	var conn net.Conn
@@ -192,7 +192,11 @@ func (s *Socket) dial(th *rt.Thread, network, address, name string) string {
 
 // attach makes conn the connection of s.
 func (s *Socket) attach(conn net.Conn, reused int) {
-	s.conn, s.reused = conn, reused
+	s.conn, s.reused, s.noDelaySet = conn, reused, reused > 0
+	if set := s.host.Open(); set.freed > 0 {
+		set.freed--
+		s.debugf("lua http cleanup reuse: %p", s)
+	}
 	s.in, s.eof = s.in[:0], false
 	s.readClosed, s.writeClosed = false, false
 	s.host.Open().add(s)
@@ -434,6 +438,20 @@ func lineOf(head, tail []byte) string {
 		line = strings.ReplaceAll(line, "\r", "")
 	}
 	return line
+}
+
+// setNoDelay makes TCP_NODELAY, which Go turns on, what the configuration says, when
+// the first data is sent.
+func (s *Socket) setNoDelay() {
+	if s.noDelaySet {
+		return
+	}
+	s.noDelaySet = true
+	if s.host.Config().NoDelay {
+		s.debugf("lua socket tcp_nodelay")
+	} else if c, ok := underlying(s.conn).(*net.TCPConn); ok {
+		c.SetNoDelay(false)
+	}
 }
 
 // sendAll sends data.
