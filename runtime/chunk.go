@@ -151,9 +151,38 @@ func (st *State) LoadEnv(chunk *Chunk, name string, env *Env) Value {
 		if chunk.Err != "" {
 			th.Throw(String(th.State.ChunkError(chunk)))
 		}
+		th.root.entered(chunk, f.env)
 		return chunk.Main(th, f.env, th.Varargs(n, a, b, c, 0))
 	}
 	return FunctionValue(f)
+}
+
+// chunkEnv is the environment in which an entry thread runs a chunk.
+type chunkEnv struct {
+	chunk *Chunk
+	env   *Env
+}
+
+// entered notes the environment of a chunk that the entry thread th begins to run.
+func (th *Thread) entered(c *Chunk, env *Env) {
+	for i := range th.envs {
+		if th.envs[i].chunk == c {
+			th.envs[i].env = env
+			return
+		}
+	}
+	th.envs = append(th.envs, chunkEnv{c, env})
+}
+
+// chunkEnv returns the environment of the functions of a chunk: that in which the
+// entry thread ran it, or that of its latest load. It may be nil.
+func (th *Thread) chunkEnv(c *Chunk) *Env {
+	for i := range th.root.envs {
+		if th.root.envs[i].chunk == c {
+			return th.root.envs[i].env
+		}
+	}
+	return th.State.chunks.envs[c]
 }
 
 // ChunkError returns the syntax error of a chunk as LuaJIT words it, "" when it has

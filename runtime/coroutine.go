@@ -278,6 +278,8 @@ func (co *coroutine) kill() {
 // Close unwinds the suspended coroutines that the thread's Lua code has left, when a
 // request has ended.
 func (th *Thread) Close() {
+	clear(th.envs)
+	th.envs = th.envs[:0]
 	for {
 		c := th.control
 		c.mu.Lock()

@@ -455,7 +455,7 @@ func baseNewProxy(th *Thread, args []Value) (Value, int) {
 func (th *Thread) envOf(args []Value) *Env {
 	v := ArgAt(args, 0)
 	if v.n == tagFunction {
-		return th.State.functionEnv(v.Func())
+		return th.functionEnv(v.Func())
 	}
 	level := th.OptInt(args, 0, 1)
 	if level < 0 {
@@ -469,22 +469,24 @@ func (th *Thread) envOf(args []Value) *Env {
 		th.ArgError(0, "invalid level")
 	}
 	if c := frames[level].chunk; c != nil {
-		return th.State.chunks.envs[c]
+		if env := th.chunkEnv(c); env != nil {
+			return env
+		}
 	}
 	return th.State.globalEnv()
 }
 
 // functionEnv returns the environment of f: that of its chunk.
-func (st *State) functionEnv(f *Function) *Env {
+func (th *Thread) functionEnv(f *Function) *Env {
 	if f.env != nil {
 		return f.env
 	}
 	if f.proto != nil && f.proto.Chunk != nil {
-		if env := st.chunks.envs[f.proto.Chunk]; env != nil {
+		if env := th.chunkEnv(f.proto.Chunk); env != nil {
 			return env
 		}
 	}
-	return st.globalEnv()
+	return th.State.globalEnv()
 }
 
 func (st *State) globalEnv() *Env { return &Env{Table: st.Globals} }
@@ -497,6 +499,9 @@ func baseSetfenv(th *Thread, args []Value) (Value, int) {
 	t := th.CheckTable(args, 1)
 	if v := args[0]; v.n == tagFunction && v.Func().proto == nil {
 		th.Errorf("'setfenv' cannot change environment of given object")
+	}
+	if v := args[0]; v.IsNumber() && v.Num() == 0 {
+		th.Errorf("setfenv: changing the environment of a thread (level 0) is not supported")
 	}
 	env := th.envOf(args)
 	env.Table = t

@@ -211,7 +211,7 @@ func debugGetRegistry(th *Thread, _ []Value) (Value, int) {
 
 func debugGetfenv(th *Thread, args []Value) (Value, int) {
 	if v := th.CheckAny(args, 0); v.IsFunction() {
-		return TableValue(th.State.functionEnv(v.Func()).Table), 1
+		return TableValue(th.functionEnv(v.Func()).Table), 1
 	}
 	return Nil, 1
 }
@@ -221,7 +221,7 @@ func debugSetfenv(th *Thread, args []Value) (Value, int) {
 	if !args[0].IsFunction() || args[0].Func().proto == nil {
 		th.Errorf("'setfenv' cannot change environment of given object")
 	}
-	th.State.functionEnv(args[0].Func()).Table = t
+	th.functionEnv(args[0].Func()).Table = t
 	return args[0], 1
 }
 

@@ -284,7 +284,7 @@ func packageModule(th *Thread, args []Value) (Value, int) {
 		t.SetStr("_NAME", String(name))
 		t.SetStr("_PACKAGE", String(name[:strings.LastIndexByte(name, '.')+1]))
 	}
-	th.State.chunks.envs[frames[1].chunk].Table = t
+	th.chunkEnv(frames[1].chunk).Table = t
 	for _, option := range args[1:] {
 		if option.IsFunction() {
 			Call1(th, option, "", TableValue(t))
