@@ -189,8 +189,10 @@ func (api *ngxAPI) stopTimers() <-chan struct{} {
 	set.exiting = true
 	idle := make(chan struct{})
 	set.idle = idle
-	if len(set.pending) > 0 {
-		(&LuaCtx{Phase: PhaseTimer, Worker: api.worker}).logf(LogDebug, "lua abort pending timers")
+	if n := len(set.pending); n > 0 {
+		c := &LuaCtx{Phase: PhaseTimer, Worker: api.worker}
+		c.logf(LogDebug, "lua abort pending timers")
+		c.logf(LogDebug, "lua found %d pending timers to be aborted prematurely", n)
 	}
 	for len(set.pending) > 0 {
 		t := heap.Pop(&set.pending).(*luaTimer)

@@ -107,12 +107,12 @@ func shell(line string) *exec.Cmd {
 	if runtime.GOOS == "windows" {
 		return exec.Command("cmd", "/c", line)
 	}
-	return exec.Command("sh", "-c", line)
+	return exec.Command("/bin/sh", "-c", line) // by path, as system(3): a server's environment may have no PATH
 }
 
 func osExecute(th *Thread, args []Value) (Value, int) {
 	if isAbsent(args, 0) {
-		_, err := exec.LookPath("sh")
+		_, err := exec.LookPath("/bin/sh")
 		return Bool(err == nil || runtime.GOOS == "windows"), 1
 	}
 	cmd := shell(th.CheckString(args, 0))
