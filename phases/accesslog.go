@@ -78,19 +78,15 @@ func setAccessLog(c *compiler, d *conf.Directive) error {
 		}
 		return nil
 	}
-	path := d.Args[0]
-	if strings.HasPrefix(path, "syslog:") || hasVariables(path) {
-		return fmt.Errorf("\"%s\" of \"access_log\" is not supported, only constant paths are", path)
+	file, err := c.logFile(d.Args[0])
+	if err != nil {
+		return err
 	}
-	if path != stderrPath && path != "/dev/stderr" {
-		path = c.fullPath(path)
-	}
-	log := &accessLog{file: c.opts.Logs.get(path)}
+	log := &accessLog{file: file}
 	name := "combined"
 	if len(d.Args) > 1 {
 		name = d.Args[1]
 	}
-	var err error
 	if log.format, err = c.format(name); err != nil {
 		return err
 	}
@@ -126,7 +122,11 @@ func (r *Request) logAccess() {
 		buf := errorLines.Get().(*[]byte)
 		b := l.format.text.appendEscaped((*buf)[:0], r, l.format)
 		b = append(b, '\n')
-		l.file.write(b)
+		if peer := l.file.syslog; peer == nil {
+			l.file.write(b)
+		} else if err := peer.send(peer.severity, b[:len(b)-1]); err != nil {
+			r.Logf(LogErr, "send() failed (%s) while logging to syslog, server: %s", errText(err), peer.addr)
+		}
 		*buf = b
 		errorLines.Put(buf)
 	}

@@ -172,6 +172,9 @@ func chunkRefOf(d *conf.Directive, prefix string) (ChunkRef, error) {
 	}
 	tag := phaseTable[phase].tag
 	ref.Name = inlineName(tag, d.ShortFile, d.Line)
+	if phase == PhaseSSLClientHello {
+		ref.Name = "=" + tag // ngx_lua 0.10.23 gives this phase's code no place
+	}
 	ref.Key = tag + "_nhli_" + md5Hex(ref.Source)
 	return ref, nil
 }

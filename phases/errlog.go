@@ -12,8 +12,9 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
-// levelNames are the words of error_log and of the lines it makes.
-var levelNames = [...]string{"stderr", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"}
+// levelNames are the words of error_log and of the lines it makes. Lines of level
+// stderr have none.
+var levelNames = [...]string{"", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"}
 
 // parseLogLevel reads a level of error_log. The debug_* levels of nginx choose
 // parts of it that do not exist here, so they mean debug.
@@ -53,8 +54,9 @@ func (s *LogFiles) LeaveConsole() { s.console.Store(false) }
 
 // logFile is one file that lines are appended to, each by one write.
 type logFile struct {
-	path string
-	file atomic.Pointer[os.File]
+	path   string
+	file   atomic.Pointer[os.File]
+	syslog *syslogPeer // in place of a file
 }
 
 // stderrPath is how configurations name the standard error.
@@ -75,12 +77,27 @@ func (s *LogFiles) get(path string) *logFile {
 	return f
 }
 
+// getSyslog gives the entry for a syslog server, named as in the configuration.
+func (s *LogFiles) getSyslog(name string) (*logFile, error) {
+	peer, err := parseSyslog(strings.TrimPrefix(name, "syslog:"))
+	if err != nil {
+		return nil, err
+	}
+	f := s.get(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.syslog == nil {
+		f.syslog = peer
+	}
+	return f, nil
+}
+
 // Open opens the files that are not open yet.
 func (s *LogFiles) Open() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.byPath {
-		if f.file.Load() == nil {
+		if f.file.Load() == nil && f.syslog == nil {
 			if err := f.open(); err != nil {
 				return err
 			}
@@ -96,7 +113,7 @@ func (s *LogFiles) Reopen() []error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, f := range s.byPath {
-		if f.path == stderrPath {
+		if f.path == stderrPath || f.syslog != nil {
 			continue
 		}
 		old := f.file.Load()
@@ -185,16 +202,34 @@ func (l *ErrorLog) Output(level LogLevel, conn int64, msg string) {
 	b = append(b, '\n')
 	toStderr := false
 	for _, s := range l.sinks {
-		if level <= s.level {
-			s.file.write(b)
-			toStderr = toStderr || s.file.path == stderrPath
+		if level > s.level {
+			continue
 		}
+		if peer := s.file.syslog; peer != nil {
+			if err := peer.send(max(int(level)-1, 0), b[:len(b)-1]); err != nil {
+				l.syslogFailed(peer, err)
+			}
+			continue
+		}
+		s.file.write(b)
+		toStderr = toStderr || s.file.path == stderrPath
 	}
 	if level <= LogWarn && !toStderr && l.files.console.Load() {
 		fmt.Fprintf(os.Stderr, "nginx: [%s] %s\n", levelNames[level], msg)
 	}
 	*buf = b
 	errorLines.Put(buf)
+}
+
+// syslogFailed reports a syslog server that cannot be reached to the other files.
+func (l *ErrorLog) syslogFailed(peer *syslogPeer, err error) {
+	others := ErrorLog{files: l.files}
+	for _, s := range l.sinks {
+		if s.file.syslog == nil {
+			others.add(s.file, s.level)
+		}
+	}
+	others.Output(LogErr, 0, "send() failed ("+errText(err)+") while logging to syslog, server: "+peer.addr)
 }
 
 // processTag is the "pid#tid: " of log lines.
@@ -225,6 +260,19 @@ func logTimes() *logClock {
 	return c
 }
 
+// logFile gives the file that a directive names.
+func (c *compiler) logFile(name string) (*logFile, error) {
+	switch {
+	case strings.HasPrefix(name, "syslog:"):
+		return c.opts.Logs.getSyslog(name)
+	case strings.HasPrefix(name, "memory:"), hasVariables(name):
+		return nil, fmt.Errorf("logging to \"%s\" is not supported, only to files with constant names, stderr and syslog", name)
+	case name == stderrPath, name == "/dev/stderr":
+		return c.opts.Logs.get(stderrPath), nil
+	}
+	return c.opts.Logs.get(c.fullPath(name)), nil
+}
+
 // setErrorLog reads error_log. Several on one level all get the lines.
 func setErrorLog(c *compiler, d *conf.Directive) error {
 	target := &c.cycle.Main.errorLog
@@ -236,12 +284,9 @@ func setErrorLog(c *compiler, d *conf.Directive) error {
 		log = &ErrorLog{files: c.opts.Logs}
 		target.v, target.set = log, true
 	}
-	path := d.Args[0]
-	switch {
-	case strings.HasPrefix(path, "syslog:"), strings.HasPrefix(path, "memory:"):
-		return fmt.Errorf("\"%s\" of \"error_log\" is not supported, only files and stderr are", path)
-	case path != stderrPath:
-		path = c.fullPath(path)
+	file, err := c.logFile(d.Args[0])
+	if err != nil {
+		return err
 	}
 	if len(d.Args) > 2 {
 		return fmt.Errorf("invalid log level \"%s\"", d.Args[2])
@@ -253,7 +298,6 @@ func setErrorLog(c *compiler, d *conf.Directive) error {
 			return fmt.Errorf("invalid log level \"%s\"", d.Args[1])
 		}
 	}
-	file := c.opts.Logs.get(path)
 	for _, s := range log.sinks {
 		if s.file == file {
 			return errDuplicate

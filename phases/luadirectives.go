@@ -153,9 +153,9 @@ func luaDirectives() []directive {
 	}
 }
 
-// path stores a file name, from the prefix.
+// path stores a file name, from the folder of the configuration file.
 func path(field func(c *compiler) *opt[string]) setter {
-	return func(c *compiler, d *conf.Directive) error { return field(c).put(c.fullPath(d.Args[0])) }
+	return func(c *compiler, d *conf.Directive) error { return field(c).put(c.fullConfPath(d.Args[0])) }
 }
 
 func setLuaSSLProtocols(c *compiler, d *conf.Directive) error {

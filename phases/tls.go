@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -176,6 +177,12 @@ func (t *serverTLS) build(c *compiler) error {
 			}
 		}
 	}
+	// One key for all copies of the configuration, so that sessions are resumed.
+	var ticketKey [32]byte
+	if _, err := rand.Read(ticketKey[:]); err != nil {
+		return err
+	}
+	config.SetSessionTicketKeys([][32]byte{ticketKey})
 	config.NextProtos = []string{"http/1.1"}
 	t.config = config
 	t.http2 = config.Clone()
@@ -261,7 +268,7 @@ func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
 	replay := &replayConn{Conn: nc}
 	secure := tls.Server(replay, &tls.Config{
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			return b.tlsConfig(hello)
+			return c.tlsConfig(b, hello)
 		},
 	})
 	_ = nc.SetDeadline(time.Now().Add(b.limits.HeaderTimeout))
@@ -290,8 +297,14 @@ func (c *conn) logHandshake(b *binding, what string) {
 	}
 }
 
-// tlsConfig is the configuration for a client: that of the server it names.
-func (b *binding) tlsConfig(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+// tlsConfig is the configuration for a client: that of the server it names. The
+// hello phase belongs to the address's default server, as the name is not known
+// before it.
+func (c *conn) tlsConfig(b *binding, hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	t := &tlsHandshake{conn: c, hello: hello}
+	if !t.run(b, b.listen.Default, PhaseSSLClientHello) {
+		return nil, errHelloPhase
+	}
 	s := b.listen.FindServer(new(Request), lowerString(hello.ServerName))
 	if s.tls.reject.v {
 		return nil, errRejected
@@ -303,9 +316,9 @@ func (b *binding) tlsConfig(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, errRejected
 	}
 	if b.listen.HTTP2 {
-		return s.tls.http2, nil
+		return t.withScripts(b, s, s.tls.http2), nil
 	}
-	return s.tls.config, nil
+	return t.withScripts(b, s, s.tls.config), nil
 }
 
 // replayConn remembers what was read first, in case that was no TLS and has to

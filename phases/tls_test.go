@@ -155,3 +155,22 @@ func errString(err error) string {
 	}
 	return err.Error()
 }
+
+// TestResumption resumes a session of a server.
+func TestResumption(t *testing.T) {
+	dir := t.TempDir()
+	makeCert(t, dir, "one.test")
+	s := startServer(t, strings.ReplaceAll(`events {} http { access_log off; server { listen ADDR ssl;
+		ssl_certificate DIR2/one.test.crt; ssl_certificate_key DIR2/one.test.key; ssl_protocols TLSv1.2;
+		location / { return 200 "$ssl_session_reused"; } } }`, "DIR2", dir))
+	config := &tls.Config{ServerName: "one.test", InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	for _, want := range []string{".", "r"} {
+		conn := tls.Client(s.dial(), config)
+		_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+		b, err := io.ReadAll(conn)
+		if err != nil || !strings.HasSuffix(string(b), "\r\n\r\n"+want) {
+			t.Errorf("got %v, %.300s, want %s", err, b, want)
+		}
+		conn.Close()
+	}
+}

@@ -1,0 +1,116 @@
+package phases
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// syslogPeer is a log that goes to a syslog server, as datagrams of RFC 3164.
+type syslogPeer struct {
+	addr     string // "host:port" or "unix:/path"
+	facility int
+	severity int // of access-log lines
+	tag      string
+	host     string // "" with nohostname
+
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+// syslogFacilities are the names of facilities, in the order of their numbers.
+var syslogFacilities = []string{"kern", "user", "mail", "daemon", "auth", "intern", "lpr", "news", "uucp", "clock",
+	"authpriv", "ftp", "ntp", "audit", "alert", "cron", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
+
+// syslogSeverities are the names of severities, in the order of their numbers.
+var syslogSeverities = []string{"emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"}
+
+// parseSyslog reads the parameters behind "syslog:".
+func parseSyslog(text string) (*syslogPeer, error) {
+	host, _ := os.Hostname()
+	p := &syslogPeer{facility: 23, severity: 6, tag: "nginx", host: host} // local7, info
+	for _, param := range strings.Split(text, ",") {
+		key, value, _ := strings.Cut(param, "=")
+		switch key {
+		case "server":
+			p.addr = value
+			if !strings.HasPrefix(value, "unix:") && !strings.Contains(value, ":") {
+				p.addr += ":514"
+			}
+		case "facility":
+			if p.facility = indexOf(syslogFacilities, value); p.facility < 0 {
+				return nil, fmt.Errorf("unknown syslog facility \"%s\"", value)
+			}
+		case "severity":
+			if p.severity = indexOf(syslogSeverities, value); p.severity < 0 {
+				return nil, fmt.Errorf("unknown syslog severity \"%s\"", value)
+			}
+		case "tag":
+			if len(value) > 32 {
+				return nil, fmt.Errorf("syslog tag length exceeds 32")
+			}
+			p.tag = value
+		case "nohostname":
+			p.host = ""
+		default:
+			return nil, fmt.Errorf("unknown syslog parameter \"%s\"", param)
+		}
+	}
+	if p.addr == "" {
+		return nil, fmt.Errorf("no syslog server specified")
+	}
+	return p, nil
+}
+
+func indexOf(list []string, word string) int {
+	for i, w := range list {
+		if w == word {
+			return i
+		}
+	}
+	return -1
+}
+
+// send sends a line without its line feed.
+func (p *syslogPeer) send(severity int, line []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == nil {
+		network, addr := "udp", p.addr
+		if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+			network, addr = "unixgram", path
+		}
+		conn, err := net.Dial(network, addr)
+		if err != nil {
+			return err
+		}
+		p.conn = conn
+	}
+	b := append(make([]byte, 0, len(line)+80), '<')
+	b = strconv.AppendInt(b, int64(p.facility*8+severity), 10)
+	b = append(b, '>')
+	b = time.Now().AppendFormat(b, "Jan _2 15:04:05 ")
+	if p.host != "" {
+		b = append(append(b, p.host...), ' ')
+	}
+	b = append(append(b, p.tag...), ':', ' ')
+	b = append(b, line...)
+	_, err := p.conn.Write(b)
+	if err != nil && !isRefused(err) {
+		_ = p.conn.Close()
+		p.conn = nil
+	}
+	return err
+}
+
+// isRefused tells that nobody listened to an earlier datagram. The socket is still
+// good.
+func isRefused(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "write"
+}
