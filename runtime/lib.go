@@ -30,6 +30,7 @@ func openLibs(st *State) {
 	openCoroutine(st)
 	openBuffer(st)
 	openCJSON(st)
+	openLFS(st)
 }
 
 // addLib makes a library global and enters it in package.loaded.
