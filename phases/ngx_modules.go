@@ -28,6 +28,7 @@ func (api *ngxAPI) openModules() {
 	api.loaded("resty.core.time", restyCoreTime.table(0))
 	api.loaded("resty.core.utils", restyCoreUtils.table(0))
 	api.loaded("ngx.re", ngxReModule.table(0))
+	api.loaded("ngx.balancer", ngxBalancer.table(0))
 	api.loaded("ngx.base64", ngxBase64.table(0))
 	api.loaded("ngx.errlog", ngxErrlog.table(0))
 	api.loaded("ngx.process", ngxProcess.table(0))

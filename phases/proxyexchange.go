@@ -136,24 +136,16 @@ func (t *proxyTarget) hostHeader() string {
 func (x *exchange) attempts() int {
 	r := x.r
 	tried := map[*upstreamPeer]bool{}
-	max := r.Loc.proxyNextTries.v
-	for n := 1; ; n++ {
+	limit := r.Loc.proxyNextTries.v
+	for left := len(x.t.up.peers); ; {
+		x.st.tries++
 		rc := x.attempt(tried)
-		if rc == rcOK {
-			return rcOK
-		}
-		if rc == statusClientClosed || !x.mayRetry(rc) || max > 0 && n >= max {
+		left += x.st.moreTries - 1
+		x.st.moreTries = 0
+		if rc == rcOK || rc == statusClientClosed || left <= 0 || limit > 0 && x.st.tries >= limit || !x.mayRetry(rc) {
 			return rc
 		}
-		if x.t.up.balancer != nil {
-			if x.st.MoreTries == 0 {
-				return rc
-			}
-			x.st.MoreTries--
-		} else if len(tried) >= len(x.t.up.peers) {
-			return rc
-		}
-		x.st.LastStatus, x.st.LastReason = rc, "failed"
+		x.st.lastStatus, x.st.lastReason = rc, "failed"
 	}
 }
 
@@ -220,7 +212,14 @@ func (x *exchange) choose(tried map[*upstreamPeer]bool) (string, int) {
 		if exit >= 200 || exit == rcError {
 			return "", exit
 		}
+		if x.st.rebuild {
+			x.st.rebuild = false
+			if rc := x.build(); rc != rcOK {
+				return "", rc
+			}
+		}
 		if x.st.Peer != "" {
+			x.peer = nil
 			return x.st.Peer, rcOK
 		}
 	}

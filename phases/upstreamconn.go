@@ -25,11 +25,12 @@ type upstreamState struct {
 	headers                         Headers
 
 	// What balancer_by_lua decides.
-	Peer       string // host:port of the next attempt
-	MoreTries  int    // attempts it grants beyond the first
-	LastStatus int    // of the attempt that failed, 0 before any
-	LastReason string // "failed" or "next"
-	tries      int
+	Peer       string // host:port of the next attempt, "" for the upstream's own choice
+	moreTries  int    // further attempts it grants
+	lastStatus int    // of the attempt that failed, 0 before any
+	lastReason string // "failed", or "next" for a response that was refused
+	tries      int    // attempts so far
+	rebuild    bool   // the request is to be made anew
 	connect    time.Duration
 	send, read time.Duration
 }
