@@ -26,4 +26,11 @@
 // Lua errors are panics with an *Error; an Abort is a panic that Lua cannot
 // catch. Positions and tracebacks are read from the Go stack when an error is made (generated
 // code carries //line directives), so they cost nothing before.
+//
+// # Differences from LuaJIT
+//
+// Weak tables (__mode) are accepted and are strong; __gc is never called. Both only
+// show in what is collected when. load, loadstring, loadfile and dofile raise an
+// error that names them, as there is no compiler in the process. setfenv changes
+// the environment of all functions of a chunk, not of one.
 package runtime

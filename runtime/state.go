@@ -75,10 +75,17 @@ func NewState(opts Options) *State {
 // NewThread returns a thread that runs on its caller's goroutine: the main thread
 // of a worker or the entry thread of a handler.
 func (st *State) NewThread() *Thread {
-	th := &Thread{State: st, control: &control{}}
-	th.root = th
-	th.ret = make([]Value, 8)
-	return th
+	e := &entryThread{}
+	e.State, e.control, e.root = st, &e.own, &e.Thread
+	e.ret = e.results[:]
+	return &e.Thread
+}
+
+// entryThread is a thread with what it points at, in one allocation.
+type entryThread struct {
+	Thread
+	own     control
+	results [8]Value
 }
 
 // Main returns the state's main thread.
