@@ -161,8 +161,11 @@ func (co *coroutine) run() {
 // put stores r results of th for the other side of a switch.
 func (co *coroutine) put(th *Thread, v Value, r int) {
 	co.v, co.n = v, r
+	if r > len(co.more)+1 {
+		co.more = make([]Value, r)
+	}
 	if r > 1 {
-		co.more = append(co.more[:0], th.ret[1:r]...)
+		copy(co.more, th.ret[1:r])
 	}
 }
 
@@ -173,12 +176,15 @@ func (co *coroutine) putArgs(th *Thread, n int, a, b, c Value) {
 	if n < 2 {
 		return
 	}
-	co.more = append(co.more[:0], b)
+	if n > len(co.more)+1 {
+		co.more = make([]Value, n+2)
+	}
+	co.more[0].set(b)
 	if n > 2 {
-		co.more = append(co.more, c)
+		co.more[1].set(c)
 	}
 	if n > 3 {
-		co.more = append(co.more, th.extra[:n-3]...)
+		copy(co.more[2:], th.extra[:n-3])
 	}
 }
 
@@ -192,7 +198,7 @@ func (co *coroutine) arguments() (n int, a, b, c Value) {
 		c = co.more[1]
 	}
 	if n > 3 {
-		co.th.setExtra(co.more[2:])
+		co.th.setExtra(co.more[2 : n-1])
 	}
 	return n, a, b, c
 }
@@ -204,7 +210,9 @@ func (co *coroutine) take(th *Thread) (Value, int) {
 		if n > len(th.ret) {
 			th.ret = make([]Value, 2*n)
 		}
-		copy(th.ret[1:], co.more)
+		for i := range co.more[:n-1] { // few; cheaper than a copy with barriers
+			th.ret[1+i].set(co.more[i])
+		}
 	}
 	return co.v, n
 }

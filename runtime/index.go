@@ -197,6 +197,12 @@ func SetIndex(th *Thread, o, k, v Value, where string) {
 		if k.n >= numberMin {
 			f := k.Num()
 			if i := int(f); float64(i) == f {
+				if uint(i-1) < uint(len(t.arr)) && v.n != tagNil {
+					if slot := &t.arr[i-1]; slot.n != tagNil || t.meta == nil {
+						slot.set(v)
+						return
+					}
+				}
 				SetIndexInt(th, o, i, v, where)
 				return
 			}
