@@ -50,8 +50,6 @@ const (
 	EqNumber
 	RawEq
 	IsNil
-	IsNumber
-	BothNumbers
 	Truthy
 	BoxF
 	BoxI
@@ -164,13 +162,11 @@ var Ops = [codes]OpInfo{
 	EqB: infix("EqB", "==", b2, Bool),
 	NeB: infix("NeB", "!=", b2, Bool),
 
-	EqString:    {Name: "EqString", Args: v2, Result: Bool}, // the second operand is a constant
-	EqNumber:    {Name: "EqNumber", Args: []Type{Value, Float}, Result: Bool},
-	RawEq:       {Name: "RawEq", Args: v2, Result: Bool},
-	IsNil:       {Name: "IsNil", Args: v1, Result: Bool, Method: true},
-	IsNumber:    {Name: "IsNumber", Args: v1, Result: Bool, Method: true},
-	BothNumbers: {Name: "BothNumbers", Args: v2, Result: Bool},
-	Truthy:      {Name: "Truthy", Args: v1, Result: Bool, Method: true},
+	EqString: {Name: "EqString", Args: v2, Result: Bool}, // the second operand is a constant
+	EqNumber: {Name: "EqNumber", Args: []Type{Value, Float}, Result: Bool},
+	RawEq:    {Name: "RawEq", Args: v2, Result: Bool},
+	IsNil:    {Name: "IsNil", Args: v1, Result: Bool, Method: true},
+	Truthy:   {Name: "Truthy", Args: v1, Result: Bool, Method: true},
 
 	BoxF:       {Name: "Number", Args: f1, Result: Value},
 	BoxI:       {Name: "Int", Args: []Type{Int}, Result: Value},

@@ -7,16 +7,18 @@ import (
 
 const (
 	// minGuess is from how many operations on a formula is computed as plain
-	// floats behind one test of its operands. Smaller ones are not worth the text.
+	// floats first. Smaller ones are not worth the text.
 	minGuess = 2
-	// maxGuess bounds the operands that are tested.
-	maxGuess = 6
+	// maxGuess bounds the operands, which the text has twice.
+	maxGuess = 8
 )
 
-// guess is a formula inside a loop of which the operands are probably numbers:
-// if they are, fast computes it without calls, else slow.
+// guess is a formula inside a loop of which the operands are probably numbers.
+// fast computes it on the bits of the operands. Those of any other value are
+// not a number (NaN) as a float64, and + - * / keep that: a result that is a
+// number proves that all operands were. Otherwise slow computes it again.
 type guess struct {
-	test, fast, slow ir.Expr
+	fast, slow ir.Expr
 }
 
 // guess prepares the formula e, nil when it is not worth it or cannot be done:
@@ -28,7 +30,7 @@ func (f *fn) guess(e ast.Expr) *guess {
 		return nil
 	}
 	s := survey{f: f}
-	if !s.formula(b) || s.dynamic < minGuess || s.values == 0 || s.values > maxGuess {
+	if !s.formula(b) || s.dynamic < minGuess || s.values == 0 || len(s.leaves) > maxGuess {
 		return nil
 	}
 	leaves := f.operands(s.leaves, f.expr)
@@ -36,17 +38,8 @@ func (f *fn) guess(e ast.Expr) *guess {
 		r, ok := x.(*ir.Ref)
 		return x.Type() == ir.Value && (!ok || r.Var.Unstable)
 	})
-	values := map[*ir.Var]bool{}
-	var tested []ir.Expr
-	for _, x := range leaves {
-		if r, ok := x.(*ir.Ref); ok && x.Type() == ir.Value && !values[r.Var] {
-			values[r.Var] = true
-			tested = append(tested, r)
-		}
-	}
-	g := &guess{test: f.numbers(tested)}
 	build := builder{f: f, leaves: leaves}
-	g.fast = f.to(build.expr(b, true), ir.Value)
+	g := &guess{fast: build.expr(b, true)}
 	build.next = 0
 	g.slow = f.to(build.expr(b, false), ir.Value)
 	return g
@@ -54,31 +47,51 @@ func (f *fn) guess(e ast.Expr) *guess {
 
 // guessInto stores a guess's value.
 func (f *fn) guessInto(v *ir.Var, g *guess, define bool) {
+	x := f.keep("x", g.fast, 0)
 	if define {
 		f.emit(&ir.Declare{Vars: []*ir.Var{v}})
 	}
 	set := func(x ir.Expr) []ir.Stmt {
 		return []ir.Stmt{&ir.Assign{Vars: []*ir.Var{v}, X: []ir.Expr{x}}}
 	}
-	f.emit(&ir.If{Cond: g.test, Then: set(g.fast), Else: set(g.slow)})
+	number := &ir.Op{Code: ir.EqF, Args: []ir.Expr{x, x}}
+	f.emit(&ir.If{Cond: number, Then: set(f.to(x, ir.Value)), Else: set(g.slow)})
 }
 
-// numbers tests that all values are numbers, two at a time.
-func (f *fn) numbers(xs []ir.Expr) ir.Expr {
-	var test ir.Expr
-	for len(xs) > 0 {
-		var t ir.Expr
-		if len(xs) > 1 {
-			t, xs = f.op(ir.BothNumbers, nil, xs[0], xs[1]), xs[2:]
-		} else {
-			t, xs = f.op(ir.IsNumber, nil, xs[0]), nil
-		}
-		if test != nil {
-			t = &ir.Logic{And: true, L: test, R: t}
-		}
-		test = t
+// guessCompare tests two values that are probably numbers without a call: the
+// test and its opposite are both false unless they are.
+func (f *fn) guessCompare(code ir.Code, dyn *ir.Op) ir.Expr {
+	l, r := dyn.Args[0], dyn.Args[1]
+	if len(f.loops) == 0 || !cheap(l) || !cheap(r) {
+		return dyn
 	}
-	return test
+	l, r = f.unboxed(l), f.unboxed(r)
+	opposite := map[ir.Code]ir.Code{ir.LtF: ir.GeF, ir.LeF: ir.GtF, ir.GtF: ir.LeF, ir.GeF: ir.LtF}[code]
+	yes := &ir.Op{Code: code, Args: []ir.Expr{l, r}}
+	no := &ir.Op{Code: opposite, Args: []ir.Expr{l, r}}
+	return &ir.Logic{L: yes, R: &ir.Logic{And: true, L: not(no), R: dyn}}
+}
+
+// cheap reports whether x is a variable or a constant number.
+func cheap(x ir.Expr) bool {
+	if o, ok := x.(*ir.Op); ok && (o.Code == ir.BoxI || o.Code == ir.BoxF) {
+		x = o.Args[0]
+	}
+	switch x := x.(type) {
+	case *ir.Const:
+		return x.Type() == ir.Int || x.Type() == ir.Float
+	case *ir.Ref:
+		return !x.Var.Unstable
+	}
+	return false
+}
+
+// unboxed reads a value as a float64, whatever it is.
+func (f *fn) unboxed(x ir.Expr) ir.Expr {
+	if o, ok := x.(*ir.Op); ok && (o.Code == ir.BoxI || o.Code == ir.BoxF) {
+		return f.to(o.Args[0], ir.Float)
+	}
+	return f.to(x, ir.Float)
 }
 
 // survey looks at a formula before anything is lowered.

@@ -237,7 +237,7 @@ func (f *fn) compare(e *ast.Binary) ir.Expr {
 	} else if t == ir.Float {
 		return f.typed(r.float, f.to(x[0], t), f.to(x[1], t))
 	}
-	return f.raising(r.dyn, "", e.Line, f.to(x[0], ir.Value), f.to(x[1], ir.Value))
+	return f.guessCompare(r.float, f.raising(r.dyn, "", e.Line, f.to(x[0], ir.Value), f.to(x[1], ir.Value)))
 }
 
 // both is the numeric representation that the operands of e share, or Value.
