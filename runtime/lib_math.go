@@ -235,6 +235,8 @@ func mathRandom(th *Thread, n int, a, b, c Value) (Value, int) {
 		return Number(d), 1
 	case n == 1 && a.IsNumber():
 		return Number(math.Floor(d*a.Num()) + 1), 1
+	case n == 2 && a.IsNumber() && b.IsNumber():
+		return Number(math.Floor(d*(b.Num()-a.Num()+1)) + a.Num()), 1
 	}
 	args := th.argList(min(n, 2), a, b, Nil)
 	low := th.CheckNumber(args, 0)

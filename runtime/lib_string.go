@@ -112,24 +112,25 @@ func stringSub(th *Thread, n int, a, b, c Value) (Value, int) {
 const maxValues = 8000
 
 func stringByte(th *Thread, n int, a, b, c Value) (Value, int) {
-	if a.IsString() && c.IsNil() {
-		s, i := a.Str(), 1
+	if a.IsString() && (b.IsNil() || b.IsNumber()) && (c.IsNil() || c.IsNumber()) {
+		i := 1
 		if b.IsNumber() {
-			if i = floatInt32(b.Num()); i < 0 {
-				i += len(s) + 1
-			}
+			i = floatInt32(b.Num())
 		}
-		if b.IsNumber() || b.IsNil() {
-			if uint(i-1) < uint(len(s)) {
-				return Int(int(s[i-1])), 1
-			}
-			return Nil, 0
+		j := i
+		if c.IsNumber() {
+			j = floatInt32(c.Num())
 		}
+		return th.byteValues(a.Str(), i, j, n)
 	}
 	args := th.argList(n, a, b, c)
 	s := th.CheckString(args, 0)
 	i := floatInt32(th.OptNumber(args, 1, 1))
-	j := floatInt32(th.OptNumber(args, 2, float64(i)))
+	return th.byteValues(s, i, floatInt32(th.OptNumber(args, 2, float64(i))), n)
+}
+
+// byteValues returns the bytes from i to j of s to a caller that passed n arguments.
+func (th *Thread) byteValues(s string, i, j, n int) (Value, int) {
 	s = substring(s, i, j)
 	if s == "" {
 		return Nil, 0

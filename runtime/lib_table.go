@@ -54,12 +54,15 @@ func tableInsert(th *Thread, n int, a, b, c Value) (Value, int) {
 		t.SetInt(t.Len()+1, b)
 		return Nil, 0
 	}
-	args := th.argList(n, a, b, c)
-	t := th.CheckTable(args, 0)
-	if n != 3 {
-		th.Errorf("wrong number of arguments to 'insert'")
+	if n != 3 || !a.IsTable() || !b.IsNumber() {
+		args := th.argList(n, a, b, c)
+		th.CheckTable(args, 0)
+		if n != 3 {
+			th.Errorf("wrong number of arguments to 'insert'")
+		}
+		b = Number(th.CheckNumber(args, 1))
 	}
-	pos := floatInt32(th.CheckNumber(args, 1))
+	t, pos := a.Table(), floatInt32(b.Num())
 	size := t.Len()
 	if pos >= 1 && pos <= size && size == len(t.arr) {
 		t.SetInt(size+1, t.arr[size-1])
@@ -90,7 +93,10 @@ func tableRemove(th *Thread, n int, a, b, _ Value) (Value, int) {
 			return Nil, 0
 		}
 	} else {
-		pos = floatInt32(th.CheckNumber(th.argList(min(n, 2), a, b, Nil), 1))
+		if !b.IsNumber() {
+			b = Number(th.CheckNumber(th.argList(min(n, 2), a, b, Nil), 1))
+		}
+		pos = floatInt32(b.Num())
 		if pos < 1 || pos > size {
 			return Nil, 0
 		}
