@@ -201,10 +201,13 @@ func (th *Thread) runTail() (Value, int) {
 	}
 }
 
+// The callNMiss functions are their CallN for what is not a function; in tail position
+// with the same arguments, so that the usual case keeps them in registers.
+
 // Call0 calls f without arguments. where names f for messages.
 func Call0(th *Thread, f Value, where string) (Value, int) {
 	if f.n != tagFunction || th.depth >= maxDepth {
-		return th.callValue(f, where, 0, Value{}, Value{}, Value{})
+		return call0Miss(th, f, where)
 	}
 	th.depth++
 	v, n := f.Func().fn(th, 0, Value{}, Value{}, Value{})
@@ -215,10 +218,15 @@ func Call0(th *Thread, f Value, where string) (Value, int) {
 	return v, n
 }
 
+//go:noinline
+func call0Miss(th *Thread, f Value, where string) (Value, int) {
+	return th.callValue(f, where, 0, Value{}, Value{}, Value{})
+}
+
 // Call1 calls f with one argument.
 func Call1(th *Thread, f Value, where string, a Value) (Value, int) {
 	if f.n != tagFunction || th.depth >= maxDepth {
-		return th.callValue(f, where, 1, a, Value{}, Value{})
+		return call1Miss(th, f, where, a)
 	}
 	th.depth++
 	v, n := f.Func().fn(th, 1, a, Value{}, Value{})
@@ -229,10 +237,15 @@ func Call1(th *Thread, f Value, where string, a Value) (Value, int) {
 	return v, n
 }
 
+//go:noinline
+func call1Miss(th *Thread, f Value, where string, a Value) (Value, int) {
+	return th.callValue(f, where, 1, a, Value{}, Value{})
+}
+
 // Call2 calls f with two arguments.
 func Call2(th *Thread, f Value, where string, a, b Value) (Value, int) {
 	if f.n != tagFunction || th.depth >= maxDepth {
-		return th.callValue(f, where, 2, a, b, Value{})
+		return call2Miss(th, f, where, a, b)
 	}
 	th.depth++
 	v, n := f.Func().fn(th, 2, a, b, Value{})
@@ -243,10 +256,15 @@ func Call2(th *Thread, f Value, where string, a, b Value) (Value, int) {
 	return v, n
 }
 
+//go:noinline
+func call2Miss(th *Thread, f Value, where string, a, b Value) (Value, int) {
+	return th.callValue(f, where, 2, a, b, Value{})
+}
+
 // Call3 calls f with three arguments.
 func Call3(th *Thread, f Value, where string, a, b, c Value) (Value, int) {
 	if f.n != tagFunction || th.depth >= maxDepth {
-		return th.callValue(f, where, 3, a, b, c)
+		return call3Miss(th, f, where, a, b, c)
 	}
 	th.depth++
 	v, n := f.Func().fn(th, 3, a, b, c)
@@ -255,6 +273,11 @@ func Call3(th *Thread, f Value, where string, a, b, c Value) (Value, int) {
 	}
 	th.depth--
 	return v, n
+}
+
+//go:noinline
+func call3Miss(th *Thread, f Value, where string, a, b, c Value) (Value, int) {
+	return th.callValue(f, where, 3, a, b, c)
 }
 
 // CallN calls f with args.

@@ -4,6 +4,9 @@ package runtime
 // counts as a loop.
 const maxMetaChain = 100
 
+// The exported accessors try the usual case and leave all else to one call in tail
+// position with their own arguments: so they need no stack for them.
+
 // Field returns v.name through the site's caches.
 func Field(th *Thread, v Value, s *Site, where string) Value {
 	if v.n == tagTable {
@@ -14,7 +17,16 @@ func Field(th *Thread, v Value, s *Site, where string) Value {
 				return r
 			}
 		}
-		if r, ok := s.follow(t); ok {
+	}
+	return fieldMiss(th, v, s, where)
+}
+
+// fieldMiss is Field for a key that the record lacks, as far as the site knows.
+//
+//go:noinline
+func fieldMiss(th *Thread, v Value, s *Site, where string) Value {
+	if v.n == tagTable {
+		if r, ok := s.follow(v.Table()); ok {
 			return r
 		}
 	}
@@ -63,14 +75,23 @@ func (h *hashPart) findSite(site *Site) int {
 func Index(th *Thread, v, k Value, where string) Value {
 	if v.n == tagTable {
 		t := v.Table()
-		if k.n >= numberMin {
-			f := k.Num()
-			if i := int(f); float64(i) == f && uint(i-1) < uint(len(t.arr)) {
-				if r := t.arr[i-1]; r.n != tagNil {
-					return r
-				}
+		f := k.Num()
+		if i := int(f); float64(i) == f && uint(i-1) < uint(len(t.arr)) {
+			if r := t.arr[i-1]; r.n != tagNil {
+				return r
 			}
-		} else if slot := t.dictionary(k); slot != nil && slot.n != tagNil {
+		}
+	}
+	return indexMiss(th, v, k, where)
+}
+
+// indexMiss is Index for a key that is not in the array part.
+//
+//go:noinline
+func indexMiss(th *Thread, v, k Value, where string) Value {
+	if v.n == tagTable {
+		t := v.Table()
+		if slot := t.dictionary(k); slot != nil && slot.n != tagNil {
 			return *slot
 		}
 		if r := t.Get(k); r.n != tagNil || t.meta == nil {
@@ -117,11 +138,8 @@ func IndexInt(th *Thread, v Value, i int, where string) Value {
 				return r
 			}
 		}
-		if r := t.Int(i); r.n != tagNil || t.meta == nil {
-			return r
-		}
 	}
-	return th.indexSlow(v, Int(i), where)
+	return indexMiss(th, v, Int(i), where)
 }
 
 // IndexNum returns v[f].
@@ -133,11 +151,8 @@ func IndexNum(th *Thread, v Value, f float64, where string) Value {
 				return r
 			}
 		}
-		if r := t.getNum(f); r.n != tagNil || t.meta == nil {
-			return r
-		}
 	}
-	return th.indexSlow(v, Number(f), where)
+	return indexMiss(th, v, Number(f), where)
 }
 
 // SetField sets o.name = v through the site's caches.
@@ -192,18 +207,29 @@ func (t *Table) setSite(s *Site, v Value) {
 
 // SetIndex sets o[k] = v.
 func SetIndex(th *Thread, o, k, v Value, where string) {
+	if o.n == tagTable && v.n != tagNil {
+		t := o.Table()
+		f := k.Num()
+		if i := int(f); float64(i) == f && uint(i-1) < uint(len(t.arr)) {
+			if slot := &t.arr[i-1]; slot.n != tagNil || t.meta == nil {
+				slot.set(v)
+				return
+			}
+		}
+	}
+	setIndexMiss(th, o, k, v, where)
+}
+
+// setIndexMiss is SetIndex for a place that the array part does not have.
+//
+//go:noinline
+func setIndexMiss(th *Thread, o, k, v Value, where string) {
 	if o.n == tagTable {
 		t := o.Table()
 		if k.n >= numberMin {
 			f := k.Num()
 			if i := int(f); float64(i) == f {
-				if uint(i-1) < uint(len(t.arr)) && v.n != tagNil {
-					if slot := &t.arr[i-1]; slot.n != tagNil || t.meta == nil {
-						slot.set(v)
-						return
-					}
-				}
-				SetIndexInt(th, o, i, v, where)
+				setIntMiss(th, o, i, v, where)
 				return
 			}
 		}
@@ -250,17 +276,26 @@ func (th *Thread) setIndexSlow(o, k, v Value, where string) {
 
 // SetIndexInt sets o[i] = v.
 func SetIndexInt(th *Thread, o Value, i int, v Value, where string) {
-	if o.n == tagTable {
+	if o.n == tagTable && v.n != tagNil {
 		t := o.Table()
-		n := len(t.arr)
-		if uint(i-1) < uint(n) {
-			slot := &t.arr[i-1]
-			if v.n != tagNil && (slot.n != tagNil || t.meta == nil) {
+		if uint(i-1) < uint(len(t.arr)) {
+			if slot := &t.arr[i-1]; slot.n != tagNil || t.meta == nil {
 				slot.set(v)
 				return
 			}
 		}
+	}
+	setIntMiss(th, o, i, v, where)
+}
+
+// setIntMiss is SetIndexInt for a place that the array part does not have.
+//
+//go:noinline
+func setIntMiss(th *Thread, o Value, i int, v Value, where string) {
+	if o.n == tagTable {
+		t := o.Table()
 		if t.meta == nil {
+			n := len(t.arr)
 			if i-1 == n && n < cap(t.arr) && t.hash == nil && v.n != tagNil {
 				t.arr = t.arr[:n+1]
 				t.arr[n].set(v)
