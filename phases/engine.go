@@ -136,7 +136,9 @@ func (r *Request) findConfig() step {
 	if !r.Internal && l.internal {
 		return r.finalize(404)
 	}
-	r.Logf(LogDebug, "using configuration \"%s%s\"", l.matchText(), l.name)
+	if r.logs(LogDebug) {
+		r.Logf(LogDebug, "using configuration \"%s%s\"", l.matchText(), l.name)
+	}
 	r.updateLocation()
 	if limit := l.maxBodySize.v; limit > 0 && r.ContentLength > limit && !r.Body.Discarded {
 		r.Logf(LogErr, "client intended to send too large body: %d bytes", r.ContentLength)

@@ -34,7 +34,7 @@ func (r *Request) SendHeader() int {
 	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
 		r.echoFilterHead()
 	}
-	if r.Cycle.lua.captures {
+	if r.Cycle.lua.captures && r.logs(LogDebug) {
 		r.Logf(LogDebug, "lua capture header filter, uri \"%s\"", r.URI)
 	}
 	if r.captured != nil {
@@ -251,7 +251,7 @@ func (r *Request) output(p []byte, flags int) int {
 // pass hands a piece of the body to what comes behind the modules' filters:
 // the memory of a captured subrequest, or the client.
 func (r *Request) pass(p []byte, flags int) int {
-	if r.Cycle.lua.captures {
+	if r.Cycle.lua.captures && r.logs(LogDebug) {
 		r.Logf(LogDebug, "lua capture body filter, uri \"%s\"", r.URI)
 	}
 	if r.captured != nil {

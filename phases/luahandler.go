@@ -137,7 +137,9 @@ func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
 	if rc != rcOK {
 		return rc
 	}
-	r.Logf(LogDebug, "lua %s handler, uri:\"%s\" c:%d", p.String(), r.URI, 1)
+	if r.logs(LogDebug) {
+		r.Logf(LogDebug, "lua %s handler, uri:\"%s\" c:1", p.String(), r.URI)
+	}
 	run := w.takeRun()
 	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
 	run.thread.Host = &run.ctx
@@ -333,7 +335,9 @@ func (r *Request) filterFinalize(status int) {
 
 // runBodyFilter runs body_filter_by_lua on a piece of the body.
 func (r *Request) runBodyFilter(h *luaHandler, p []byte, flags int) ([]byte, int, int) {
-	r.Logf(LogDebug, "lua body filter for user lua code, uri \"%s\"", r.URI)
+	if r.logs(LogDebug) {
+		r.Logf(LogDebug, "lua body filter for user lua code, uri \"%s\"", r.URI)
+	}
 	first := true
 	eof := flags&outLast != 0
 	results, code, rc := r.runFilter(h, PhaseBodyFilter, func(ctx *LuaCtx) {
@@ -376,14 +380,14 @@ type setLuaOp struct {
 	args    []template
 }
 
-func (o *setLuaOp) exec(r *Request, st *scriptRun) int {
+func (o *setLuaOp) exec(r *Request) int {
 	args := make([]string, len(o.args))
 	for i := range o.args {
 		args[i] = o.args[i].eval(r)
 	}
 	results, _, rc := r.runFilter(o.handler, PhaseSet, func(ctx *LuaCtx) { ctx.SetArgs = args })
 	if rc != rcOK {
-		st.status = 500
+		r.scriptStatus = 500
 		return stopScript
 	}
 	value := ""

@@ -64,6 +64,7 @@ type Request struct {
 
 	next         step           // where a jump goes on
 	handler      contentHandler // of the current location
+	scriptStatus int            // what the running rewrite script answers
 	vars         []varSlot
 	sharesVars   bool // vars is the parent's
 	expectTested bool
@@ -147,10 +148,17 @@ func (r *Request) wait(f func()) {
 	f()
 }
 
+// logs reports whether a line of this level would be written. Debug lines of
+// every request ask before they call Logf, whose arguments cost allocations.
+func (r *Request) logs(level LogLevel) bool {
+	log := r.logger()
+	return log != nil && log.Enabled(level)
+}
+
 // Logf writes a line to the request's error log, with the request described
 // behind it as nginx does.
 func (r *Request) Logf(level LogLevel, format string, args ...any) {
-	if log := r.logger(); log != nil && log.Enabled(level) {
+	if r.logs(level) {
 		r.Log(level, fmt.Sprintf(format, args...))
 	}
 }

@@ -14,30 +14,26 @@ import (
 // one linear script (ngx_http_rewrite_module).
 type scriptOp interface {
 	// exec runs the instruction; it returns how many further instructions to
-	// skip, or stopScript.
-	exec(r *Request, st *scriptRun) int
+	// skip, or stopScript. An instruction that ends the phase leaves its answer
+	// in r.scriptStatus.
+	exec(r *Request) int
 }
 
 // stopScript ends the script.
 const stopScript = -1
 
-// scriptRun is the state of a running script.
-type scriptRun struct {
-	status int // what the phase handler answers: rcDeclined or a status
-}
-
 // runScript runs the instructions of the current level and gives the
-// handler's answer.
+// handler's answer: rcDeclined, or what an instruction ended the phase with.
 func (r *Request) runScript(ops []scriptOp) int {
-	st := scriptRun{status: rcDeclined}
+	r.scriptStatus = rcDeclined
 	for i := 0; i < len(ops); {
-		skip := ops[i].exec(r, &st)
+		skip := ops[i].exec(r)
 		if skip == stopScript {
 			break
 		}
 		i += 1 + skip
 	}
-	return st.status
+	return r.scriptStatus
 }
 
 // setOp is `set $name value`.
@@ -46,7 +42,7 @@ type setOp struct {
 	value template
 }
 
-func (o *setOp) exec(r *Request, _ *scriptRun) int {
+func (o *setOp) exec(r *Request) int {
 	r.setIndexed(o.index, o.value.eval(r))
 	return 0
 }
@@ -54,7 +50,7 @@ func (o *setOp) exec(r *Request, _ *scriptRun) int {
 // breakOp is `break`.
 type breakOp struct{}
 
-func (breakOp) exec(r *Request, _ *scriptRun) int {
+func (breakOp) exec(r *Request) int {
 	r.URIChanged = false
 	return stopScript
 }
@@ -63,21 +59,26 @@ func (breakOp) exec(r *Request, _ *scriptRun) int {
 type returnOp struct {
 	status int
 	text   template
-	body   bool // a text was given
+	bytes  []byte // the text, when it has no variables
+	body   bool   // a text was given
 }
 
-func (o *returnOp) exec(r *Request, st *scriptRun) int {
+func (o *returnOp) exec(r *Request) int {
 	if o.status < 400 || o.body {
-		st.status = r.sendReturn(o.status, o.text.eval(r))
+		text := o.bytes
+		if text == nil {
+			text = []byte(o.text.eval(r))
+		}
+		r.scriptStatus = r.sendReturn(o.status, text)
 	} else {
-		st.status = o.status
+		r.scriptStatus = o.status
 	}
 	return stopScript
 }
 
 // sendReturn answers with a text, or with a Location for redirect statuses
 // (ngx_http_send_response).
-func (r *Request) sendReturn(status int, text string) int {
+func (r *Request) sendReturn(status int, text []byte) int {
 	if rc := r.DiscardBody(); rc != rcOK {
 		return rc
 	}
@@ -85,7 +86,7 @@ func (r *Request) sendReturn(status int, text string) int {
 	switch status {
 	case 301, 302, 303, 307, 308:
 		r.Out.ClearLocation()
-		r.Out.Location = text
+		r.Out.Location = string(text)
 		return status
 	case 204:
 		r.HeaderOnly = true
@@ -95,10 +96,7 @@ func (r *Request) sendReturn(status int, text string) int {
 	if rc := r.SendHeader(); rc == rcError || rc > rcOK || r.HeaderOnly {
 		return rc
 	}
-	if text == "" {
-		return r.Output(nil, true)
-	}
-	return r.Output([]byte(text), true)
+	return r.Output(text, true)
 }
 
 // ifOp jumps over its block when the condition is false; for a location's if
@@ -109,7 +107,7 @@ type ifOp struct {
 	loc  *Location // nil at the server level
 }
 
-func (o *ifOp) exec(r *Request, _ *scriptRun) int {
+func (o *ifOp) exec(r *Request) int {
 	if !o.cond.holds(r) {
 		return o.skip
 	}
@@ -188,7 +186,7 @@ type rewriteOp struct {
 	isBreak  bool
 }
 
-func (o *rewriteOp) exec(r *Request, st *scriptRun) int {
+func (o *rewriteOp) exec(r *Request) int {
 	if !o.re.exec(r, r.URI) {
 		r.Captures = r.Captures[:0]
 		return 0
@@ -207,7 +205,7 @@ func (o *rewriteOp) exec(r *Request, st *scriptRun) int {
 	uri := o.uri.evalEscaped(r, escape && o.redirect != 0)
 	args := o.args.evalEscaped(r, escape)
 	if o.redirect != 0 {
-		st.status = r.rewriteRedirect(o, uri, args)
+		r.scriptStatus = r.rewriteRedirect(o, uri, args)
 		return stopScript
 	}
 	switch {
@@ -217,10 +215,12 @@ func (o *rewriteOp) exec(r *Request, st *scriptRun) int {
 		args = r.Args
 	}
 	r.Args = args
-	r.Logf(LogDebug, "rewritten data: \"%s\", args: \"%s\"", uri, args)
+	if r.logs(LogDebug) {
+		r.Logf(LogDebug, "rewritten data: \"%s\", args: \"%s\"", uri, args)
+	}
 	if uri == "" {
 		r.Log(LogErr, "the rewritten URI has a zero length")
-		st.status = 500
+		r.scriptStatus = 500
 		return stopScript
 	}
 	r.URI = uri
@@ -356,6 +356,9 @@ func setReturn(c *compiler, d *conf.Directive) error {
 	}
 	var err error
 	op.text, err = c.template(textArg)
+	if op.text.isStatic() {
+		op.bytes = []byte(textArg)
+	}
 	c.emit(op)
 	return err
 }

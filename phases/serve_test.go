@@ -62,7 +62,7 @@ type serveRequest struct {
 }
 
 // newServeCase lays the files of an archive out in a folder.
-func newServeCase(t *testing.T, ar *txtar.Archive) *serveCase {
+func newServeCase(t testing.TB, ar *txtar.Archive) *serveCase {
 	t.Helper()
 	c := &serveCase{prefix: t.TempDir() + "/", port: freePort(t)}
 	part := map[string]string{}
@@ -94,21 +94,25 @@ func newServeCase(t *testing.T, ar *txtar.Archive) *serveCase {
 			t.Fatal(err)
 		}
 	}
-	c.conf = fmt.Sprintf(`worker_processes 1; daemon off; master_process off; error_log %[1]slogs/error.log debug; pid %[1]slogs/nginx.pid;
+	level := "debug"
+	if _, ok := t.(*testing.B); ok {
+		level = "error" // a benchmark measures the server, not its log
+	}
+	c.conf = fmt.Sprintf(`worker_processes 1; daemon off; master_process off; error_log %[1]slogs/error.log %[5]s; pid %[1]slogs/nginx.pid;
 events { worker_connections 64; }
-http { access_log off; default_type text/plain; client_body_temp_path %[1]sbody; proxy_temp_path %[1]sproxy;
+http { access_log off; keepalive_requests 1000000000; default_type text/plain; client_body_temp_path %[1]sbody; proxy_temp_path %[1]sproxy;
 %[3]s
 server { listen 127.0.0.1:%[2]d; server_name localhost;
 %[4]s
 } }
-`, c.prefix, c.port, part["http"], part["server"])
+`, c.prefix, c.port, part["http"], part["server"], level)
 	if err := os.WriteFile(c.prefix+"conf/nginx.conf", []byte(c.conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -119,7 +123,7 @@ func freePort(t *testing.T) int {
 }
 
 // start serves the configuration until the test ends.
-func (c *serveCase) start(t *testing.T) {
+func (c *serveCase) start(t testing.TB) {
 	t.Helper()
 	p := newProcess(options{prefix: c.prefix, conf: c.prefix + "conf/nginx.conf", errorLog: c.prefix + "logs/error.log"}, nil)
 	cycle, err := p.load()
@@ -140,7 +144,7 @@ func (c *serveCase) start(t *testing.T) {
 }
 
 // ask sends a request and returns all that comes back.
-func (c *serveCase) ask(t *testing.T, text string) string {
+func (c *serveCase) ask(t testing.TB, text string) string {
 	t.Helper()
 	nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.port))
 	if err != nil {
@@ -171,7 +175,7 @@ func (c *serveCase) normal(answer string) string {
 }
 
 // record asks a real nginx and writes its answers into the archive.
-func (c *serveCase) record(t *testing.T, file string, ar *txtar.Archive) {
+func (c *serveCase) record(t testing.TB, file string, ar *txtar.Archive) {
 	t.Helper()
 	modules := ""
 	for _, m := range []string{"ndk_http", "ngx_http_lua", "ngx_http_echo", "ngx_http_headers_more_filter"} {

@@ -1,0 +1,82 @@
+package phases
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// BenchmarkServe measures a request on a kept connection, client included.
+// The client allocates nothing, so allocs/op are the server's.
+func BenchmarkServe(b *testing.B) {
+	for _, c := range []struct{ name, conf string }{
+		{"return", `location /t { return 200 "hello world\n"; }`},
+		{"echo", `location /t { echo hello world; }`},
+		{"rewrite", `location /t { set $a 1; if ($arg_x = 2) { return 404; } rewrite ^/t(.*)$ /u$1; return 200 "$uri $a\n"; }`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			ar := &txtar.Archive{Files: []txtar.File{{Name: "server", Data: []byte(c.conf)}}}
+			s := newServeCase(b, ar)
+			s.start(b)
+			nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer nc.Close()
+			rd := bufio.NewReader(nc)
+			request := []byte("GET /t?x=1 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n")
+			size := answerSize(b, nc, rd, request)
+			buf := make([]byte, size)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := nc.Write(request); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.ReadFull(rd, buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// answerSize asks once and counts the bytes of the answer, all of which have
+// the same length.
+func answerSize(b *testing.B, nc net.Conn, rd *bufio.Reader, request []byte) int {
+	b.Helper()
+	if _, err := nc.Write(request); err != nil {
+		b.Fatal(err)
+	}
+	size, body, chunked := 0, 0, false
+	for {
+		line, err := rd.ReadString('\n')
+		if err != nil {
+			b.Fatal(err)
+		}
+		size += len(line)
+		fmt.Sscanf(line, "Content-Length: %d", &body)
+		chunked = chunked || strings.HasPrefix(line, "Transfer-Encoding: chunked")
+		if line == "\r\n" {
+			break
+		}
+	}
+	for chunked {
+		line, err := rd.ReadString('\n')
+		if err != nil {
+			b.Fatal(err)
+		}
+		size += len(line)
+		if line == "0\r\n" {
+			body, chunked = 2, false
+		}
+	}
+	if _, err := rd.Discard(body); err != nil {
+		b.Fatal(err)
+	}
+	return size + body
+}
