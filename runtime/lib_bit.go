@@ -105,7 +105,7 @@ func bitBxor(th *Thread, n int, a, b, c Value) (Value, int) {
 // bitFold combines all arguments: as 64-bit integers when one of them is such.
 func (th *Thread) bitFold(n int, a, b, c Value, op func(x, y uint64) uint64) Value {
 	args := th.argList(n, a, b, c)
-	th.CheckAnyNumber(args, 0)
+	th.checkBits(args, 0)
 	var wide Value
 	for _, v := range args {
 		if v.IsCData() && (wide.IsNil() || v.CData().Unsigned) {
@@ -134,8 +134,8 @@ func (th *Thread) bitFold(n int, a, b, c Value, op func(x, y uint64) uint64) Val
 	return bitValue(uint32(r))
 }
 
-// CheckAnyNumber checks that argument i is a number or a 64-bit integer.
-func (th *Thread) CheckAnyNumber(args []Value, i int) {
+// checkBits checks that argument i is a number or a 64-bit integer.
+func (th *Thread) checkBits(args []Value, i int) {
 	if i < len(args) && args[i].IsCData() {
 		return
 	}

@@ -68,7 +68,7 @@ func debugTraceback(th *Thread, args []Value) (Value, int) {
 	return String(th.Traceback(message, level)), 1
 }
 
-// infoFields are the letters that debug.getinfo knows, and activelines' L.
+// infoFields are the letters that debug.getinfo knows.
 const infoFields = "flnSuL"
 
 func debugGetinfo(th *Thread, args []Value) (Value, int) {
