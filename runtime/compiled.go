@@ -137,6 +137,31 @@ func SelectCount(th *Thread, sel Value, args []Value) (Value, int) {
 	return Int(len(args)), 1
 }
 
+// NewEnvFunction returns a closure with globals of its own, at first those of the
+// function that makes it. make gets what setfenv on the closure will change.
+func NewEnvFunction(p *Proto, env *Env, make func(env *Env) Func) Value {
+	own := &Env{Table: env.Table}
+	return FunctionValue(&Function{fn: make(own), proto: p, env: own})
+}
+
+// GetEnv is getfenv(1) in a function with the environment env; fn is what the
+// global getfenv holds.
+func GetEnv(th *Thread, fn Value, env *Env) (Value, int) {
+	if fn.n != tagFunction || fn.Func().proto != nil || fn.Func().name != "getfenv" {
+		return Call1(th, fn, "global getfenv", Int(1))
+	}
+	return TableValue(env.Table), 1
+}
+
+// SetEnv is setfenv(1, t) in a function with the environment env.
+func SetEnv(th *Thread, fn Value, env *Env, t Value) (Value, int) {
+	if fn.n != tagFunction || fn.Func().proto != nil || fn.Func().name != "setfenv" || t.n != tagTable {
+		return Call2(th, fn, "global setfenv", Int(1), t)
+	}
+	env.Table = t.Table()
+	return Nil, 0
+}
+
 // Imaginary is the literal 1i, a complex number of the ffi.
 func Imaginary(th *Thread, _ float64) Value {
 	th.runtimeError("complex numbers are not supported")

@@ -72,6 +72,11 @@ func (e *emitter) bare(x ir.Expr) *jen.Statement {
 		return rt("BuildTable").Call(jen.Id(x.Data.Name))
 	case *ir.Select:
 		return e.selectArgs(x)
+	case *ir.EnvCall:
+		if x.Table == nil {
+			return rt("GetEnv").Call(jen.Id("th"), e.expr(x.Fn), jen.Id("env"))
+		}
+		return rt("SetEnv").Call(jen.Id("th"), e.expr(x.Fn), jen.Id("env"), e.expr(x.Table))
 	}
 	panic("emit: unknown expression")
 }
@@ -368,8 +373,11 @@ func (e *emitter) closure(f *ir.Func) *jen.Statement {
 		jen.Id(count).Int(),
 		jen.List(jen.Id(name(f.Sig[0])), jen.Id(name(f.Sig[1])), jen.Id(name(f.Sig[2]))).Add(rt("Value")),
 	)
-	return rt("NewFunction").Call(
-		jen.Op("&").Id(e.chunk.Prefix+"Proto").Dot(f.Proto.Name),
-		jen.Func().Add(params).Add(multiResult()).BlockFunc(e.body(f)),
-	)
+	proto := jen.Op("&").Id(e.chunk.Prefix + "Proto").Dot(f.Proto.Name)
+	fn := jen.Func().Add(params).Add(multiResult()).BlockFunc(e.body(f))
+	if f.OwnEnv {
+		return rt("NewEnvFunction").Call(proto, jen.Id("env"),
+			jen.Func().Params(jen.Id("env").Op("*").Add(rt("Env"))).Add(rt("Func")).Block(jen.Return(fn)))
+	}
+	return rt("NewFunction").Call(proto, fn)
 }

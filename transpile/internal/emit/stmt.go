@@ -211,7 +211,7 @@ func (e *emitter) effect(x ir.Expr) *jen.Statement {
 		}
 	case *ir.Call, *ir.StaticCall, *ir.Finish:
 		return e.expr(x)
-	case *ir.Select:
+	case *ir.Select, *ir.EnvCall:
 		return e.expr(x)
 	}
 	return jen.Id("_").Op("=").Add(e.expr(x))

@@ -35,7 +35,7 @@ const unknownArity = -2
 func (f *Facts) findStatics(main *ast.Func) {
 	var collect func(fn *ast.Func)
 	collect = func(fn *ast.Func) {
-		if b := fn.Binding; b != nil && b.OnlyCalled && b.FuncValue == fn && !fn.IsVararg && !fn.ChangesEnv {
+		if b := fn.Binding; b != nil && b.OnlyCalled && b.FuncValue == fn && !fn.IsVararg {
 			st := &Static{Func: fn, Lifted: true, Arity: unknownArity, adjusted: true, falls: !ends(fn.Body)}
 			f.statics[fn] = st
 			f.order = append(f.order, st)
@@ -44,7 +44,9 @@ func (f *Facts) findStatics(main *ast.Func) {
 			collect(in)
 		}
 	}
-	collect(main)
+	if !main.ChangesEnv { // else each function has globals of its own
+		collect(main)
+	}
 	f.findCalls(main)
 	f.demoteTailCycles()
 	f.findLifted()

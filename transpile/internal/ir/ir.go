@@ -109,6 +109,9 @@ type Func struct {
 	Marker bool
 	// UsesEnv is set when the function or one inside it needs the chunk's globals.
 	UsesEnv bool
+	// OwnEnv is set for dynamic functions of a chunk that calls setfenv and its
+	// like: each closure has an environment of its own.
+	OwnEnv bool
 	// Weight is what the function adds to the depth count; 0 when its callers count.
 	Weight    int
 	Recursive bool // a static function that refers to itself, here or deeper
@@ -220,6 +223,13 @@ type (
 		Args  *Var
 		Line  int
 	}
+	// EnvCall is getfenv(1), or setfenv(1, Table) if Table is set: it concerns
+	// the running function.
+	EnvCall struct {
+		Fn    Expr // the current value of the global
+		Table Expr
+		Line  int
+	}
 )
 
 // Int64, Uint64 and Imaginary are the cdata constants 1LL, 1ULL and 1i.
@@ -259,6 +269,7 @@ func (*NewTable) Type() Type  { return Value }
 func (*NewRecord) Type() Type { return Value }
 func (*NewArray) Type() Type  { return Value }
 func (*NewData) Type() Type   { return Value }
+func (*EnvCall) Type() Type   { return Multi }
 func (s *Select) Type() Type  { return Multi }
 func (c *StaticCall) Type() Type {
 	if len(c.Func.Results) == 1 {

@@ -200,6 +200,8 @@ func (p *printer) expr(x Expr) string {
 		head = "record " + strings.Join(x.Shape.Keys, ",")
 	case *NewArray:
 		head = "array"
+	case *EnvCall:
+		head = "env"
 	case *Select:
 		head = "select " + x.Args.Name
 	}

@@ -48,6 +48,8 @@ func operands(x Expr) []Expr {
 		add(x.Open)
 	case *Select:
 		add(x.Fn, x.Index)
+	case *EnvCall:
+		add(x.Fn, x.Table)
 	}
 	return list
 }
@@ -275,6 +277,8 @@ func LineOf(e Expr) int {
 	case *Finish:
 		return e.Line
 	case *Select:
+		return e.Line
+	case *EnvCall:
 		return e.Line
 	case *NewRecord:
 		if e.Tall {

@@ -2,6 +2,7 @@ package lower
 
 import (
 	"github.com/moonphase/moonphase/transpile/internal/ast"
+	"github.com/moonphase/moonphase/transpile/internal/infer"
 	"github.com/moonphase/moonphase/transpile/internal/ir"
 )
 
@@ -17,6 +18,9 @@ func (f *fn) call(c *ast.Call, tail bool) ir.Expr {
 		return &ir.StaticCall{Func: out, Args: args, Line: c.OpPos.Line}
 	}
 	if x := f.selectCall(c); x != nil {
+		return x
+	}
+	if x := f.envCall(c); x != nil {
 		return x
 	}
 	x := &ir.Call{Line: c.OpPos.Line, Tail: tail}
@@ -64,6 +68,30 @@ func (f *fn) selectCall(c *ast.Call) ir.Expr {
 	}
 	vals := f.operands([]ast.Expr{n, c.Args[0]}, f.value)
 	x.Fn, x.Index = vals[0], vals[1]
+	return x
+}
+
+// envCall lowers getfenv(), getfenv(1) and setfenv(1, t).
+func (f *fn) envCall(c *ast.Call) ir.Expr {
+	n, ok := c.Fn.(*ast.Name)
+	if !ok || n.Local != nil || n.Name != "getfenv" && n.Name != "setfenv" {
+		return nil
+	}
+	if len(c.Args) > 0 {
+		if level, ok := infer.Const(c.Args[0]); !ok || level != 1 {
+			return nil
+		}
+	}
+	x := &ir.EnvCall{Line: c.OpPos.Line}
+	switch {
+	case n.Name == "getfenv" && len(c.Args) < 2:
+		x.Fn = f.value(n)
+	case n.Name == "setfenv" && len(c.Args) == 2:
+		vals := f.operands([]ast.Expr{n, c.Args[1]}, f.value)
+		x.Fn, x.Table = vals[0], vals[1]
+	default:
+		return nil
+	}
 	return x
 }
 

@@ -27,6 +27,7 @@ func Chunk(a *ast.Chunk, source []byte, name string) *ir.Chunk {
 		file:     goname.NewScope(nil),
 		comments: a.Comments,
 		blank:    blankLines(source),
+		ownEnv:   a.Main.ChangesEnv,
 	}
 	for _, n := range []string{"Site", "Proto", "Chunk"} {
 		c.file.Declare(n, false)
@@ -49,6 +50,8 @@ type chunk struct {
 	fields *goname.Scope // names of sites
 	protos *goname.Scope
 	file   *goname.Scope // names of package-level functions, without the prefix
+
+	ownEnv bool // functions have environments of their own
 
 	comments []ast.Comment // those not yet carried over
 	blank    []bool        // by line
@@ -360,7 +363,7 @@ func (c *chunk) proto(a *ast.Func) *ir.Proto {
 
 // closure lowers a function expression to a Lua function value.
 func (f *fn) closure(a *ast.Func) *ir.Closure {
-	out := &ir.Func{Kind: ir.Dynamic, Proto: f.c.proto(a), UsesEnv: true, Line: a.Pos.Line}
+	out := &ir.Func{Kind: ir.Dynamic, Proto: f.c.proto(a), UsesEnv: true, OwnEnv: f.c.ownEnv, Line: a.Pos.Line}
 	f.c.function(f, a, out)
 	return &ir.Closure{Func: out}
 }
