@@ -29,6 +29,7 @@ type conn struct {
 	taken  bool // the script has the raw connection
 	tls    bool // the address is one for TLS
 	plain  bool // and the client does not speak it
+	proxy  clientClaim
 
 	// waiting is set between requests, when a shutdown may cut the connection.
 	waiting atomic.Bool
@@ -69,6 +70,15 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 	c.watch.reset(raw)
 	c.tls, c.plain = b.listen.TLS, false
 	c.output.reset(nc, raw)
+	c.proxy = clientClaim{}
+	if b.listen.Proxy {
+		var err error
+		if c.proxy, nc, err = readProxyHeader(nc, b.limits.HeaderTimeout); err != nil {
+			c.logProxy(b, err)
+			return nc, false
+		}
+		c.output.reset(nc, raw)
+	}
 	if c.tls {
 		secure, err := c.handshake(b, nc)
 		if err != nil {
@@ -81,6 +91,14 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 	c.rd.Reset(nc, &b.limits)
 	c.rd.BeforeWait = c.beforeWait
 	return nc, true
+}
+
+// logProxy logs what is wrong with a PROXY protocol header.
+func (c *conn) logProxy(b *binding, err error) {
+	if text := err.Error(); text != "" && b.cycle.Log.Enabled(LogErr) {
+		host, _ := splitAddr(c.RemoteAddr().String())
+		b.cycle.Log.Output(LogErr, c.number, text+" while reading PROXY protocol, client: "+host+", server: "+c.owner.addr)
+	}
 }
 
 // errStopping ends connections that wait for a request while the server stops.

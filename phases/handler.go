@@ -162,7 +162,7 @@ func (r *Request) fill(req *http.Request) int {
 		return 400
 	}
 	r.Host = host
-	if r.URI, r.Args, _, ok = http1.NormalizePath(req.RequestURI, true); !ok || !strings.HasPrefix(r.URI, "/") {
+	if r.URI, r.Args, ok = http1.NormalizePath(req.RequestURI, true); !ok || !strings.HasPrefix(r.URI, "/") {
 		return 400
 	}
 	return 0

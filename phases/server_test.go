@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // testServer is a process that serves a configuration inside the test.
@@ -28,6 +30,12 @@ type testServer struct {
 // startServer serves conf, in which ADDR stands for a free address and DIR for a
 // folder of the test.
 func startServer(t *testing.T, conf string) *testServer {
+	t.Helper()
+	return startServerWith(t, conf, nil)
+}
+
+// startServerWith serves conf with the Lua code in chunks.
+func startServerWith(t *testing.T, conf string, chunks rt.ChunkSet) *testServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,7 +53,7 @@ func startServer(t *testing.T, conf string) *testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.p = newProcess(o, nil)
+	s.p = newProcess(o, chunks)
 	s.p.logs.LeaveConsole()
 	env := s.p.env
 	t.Cleanup(func() {

@@ -345,10 +345,12 @@ func (p *replayConn) Read(b []byte) (int, error) {
 		p.first, p.state = append(p.first, b[:n]...), replayPass
 		return n, err
 	case replayAgain:
-		n := copy(b, p.first)
-		if p.first = p.first[n:]; len(p.first) == 0 {
-			p.state = replayPass
+		if len(p.first) == 0 {
+			p.first, p.state = nil, replayPass
+			break
 		}
+		n := copy(b, p.first)
+		p.first = p.first[n:]
 		return n, nil
 	}
 	return p.Conn.Read(b)

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // makeCert writes a self-signed certificate for name and its key into dir.
@@ -172,5 +174,77 @@ func TestResumption(t *testing.T) {
 			t.Errorf("got %v, %.300s, want %s", err, b, want)
 		}
 		conn.Close()
+	}
+}
+
+// TestTLSScripts lets code end handshakes and choose certificates. The code is
+// Go's here; its Lua face is tested against nginx in golden.
+func TestTLSScripts(t *testing.T) {
+	dir := t.TempDir()
+	makeCert(t, dir, "configured.test")
+	chosen := makeCert(t, dir, "chosen.test")
+	chunk := func(phase, source string, run func(h *tlsHandshake)) *rt.Chunk {
+		return &rt.Chunk{
+			Key: phase + "_nhli_" + md5Hex(source),
+			Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
+				run(luaCtx(th).handshake)
+				return rt.Nil, 0
+			},
+		}
+	}
+	chunks := rt.ChunkSet{
+		chunk("ssl_certificate_by_lua", " cert ", func(h *tlsHandshake) {
+			switch h.hello.ServerName {
+			case "chosen.test":
+				h.chain, h.key = chosen.Certificate, chosen.PrivateKey
+			case "none.test":
+				h.cleared = true
+			case "exit.test":
+				panic(luaExit{rcError})
+			}
+		}),
+		chunk("ssl_client_hello_by_lua", " hello ", func(h *tlsHandshake) {
+			switch h.hello.ServerName {
+			case "refused.test":
+				panic(luaExit{rcError})
+			case "old.test":
+				h.versions = tlsVersions{tls.VersionTLS12, tls.VersionTLS12}
+			}
+		}),
+	}
+	s := startServerWith(t, strings.ReplaceAll(`error_log logs/error.log debug; events {} http { access_log off; server { listen ADDR ssl;
+		ssl_certificate CERTS/configured.test.crt; ssl_certificate_key CERTS/configured.test.key;
+		ssl_client_hello_by_lua_block { hello } ssl_certificate_by_lua_block { cert } } }`, "CERTS", dir), chunks)
+	tests := []struct{ name, want string }{
+		{"configured.test", "configured.test TLSv1.3"},
+		{"chosen.test", "chosen.test TLSv1.3"},
+		{"old.test", "configured.test TLSv1.2"},
+		{"none.test", "remote error: tls: internal error"},
+		{"exit.test", "remote error: tls: internal error"},
+		{"refused.test", "remote error: tls: internal error"},
+	}
+	for _, tt := range tests {
+		conn := tls.Client(s.dial(), &tls.Config{ServerName: tt.name, InsecureSkipVerify: true})
+		got := errString(conn.Handshake())
+		if got == "" {
+			state := conn.ConnectionState()
+			got = state.PeerCertificates[0].Subject.CommonName + " " + tlsVersionName(state.Version)
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+		conn.Close()
+	}
+	log := s.read("logs/error.log")
+	for _, want := range []string{
+		"lua_certificate_by_lua: handler return value: 0, cert cb exit code: 1",
+		"lua_certificate_by_lua: handler return value: -1, cert cb exit code: 0",
+		"lua_client_hello_by_lua: handler return value: -1, client hello cb exit code: 0",
+		"SSL_do_handshake() failed (SSL: error:0A0000EA:SSL routines::callback failed) while SSL handshaking, client: 127.0.0.1, server: " + s.addr,
+		"SSL_do_handshake() failed (SSL: error:0A000179:SSL routines::cert cb error) while SSL handshaking",
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("no %q in the log", want)
+		}
 	}
 }

@@ -197,7 +197,7 @@ func builtinVariables() []variable {
 	header := func(name string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) { return r.In.Get(name) }
 	}
-	return append(tlsVariables(), []variable{
+	return append(append(tlsVariables(), proxyVariables()...), []variable{
 		{name: "args", get: nonEmpty(func(r *Request) string { return r.Args }), set: setArgs, changeable: true, volatile: true},
 		{name: "query_string", get: nonEmpty(func(r *Request) string { return r.Args }), volatile: true},
 		{name: "is_args", volatile: true, get: always(func(r *Request) string {

@@ -23,15 +23,12 @@ type Head struct {
 	Text string // request line and header lines, as they came
 	Line string // the request line without its line end
 
-	Method     string
-	Target     string // of the request line, without scheme and host
-	Path       string // decoded and normalised
-	Args       string // behind the "?"
-	HasArgs    bool   // there was a "?"
-	TargetHost string // of an absolute target, "" otherwise
-	EmptyPath  bool   // an absolute target without a path; Path is "/"
-	Major      int    // 0 for HTTP/0.9
-	Minor      int
+	Method string
+	Target string // of the request line, without scheme and host
+	Path   string // decoded and normalised
+	Args   string // behind the "?"
+	Major  int    // 0 for HTTP/0.9
+	Minor  int
 
 	Fields []Field
 
@@ -360,7 +357,6 @@ func (h *Head) setLine(text string, l *requestLine, mergeSlashes bool) *Error {
 	h.Method = text[:l.methodEnd]
 	h.Target = text[l.targetStart:l.targetEnd]
 	h.Major, h.Minor = l.major, l.minor
-	h.EmptyPath = l.emptyPath
 	h.KeepAlive = l.major == 1 && l.minor >= 1
 	switch {
 	case l.complex:
@@ -371,14 +367,14 @@ func (h *Head) setLine(text string, l *requestLine, mergeSlashes bool) *Error {
 				h.Target = target
 			}
 		}
-		path, args, hasArgs, ok := NormalizePath(target, mergeSlashes)
+		path, args, ok := NormalizePath(target, mergeSlashes)
 		if !ok {
 			return errURI
 		}
-		h.Path, h.Args, h.HasArgs = path, args, hasArgs
+		h.Path, h.Args = path, args
 	case l.argsStart > 0:
 		h.Path = text[l.targetStart : l.argsStart-1]
-		h.Args, h.HasArgs = text[l.argsStart:l.targetEnd], true
+		h.Args = text[l.argsStart:l.targetEnd]
 	default:
 		h.Path = h.Target
 	}
@@ -387,7 +383,7 @@ func (h *Head) setLine(text string, l *requestLine, mergeSlashes bool) *Error {
 		if !ok {
 			return errHost
 		}
-		h.TargetHost, h.Host = host, host
+		h.Host = host
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import "strings"
 // dropped. It fails on a bad or zero percent escape and on a ".." above the root.
 // An escaped "%", "#" or "?" is an ordinary character of the path; an escaped
 // slash or dot counts like a plain one.
-func NormalizePath(target string, mergeSlashes bool) (path, args string, hasArgs, ok bool) {
+func NormalizePath(target string, mergeSlashes bool) (path, args string, ok bool) {
 	out := make([]byte, 0, len(target))
 	i := 0
 	for i < len(target) {
@@ -15,23 +15,23 @@ func NormalizePath(target string, mergeSlashes bool) (path, args string, hasArgs
 		switch c {
 		case '#':
 			path, ok = finishPath(out)
-			return path, "", false, ok
+			return path, "", ok
 		case '?':
 			args = target[i+1:]
 			if n := strings.IndexByte(args, '#'); n >= 0 {
 				args = args[:n]
 			}
 			path, ok = finishPath(out)
-			return path, args, true, ok
+			return path, args, ok
 		case '%':
 			if i+2 >= len(target) {
-				return "", "", false, false
+				return "", "", false
 			}
 			high, okHigh := unhex(target[i+1])
 			low, okLow := unhex(target[i+2])
 			c = high<<4 | low
 			if !okHigh || !okLow || c == 0 {
-				return "", "", false, false
+				return "", "", false
 			}
 			i += 2
 		}
@@ -41,14 +41,14 @@ func NormalizePath(target string, mergeSlashes bool) (path, args string, hasArgs
 			continue
 		}
 		if out, ok = resolveDots(out); !ok {
-			return "", "", false, false
+			return "", "", false
 		}
 		if n := len(out); n == 0 || out[n-1] != '/' || !mergeSlashes && !endsInDots(target, i) {
 			out = append(out, '/')
 		}
 	}
 	path, ok = finishPath(out)
-	return path, "", false, ok
+	return path, "", ok
 }
 
 // endsInDots reports whether the slash before offset end closes a "." or ".."

@@ -1,0 +1,168 @@
+package phases
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clientClaim is what a proxy in front said of the connection (listen ...
+// proxy_protocol). Its fields are empty when it said nothing.
+type clientClaim struct {
+	addr, port             string
+	serverAddr, serverPort string
+}
+
+const (
+	// proxyV1Max is the longest header of version 1, as its specification
+	// counts it.
+	proxyV1Max = 107
+	// proxyV2Max bounds a header of version 2 with its extensions.
+	proxyV2Max = 4096
+	// proxyV2Head is the size of a version 2 header before its addresses.
+	proxyV2Head = 16
+)
+
+// proxySignature begins a header of version 2.
+var proxySignature = []byte("\r\n\r\n\x00\r\nQUIT\n")
+
+// errProxyShort asks for more bytes of a header; errProxyBroken ends the
+// connection without a word, as nginx does for addresses that are cut off.
+var (
+	errProxyShort  = errors.New("header is incomplete")
+	errProxyBroken = errors.New("")
+)
+
+// readProxyHeader reads the PROXY protocol header at the start of a connection. The
+// connection that is returned goes on behind it.
+func readProxyHeader(nc net.Conn, timeout time.Duration) (clientClaim, net.Conn, error) {
+	_ = nc.SetReadDeadline(time.Now().Add(timeout))
+	var buf []byte
+	piece := make([]byte, proxyV2Max)
+	for {
+		n, err := nc.Read(piece)
+		buf = append(buf, piece[:n]...)
+		h, size, perr := parseProxyHeader(buf)
+		if perr == nil {
+			_ = nc.SetReadDeadline(time.Time{})
+			return h, &replayConn{Conn: nc, first: buf[size:], state: replayAgain}, nil
+		}
+		if !errors.Is(perr, errProxyShort) {
+			return h, nc, perr
+		}
+		if err == io.EOF || n == 0 && err == nil || len(buf) >= proxyV2Max {
+			return h, nc, brokenProxyHeader(buf)
+		}
+		if err != nil {
+			return h, nc, err
+		}
+	}
+}
+
+func brokenProxyHeader(b []byte) error {
+	line, _, _ := bytes.Cut(b[:min(len(b), proxyV1Max)], []byte("\n"))
+	return fmt.Errorf("broken header: \"%s\"", bytes.TrimSuffix(line, []byte("\r")))
+}
+
+// parseProxyHeader reads a header at the start of b and gives its size.
+func parseProxyHeader(b []byte) (h clientClaim, size int, err error) {
+	if n := min(len(b), len(proxySignature)); bytes.Equal(b[:n], proxySignature[:n]) {
+		if n < len(proxySignature) || len(b) < proxyV2Head {
+			return h, 0, errProxyShort
+		}
+		return parseProxyV2(b)
+	}
+	const word = "PROXY "
+	if n := min(len(b), len(word)); string(b[:n]) != word[:n] {
+		return h, 0, brokenProxyHeader(b)
+	}
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 && len(b) < proxyV1Max {
+		return h, 0, errProxyShort
+	}
+	if end < 0 || end >= proxyV1Max || end == 0 || b[end-1] != '\r' {
+		return h, 0, brokenProxyHeader(b)
+	}
+	fields := strings.Split(string(b[len(word):end-1]), " ")
+	switch fields[0] {
+	case "UNKNOWN":
+		return h, end + 1, nil
+	case "TCP4", "TCP6":
+		if len(fields) != 5 || !isAddrText(fields[1]) || !isAddrText(fields[2]) || !isPort(fields[3]) || !isPort(fields[4]) {
+			return h, 0, brokenProxyHeader(b)
+		}
+		return clientClaim{fields[1], fields[3], fields[2], fields[4]}, end + 1, nil
+	}
+	return h, 0, brokenProxyHeader(b)
+}
+
+// parseProxyV2 reads a header of version 2, of which the fixed part is there.
+func parseProxyV2(b []byte) (h clientClaim, size int, err error) {
+	if version := b[12] >> 4; version != 2 {
+		return h, 0, fmt.Errorf("unknown PROXY protocol version: %d", version)
+	}
+	size = proxyV2Head + int(binary.BigEndian.Uint16(b[14:]))
+	if len(b) < size {
+		return h, 0, errProxyShort
+	}
+	if b[12]&0xf != 1 || b[13]&0xf != 1 { // not a proxied TCP connection
+		return h, size, nil
+	}
+	length := 0
+	switch b[13] >> 4 {
+	case 1:
+		length = 4
+	case 2:
+		length = 16
+	default:
+		return h, size, nil
+	}
+	data := b[proxyV2Head:size]
+	if len(data) < 2*length+4 {
+		return h, 0, errProxyBroken
+	}
+	client, _ := netip.AddrFromSlice(data[:length])
+	server, _ := netip.AddrFromSlice(data[length : 2*length])
+	ports := data[2*length:]
+	return clientClaim{
+		addr: client.String(), port: strconv.Itoa(int(binary.BigEndian.Uint16(ports))),
+		serverAddr: server.String(), serverPort: strconv.Itoa(int(binary.BigEndian.Uint16(ports[2:]))),
+	}, size, nil
+}
+
+// isAddrText tells whether s has only characters of an address. It is passed on as
+// text, not used.
+func isAddrText(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789abcdefABCDEF.:") == ""
+}
+
+func isPort(s string) bool {
+	n, ok := parseDecimal(s)
+	return ok && n <= 65535
+}
+
+// proxyVariables are the $proxy_protocol_ variables.
+func proxyVariables() []variable {
+	get := func(f func(h *clientClaim) string) func(*Request) (string, bool) {
+		return func(r *Request) (string, bool) {
+			c, ok := r.Main.Conn.(*conn)
+			if !ok || f(&c.proxy) == "" {
+				return "", false
+			}
+			return f(&c.proxy), true
+		}
+	}
+	return []variable{
+		{name: "proxy_protocol_addr", get: get(func(h *clientClaim) string { return h.addr })},
+		{name: "proxy_protocol_port", get: get(func(h *clientClaim) string { return h.port })},
+		{name: "proxy_protocol_server_addr", get: get(func(h *clientClaim) string { return h.serverAddr })},
+		{name: "proxy_protocol_server_port", get: get(func(h *clientClaim) string { return h.serverPort })},
+	}
+}
