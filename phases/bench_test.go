@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // BenchmarkServe measures a request on a kept connection, client included.
@@ -18,10 +20,12 @@ func BenchmarkServe(b *testing.B) {
 		{"return", `location /t { return 200 "hello world\n"; }`},
 		{"echo", `location /t { echo hello world; }`},
 		{"rewrite", `location /t { set $a 1; if ($arg_x = 2) { return 404; } rewrite ^/t(.*)$ /u$1; return 200 "$uri $a\n"; }`},
+		{"lua", `location /t { content_by_lua 'ngx.say("hello world")'; }`},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			ar := &txtar.Archive{Files: []txtar.File{{Name: "server", Data: []byte(c.conf)}}}
 			s := newServeCase(b, ar)
+			s.chunks = rt.ChunkSet{sayHello}
 			s.start(b)
 			nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
 			if err != nil {
@@ -44,6 +48,18 @@ func BenchmarkServe(b *testing.B) {
 		})
 	}
 }
+
+// sayHello is ngx.say("hello world") as the compiler would print it.
+var sayHello = &rt.Chunk{
+	Key:  "content_by_lua_nhli_" + md5Hex(`ngx.say("hello world")`),
+	Name: "=content_by_lua(nginx.conf:1)",
+	Main: func(th *rt.Thread, env *rt.Env, _ []rt.Value) (rt.Value, int) {
+		ngx := rt.Global(th, env, &helloSites[0])
+		return rt.Call1(th, rt.Field(th, ngx, &helloSites[1], ""), "", rt.String("hello world"))
+	},
+}
+
+var helloSites = [2]rt.Site{{Key: "ngx"}, {Key: "say"}}
 
 // answerSize asks once and counts the bytes of the answer, all of which have
 // the same length.

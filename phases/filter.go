@@ -292,8 +292,7 @@ func (m *Request) frame(p []byte, flags int) int {
 	if len(p) > 0 {
 		m.bodySent += int64(len(p))
 		if m.chunkedOut {
-			var size [20]byte
-			line := strconv.AppendInt(size[:0], int64(len(p)), 16)
+			line := strconv.AppendInt(m.chunkSize[:0], int64(len(p)), 16)
 			line = append(line, '\r', '\n')
 			conn.Write(line)
 			conn.Write(p)

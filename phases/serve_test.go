@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 var oracle = flag.Bool("oracle", false, "record the answers of real nginx in testdata/serve")
@@ -54,6 +56,7 @@ type serveCase struct {
 	prefix   string
 	port     int
 	conf     string
+	chunks   rt.ChunkSet // compiled Lua, for cases that bring some
 	requests []serveRequest
 }
 
@@ -125,7 +128,7 @@ func freePort(t testing.TB) int {
 // start serves the configuration until the test ends.
 func (c *serveCase) start(t testing.TB) {
 	t.Helper()
-	p := newProcess(options{prefix: c.prefix, conf: c.prefix + "conf/nginx.conf", errorLog: c.prefix + "logs/error.log"}, nil)
+	p := newProcess(options{prefix: c.prefix, conf: c.prefix + "conf/nginx.conf", errorLog: c.prefix + "logs/error.log"}, c.chunks)
 	cycle, err := p.load()
 	if err == nil {
 		err = p.activate(cycle)
