@@ -84,7 +84,8 @@ type Request struct {
 	ranged          *rangeCut
 	headBuf         []byte
 	headerSize      int
-	bodySent        int64 // on the wire, transfer coding included
+	chunkSize       [20]byte // room for the line before a chunk
+	bodySent        int64    // on the wire, transfer coding included
 	bytesSent       int64
 
 	lua      luaRequest
