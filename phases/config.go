@@ -35,10 +35,12 @@ type Cycle struct {
 	rewriteNoPostpone bool
 	accessNoPostpone  bool
 
-	lua    LuaMain
-	dicts  []*shdict.Dict // lua_shared_dict, in the order of the file
-	chunks rt.ChunkSet
-	batons *rt.BatonPool
+	lua   LuaMain
+	dicts []*shdict.Dict // lua_shared_dict, in the order of the file
+
+	threadPools map[string]*threadPool
+	chunks      rt.ChunkSet
+	batons      *rt.BatonPool
 	// openState is OpenNgx. States made later, by requests, reach it through
 	// here, as the functions it installs lead back to requests.
 	openState func(*rt.State, *Worker)
@@ -80,6 +82,8 @@ func newCycle(opts CompileOptions) *Cycle {
 		chunks:     opts.Chunks,
 		upstreams:  map[string]*Upstream{},
 		logFormats: map[string]*logFormat{},
+
+		threadPools: map[string]*threadPool{},
 	}
 }
 

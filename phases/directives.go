@@ -54,6 +54,7 @@ func mainDirectives() []directive {
 		{"worker_shutdown_timeout", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.ShutdownTimeout }))},
 		{"timer_resolution", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.TimerResolution }))},
 		{"env", inMain, take1, setEnv},
+		{"thread_pool", inMain, takeMore1, setThreadPool},
 		{"worker_connections", inEvents, take1, number(global(func(m *MainConf) *opt[int] { return &m.Connections }))},
 		{"events", inMain, take0 | takeBlock, setEvents},
 		{"http", inMain, take0 | takeBlock, setHTTP},
@@ -202,7 +203,7 @@ func acceptedDirectives() []directive {
 	names := []string{
 		"accept_mutex", "accept_mutex_delay", "multi_accept", "use", "debug_connection", "worker_aio_requests",
 		"worker_priority", "worker_cpu_affinity", "worker_rlimit_nofile", "worker_rlimit_core", "working_directory",
-		"debug_points", "lock_file", "pcre_jit", "ssl_engine", "thread_pool", "load_module",
+		"debug_points", "lock_file", "pcre_jit", "ssl_engine", "load_module",
 		"sendfile", "sendfile_max_chunk", "tcp_nopush", "aio", "aio_write", "directio", "directio_alignment",
 		"output_buffers", "read_ahead", "send_lowat", "msie_padding", "msie_refresh", "open_file_cache",
 		"open_file_cache_valid", "open_file_cache_min_uses", "open_file_cache_errors", "open_file_cache_events",

@@ -77,9 +77,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // and ends the workers. Requests must no longer come in.
 func (h *Handler) Close() error {
 	h.cycle.Drain()
+	h.cycle.AbortTimers()
 	for h.cycle.requests.Load() > 0 {
 		time.Sleep(drainPoll)
 	}
+	h.cycle.WaitTimers()
 	h.cycle.StopWorkers()
 	return nil
 }

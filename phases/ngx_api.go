@@ -15,6 +15,7 @@ type ngxAPI struct {
 	outBuf    []byte // what ngx.say puts together
 	regexes   regexCache
 	timers    timerSet
+	vms       vmPool
 	reqHeads  *rt.Table // metatable of what ngx.req.get_headers returns
 	respHeads *rt.Table
 	gmatch    *rt.Table // metatable of the iterators of ngx.re.gmatch
@@ -121,8 +122,7 @@ func magic(get, set rt.GoFunc) *rt.Table {
 	return t
 }
 
-// ngxIndex reads the fields of ngx that are made up on the spot. A name of the API
-// that this server does not have raises an error that says so.
+// ngxIndex reads the fields of ngx that are made up on the spot.
 func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if !args[1].IsString() {
 		return rt.Nil, 1
@@ -136,19 +136,9 @@ func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Bool(requestOf(th).HeadersSent), 1
 	case "is_subrequest":
 		return rt.Bool(requestOf(th).IsSubrequest()), 1
-	default:
-		for _, missing := range ngxMissing {
-			if name == missing {
-				th.Errorf("ngx.%s is not supported", name)
-			}
-		}
 	}
 	return rt.Nil, 1
 }
-
-// ngxMissing are the fields of ngx_lua's table that this server lacks; those that
-// other files add are found before the list is looked at.
-var ngxMissing = []string{"run_worker_thread"}
 
 func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if args[1].IsString() {

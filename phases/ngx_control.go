@@ -16,6 +16,8 @@ var ngxControl = lib{
 	{"on_abort", ngxOnAbort},
 	{"sleep", ngxSleep},
 	{"get_phase", ngxGetPhase},
+	{"get_raw_phase", ngxGetRawPhase},
+	{"run_worker_thread", ngxRunWorkerThread},
 }
 
 // ngxExit is ngx.exit(status). In the filters and the balancer it does not end
@@ -199,4 +201,17 @@ func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // ngxGetPhase is ngx.get_phase().
 func ngxGetPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.String(luaCtx(th).Phase.String()), 1
+}
+
+// rawPhases are the bits that ngx_lua keeps phases as.
+var rawPhases = map[Phase]int{
+	PhaseSet: 0x1, PhaseRewrite: 0x2, PhaseAccess: 0x4, PhaseContent: 0x8, PhaseLog: 0x10,
+	PhaseHeaderFilter: 0x20, PhaseBodyFilter: 0x40, PhaseTimer: 0x80, PhaseInitWorker: 0x100,
+	PhaseBalancer: 0x200, PhaseSSLCert: 0x400, PhaseSSLSessionStore: 0x800, PhaseSSLSessionFetch: 0x1000,
+	PhaseExitWorker: 0x2000, PhaseSSLClientHello: 0x4000, PhaseServerRewrite: 0x8000,
+}
+
+// ngxGetRawPhase is ngx.get_raw_phase(r).
+func ngxGetRawPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	return rt.Int(rawPhases[luaCtx(th).Phase]), 1
 }

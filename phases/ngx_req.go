@@ -254,7 +254,7 @@ func ngxSetURIArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 1 argument but seen %d", len(args))
 	}
 	r := realRequest(th, noRequestObject)
-	r.Args = queryArgument(th, args, 0)
+	r.Args = escapeBytes(queryArgument(th, args, 0), func(c byte) bool { return c <= ' ' || c == 0x7F })
 	r.ValidUnparsedURI = false
 	return rt.Nil, 0
 }

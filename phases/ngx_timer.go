@@ -25,10 +25,11 @@ var ngxTimer = lib{
 // timerSet is the timers of a worker. The baton guards it.
 type timerSet struct {
 	pending timerHeap
+	aborted []*luaTimer // to be fired early
 	serial  uint64
 	running int
 	exiting bool
-	idle    chan struct{} // closed when a stop has nothing left to wait for
+	idle    chan struct{} // closed when nothing is left, for who waits for it
 }
 
 // timerHeap has the timer that expires first at its head; of those of the same
@@ -75,7 +76,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if !args[1].IsFunction() || args[1].Func().Proto() == nil {
 		th.ArgError(1, "Lua function expected")
 	}
-	c := gate(th, ^phaseMask(0)&^maskOf(PhaseExitWorker), "no request")
+	c := gate(th, ^maskOf(PhaseExitWorker, PhaseNone), "no request")
 	api := apiOf(th)
 	set := &api.timers
 	if set.exiting && delay > 0 {
@@ -129,7 +130,7 @@ func (t *luaTimer) fire(premature bool) {
 		set.wake()
 		return
 	}
-	if t.every && !premature {
+	if t.every && !premature && !set.exiting {
 		t.start()
 	}
 	set.running++
@@ -146,59 +147,80 @@ func (t *luaTimer) fire(premature bool) {
 		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
 	}
 	run.ctx.sockets.closeSockets()
+	if run.ctx.Table != nil {
+		c.logf(LogDebug, "lua release ngx.ctx at ref 1")
+	}
 	w.giveRun(run, abort == nil && failure == nil)
 	set.running--
 	c.logf(LogDebug, "http lua close fake http connection %p", t)
 	set.wake()
 }
 
+func (s *timerSet) busy() bool { return s.running > 0 || len(s.pending) > 0 || len(s.aborted) > 0 }
+
 func (s *timerSet) wake() {
-	if s.idle != nil && s.running == 0 && len(s.pending) == 0 {
+	if s.idle != nil && !s.busy() {
 		close(s.idle)
 		s.idle = nil
 	}
 }
 
-// StopTimers ends the timers of the cycle's workers, as when a worker of nginx
-// exits: each pending callback runs at once with premature = true. It returns when
-// no callback runs any more.
-func (c *Cycle) StopTimers() {
+// AbortTimers ends the timers of the cycle's workers, as when a worker of nginx
+// begins to exit: each pending callback runs at once with premature = true, and a
+// new timer must have no delay. It does not wait for the callbacks.
+func (c *Cycle) AbortTimers() {
 	for _, w := range c.Workers {
 		w.baton.Acquire()
-		api, ok := w.State.Host.(*ngxAPI)
-		if !ok {
-			w.baton.Release()
-			continue
-		}
-		if idle := api.stopTimers(); idle != nil {
-			w.baton.Release()
-			<-idle
-			continue
+		if api, ok := w.State.Host.(*ngxAPI); ok {
+			api.abortTimers()
 		}
 		w.baton.Release()
 	}
 }
 
-// stopTimers fires what is pending. The channel, when not nil, is closed when the
-// last callback has ended.
-func (api *ngxAPI) stopTimers() <-chan struct{} {
+// WaitTimers returns when no callback of a timer runs or is about to.
+func (c *Cycle) WaitTimers() {
+	for _, w := range c.Workers {
+		w.baton.Acquire()
+		api, ok := w.State.Host.(*ngxAPI)
+		var idle chan struct{}
+		if ok && api.timers.busy() {
+			if api.timers.idle == nil {
+				api.timers.idle = make(chan struct{})
+			}
+			idle = api.timers.idle
+		}
+		w.baton.Release()
+		if idle != nil {
+			<-idle
+		}
+	}
+}
+
+// abortTimers fires what is pending; the caller holds the baton.
+func (api *ngxAPI) abortTimers() {
 	set := &api.timers
-	if set.exiting {
-		return nil
-	}
 	set.exiting = true
-	idle := make(chan struct{})
-	set.idle = idle
-	if n := len(set.pending); n > 0 {
-		c := &LuaCtx{Phase: PhaseTimer, Worker: api.worker}
-		c.logf(LogDebug, "lua abort pending timers")
-		c.logf(LogDebug, "lua found %d pending timers to be aborted prematurely", n)
+	n := len(set.pending)
+	if n == 0 {
+		return
 	}
+	c := &LuaCtx{Phase: PhaseTimer, Worker: api.worker}
+	c.logf(LogDebug, "lua found %d pending timers to be aborted prematurely", n)
+	c.logf(LogDebug, "lua abort pending timers")
 	for len(set.pending) > 0 {
 		t := heap.Pop(&set.pending).(*luaTimer)
 		t.clock.Stop()
-		t.fire(true)
+		set.aborted = append(set.aborted, t)
+		go api.fireAborted()
 	}
-	set.wake()
-	return idle
+}
+
+// fireAborted fires the next of the timers that were cut short.
+func (api *ngxAPI) fireAborted() {
+	api.worker.baton.Acquire()
+	defer api.worker.baton.Release()
+	t := api.timers.aborted[0]
+	api.timers.aborted = api.timers.aborted[1:]
+	t.fire(true)
 }

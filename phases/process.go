@@ -223,9 +223,11 @@ func (p *process) reload() {
 	}
 	go func() {
 		old.Drain()
+		old.AbortTimers()
 		for old.requests.Load() > 0 {
 			time.Sleep(drainPoll)
 		}
+		old.WaitTimers()
 		old.StopWorkers()
 	}()
 }
@@ -243,6 +245,7 @@ func (p *process) shutdown() {
 	c := p.cycle.Load()
 	c.Drain()
 	p.log(LogNotice, "gracefully shutting down")
+	c.AbortTimers()
 	var limit <-chan time.Time
 	if t := c.Main.ShutdownTimeout.v; t > 0 {
 		limit = time.After(t)
@@ -251,6 +254,7 @@ func (p *process) shutdown() {
 	case <-p.endConns():
 	case <-limit:
 	}
+	c.WaitTimers()
 	p.log(LogNotice, "exiting")
 	c.StopWorkers()
 }

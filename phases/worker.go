@@ -30,7 +30,8 @@ type luaRun struct {
 	ctx    LuaCtx
 }
 
-// maxIdleRuns bounds the entry threads a worker keeps for reuse.
+// maxIdleRuns bounds the entry threads a worker keeps for reuse, unless
+// lua_thread_cache_max_entries does.
 const maxIdleRuns = 1024
 
 // takeRun gets an entry thread; the caller holds the baton.
@@ -38,6 +39,9 @@ func (w *Worker) takeRun() *luaRun {
 	if n := len(w.runs); n > 0 {
 		run := w.runs[n-1]
 		w.runs = w.runs[:n-1]
+		if log := w.Cycle.Log; log != nil && log.Enabled(LogDebug) {
+			log.Output(LogDebug, 0, fmt.Sprintf("lua reusing cached lua thread %p (ref 1)", run.thread))
+		}
 		return run
 	}
 	return &luaRun{thread: w.State.NewThread()}
@@ -46,9 +50,10 @@ func (w *Worker) takeRun() *luaRun {
 // giveRun puts an entry thread back. After an error or an exit its stack was
 // cut off in the middle, so it is thrown away.
 func (w *Worker) giveRun(run *luaRun, clean bool) {
-	if !clean || len(w.runs) >= maxIdleRuns {
+	if !clean || len(w.runs) >= w.Cycle.lua.threadCacheMax.orDefault(maxIdleRuns) {
 		return
 	}
+	run.ctx.logf(LogDebug, "lua caching unused lua thread %p (ref 1)", run.thread)
 	run.ctx = LuaCtx{}
 	w.runs = append(w.runs, run)
 }
@@ -148,7 +153,7 @@ func (c *Cycle) StopWorkers() {
 			api.pools.Shutdown()
 		}
 	}
-	c.StopTimers()
+	c.AbortTimers()
 	c.everyWorker(c.lua.exitWorker, PhaseExitWorker)
 }
 

@@ -1,0 +1,212 @@
+package phases
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// threadPool is a thread_pool: so many calls of ngx.run_worker_thread run at once.
+type threadPool struct {
+	slots chan struct{}
+}
+
+// defaultPoolThreads is the number of threads of the pool that needs no directive.
+const defaultPoolThreads = 32
+
+// setThreadPool reads thread_pool NAME threads=N [max_queue=N].
+func setThreadPool(c *compiler, d *conf.Directive) error {
+	name := d.Args[0]
+	threads := 0
+	for _, arg := range d.Args[1:] {
+		n, isThreads := strings.CutPrefix(arg, "threads=")
+		if !isThreads {
+			if !strings.HasPrefix(arg, "max_queue=") {
+				return fmt.Errorf("invalid parameter \"%s\"", arg)
+			}
+			continue
+		}
+		v, err := strconv.Atoi(n)
+		if err != nil || v <= 0 {
+			return fmt.Errorf("invalid threads value \"%s\"", arg)
+		}
+		threads = v
+	}
+	switch {
+	case c.cycle.threadPools[name] != nil:
+		return fmt.Errorf("duplicate thread pool \"%s\"", name)
+	case threads == 0 && name != "default":
+		return fmt.Errorf("missing \"threads\" parameter")
+	case threads == 0:
+		threads = defaultPoolThreads
+	}
+	c.cycle.threadPools[name] = &threadPool{slots: make(chan struct{}, threads)}
+	return nil
+}
+
+// vmPool is the Lua states in which a worker's ngx.run_worker_thread runs code.
+type vmPool struct {
+	mu    sync.Mutex
+	idle  []*Worker
+	count int
+}
+
+// defaultVMs is the default of lua_worker_thread_vm_pool_size.
+const defaultVMs = 10
+
+// take gets a state that nobody uses, nil when there are too many.
+func (p *vmPool) take(w *Worker) *Worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.idle); n > 0 {
+		vm := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return vm
+	}
+	if p.count >= w.Cycle.lua.workerThreadPool.orDefault(defaultVMs) {
+		return nil
+	}
+	p.count++
+	vm := w.Cycle.newWorker(w.ID, rt.NewBaton())
+	w.Cycle.openState(vm.State, vm)
+	w.Cycle.setPackagePaths(vm.State)
+	return vm
+}
+
+func (p *vmPool) give(vm *Worker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, vm)
+}
+
+// ngxRunWorkerThread is ngx.run_worker_thread(pool, module, function, ...): it calls
+// the function in a Lua state of its own, beside the worker. Arguments and results
+// are copied.
+func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	c := gate(th, sleepPhases, noRequest)
+	no := func(message string) (rt.Value, int) { return th.Return2(rt.False, rt.String(message)) }
+	if len(args) < 3 {
+		return no("expecting at least 3 arguments")
+	}
+	for i, what := range []string{"threadpool", "module name", "function name"} {
+		if !args[i].IsString() && !args[i].IsNumber() {
+			return no(what + " should be a string")
+		}
+		if i == 0 && c.Worker.Cycle.threadPools[luaText(th, args[0])] == nil {
+			return no("thread pool " + luaText(th, args[0]) + " not found")
+		}
+	}
+	pool := c.Worker.Cycle.threadPools[luaText(th, args[0])]
+	call := workerCall{module: luaText(th, args[1]), function: luaText(th, args[2])}
+	for _, v := range args[3:] {
+		copied, err := copyValue(v, 1)
+		if err != "" {
+			return no(err + " in the argument")
+		}
+		call.args = append(call.args, copied)
+	}
+	vms := &apiOf(th).vms
+	vm := vms.take(c.Worker)
+	if vm == nil {
+		return no("no available Lua vm")
+	}
+	done, killed := make(chan struct{}), make(chan struct{})
+	go func() {
+		pool.slots <- struct{}{}
+		call.run(vm)
+		<-pool.slots
+		vms.give(vm)
+		close(done)
+	}()
+	th.Block(func() { close(killed) }, func() {
+		select {
+		case <-done:
+		case <-killed: // nobody takes the results
+		}
+	})
+	if call.err != "" {
+		return no(call.err)
+	}
+	return th.ReturnList(append([]rt.Value{rt.True}, call.results...))
+}
+
+// workerCall is one call in another state.
+type workerCall struct {
+	module, function string
+	args             []rt.Value
+	results          []rt.Value
+	err              string
+}
+
+// run makes the call; nobody else uses vm meanwhile.
+func (call *workerCall) run(vm *Worker) {
+	th := vm.State.NewThread()
+	th.Host = &LuaCtx{Phase: PhaseNone, Worker: vm}
+	loaded, err := th.PCall(vm.State.Globals.GetStr("require"), rt.String(call.module))
+	if err != nil {
+		call.err = err.Error()
+		return
+	}
+	if len(loaded) == 0 || !loaded[0].IsTable() {
+		call.err = "invalid lua module"
+		return
+	}
+	f := loaded[0].Table().GetStr(call.function)
+	if !f.IsFunction() {
+		call.err = "invalid function"
+		return
+	}
+	results, err := th.PCall(f, call.args...)
+	if err != nil {
+		call.err = err.Error()
+		return
+	}
+	for _, v := range results {
+		copied, err := copyValue(v, 1)
+		if err != "" {
+			call.err = err + " in the return value"
+			return
+		}
+		call.results = append(call.results, copied)
+	}
+}
+
+// maxCopyDepth is how deep a copied table may nest.
+const maxCopyDepth = 100
+
+// copyValue copies a value for another Lua state; message says why it cannot be
+// copied.
+func copyValue(v rt.Value, depth int) (copied rt.Value, message string) {
+	switch {
+	case v.IsString(), v.IsNumber(), v.IsBool(), v.IsNil(), v.IsLight():
+		return v, ""
+	case v.IsFunction():
+		return rt.Nil, "unsupported Lua type: LUA_TFUNCTION"
+	case v.IsUserdata():
+		return rt.Nil, "unsupported Lua type: LUA_TUSERDATA"
+	case v.IsThread():
+		return rt.Nil, "unsupported Lua type: LUA_TTHREAD"
+	case !v.IsTable():
+		return rt.Nil, "unsupported Lua type"
+	case depth > maxCopyDepth:
+		return rt.Nil, "suspicious circular references, table depth exceed max depth: " + strconv.Itoa(maxCopyDepth)
+	}
+	t := v.Table()
+	out := rt.NewTable(t.Len(), 0)
+	for k, e, _ := t.Next(rt.Nil); !k.IsNil(); k, e, _ = t.Next(k) {
+		key, message := copyValue(k, depth+1)
+		if message != "" {
+			return rt.Nil, message
+		}
+		value, message := copyValue(e, depth+1)
+		if message != "" {
+			return rt.Nil, message
+		}
+		out.Set(key, value)
+	}
+	return rt.TableValue(out), ""
+}
