@@ -35,6 +35,13 @@ func NewFunction(p *Proto, fn Func) Value {
 	return FunctionValue(&Function{fn: fn, proto: p})
 }
 
+// NewFunctionEnv is NewFunction in a chunk that mentions setfenv: each closure has an
+// environment of its own, which begins as the table of the one around it.
+func NewFunctionEnv(p *Proto, env *Env, closure func(env *Env) Func) Value {
+	own := &Env{Table: env.Table}
+	return FunctionValue(&Function{fn: closure(own), proto: p, env: own})
+}
+
 // NewBuiltin returns a library function that takes its arguments in registers;
 // for hot ones.
 func NewBuiltin(name string, fn Func) Value {

@@ -232,6 +232,9 @@ func baseAssert(th *Thread, args []Value) (Value, int) {
 	if len(args) < 2 {
 		th.Errorf("assertion failed!")
 	}
+	if s, ok := toString(args[1]); ok { // LuaJIT adds the position, unlike Lua
+		th.Throw(String(th.Where(1) + s))
+	}
 	th.Throw(args[1])
 	return Nil, 0
 }
