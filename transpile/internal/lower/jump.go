@@ -28,7 +28,9 @@ func (f *fn) stmts(b *ast.Block, lo, hi int) {
 			}
 		}
 		f.run(b, lo, from)
-		if declares(b.Stmts[from:at]) {
+		if f.entered(b, from, at) {
+			f.emit(hoist(f.aside(func() { f.stmts(b, from, at) }))...)
+		} else if declares(b.Stmts[from:at]) {
 			dead := f.dead
 			inner := f.into(func() { f.stmts(b, from, at) })
 			f.emit(&ir.Block{Body: inner})
@@ -41,6 +43,56 @@ func (f *fn) stmts(b *ast.Block, lo, hi int) {
 		return
 	}
 	f.run(b, lo, hi)
+}
+
+// entered reports whether a later statement jumps back to a label between from
+// and at, which therefore cannot be inside a Go block.
+func (f *fn) entered(b *ast.Block, from, at int) bool {
+	for _, s := range b.Stmts[from:at] {
+		if l, ok := s.(*ast.LabelStmt); ok && f.firstGoto(b, l, at, len(b.Stmts)) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hoist moves the declarations among statements in front of them, so that a goto
+// can jump over these.
+func hoist(list []ir.Stmt) []ir.Stmt {
+	var front, rest []ir.Stmt
+	for _, s := range list {
+		switch s := s.(type) {
+		case *ir.Define:
+			front = append(front, &ir.Declare{Vars: named(s.Vars)})
+			rest = append(rest, &ir.Assign{Vars: s.Vars, X: s.X, Line: s.Line})
+		case *ir.Declare:
+			front = append(front, s)
+			for _, v := range s.Vars {
+				rest = append(rest, &ir.Assign{Vars: []*ir.Var{v}, X: []ir.Expr{zero(v.Type)}})
+			}
+		case *ir.DefineFunc:
+			if s.Mode == ir.Whole {
+				front = append(front, &ir.DefineFunc{Func: s.Func, Mode: ir.DeclareOnly})
+				s.Mode = ir.AssignOnly
+			}
+			rest = append(rest, s)
+		case *ir.ForIn:
+			rest = append(rest, &ir.Block{Body: []ir.Stmt{s}})
+		default:
+			rest = append(rest, s)
+		}
+	}
+	return append(front, rest...)
+}
+
+func named(vars []*ir.Var) []*ir.Var {
+	var list []*ir.Var
+	for _, v := range vars {
+		if v != nil {
+			list = append(list, v)
+		}
+	}
+	return list
 }
 
 // continues reports whether a jump to l is Go's continue: l ends the body of a
