@@ -12,10 +12,10 @@ demo: bin/moonphase ## build and serve examples/gateway, send it requests, show 
 	$(GO) run ./examples/gateway/demo
 
 test: bin/moonphase ## all tests
-	$(GO) test ./...
+	$(GO) test $(FLAGS) ./...
 
 race: ## all tests under the race detector
-	$(GO) test -race ./...
+	$(GO) test -race $(FLAGS) ./...
 
 vet: ## gofmt and go vet
 	@test -z "$$(gofmt -l cmd examples golden phases runtime transpile)" || { gofmt -l cmd examples golden phases runtime transpile; exit 1; }
@@ -27,7 +27,7 @@ golden-update: ## rewrite what we print (want.go, want.ir, want.diag) in golden/
 	$(GO) test ./golden -update
 
 oracle: ## rewrite what Lua and nginx print (want.out, want.response) in golden/; needs luajit and nginx
-	$(GO) test ./golden -oracle
+	$(GO) test ./golden ./golden/ngx -oracle
 
 fuzz: ## each fuzz target for 30 seconds
 	golden/fuzz.sh 30s

@@ -34,6 +34,9 @@ func main() {
 	limit := flag.Float64("min-ratio", 0, "exit 1 when the geometric mean against lua5.1 is below this, or a program is slower than lua5.1")
 	flag.Parse()
 	ok, err := bench(*moonphase, *dir, *runs, *only, *limit)
+	if err == nil && *only == "" {
+		err = buildTime(*moonphase)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
