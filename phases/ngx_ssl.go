@@ -180,7 +180,7 @@ func parsedChain(th *rt.Thread, der []byte, message string) (rt.Value, int) {
 	if err != nil || len(certs) == 0 {
 		return fail(th, message)
 	}
-	return rt.NewUserdata(&sslChain{rawCerts(certs)}, nil), 1
+	return rt.Opaque(&sslChain{rawCerts(certs)}), 1
 }
 
 func sslParseKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
@@ -196,13 +196,13 @@ func parsedKey(th *rt.Thread, der []byte, message string) (rt.Value, int) {
 	if !ok {
 		return fail(th, message)
 	}
-	return rt.NewUserdata(&sslKey{key}, nil), 1
+	return rt.Opaque(&sslKey{key}), 1
 }
 
 func sslSetCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	t := handshakeOf(th, PhaseSSLCert)
-	if len(args) > 0 && args[0].IsUserdata() {
-		if c, ok := args[0].Userdata().Data.(*sslChain); ok {
+	if len(args) > 0 && args[0].IsCData() {
+		if c, ok := args[0].CData().Object.(*sslChain); ok {
 			t.chain = c.chain
 			return rt.True, 1
 		}
@@ -212,8 +212,8 @@ func sslSetCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 func sslSetKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	t := handshakeOf(th, PhaseSSLCert)
-	if len(args) > 0 && args[0].IsUserdata() {
-		if k, ok := args[0].Userdata().Data.(*sslKey); ok {
+	if len(args) > 0 && args[0].IsCData() {
+		if k, ok := args[0].CData().Object.(*sslKey); ok {
 			t.key = k.key
 			return rt.True, 1
 		}

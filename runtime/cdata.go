@@ -1,11 +1,24 @@
 package runtime
 
-import "strconv"
+import (
+	"strconv"
+	"sync/atomic"
+)
 
-// CData is a 64-bit integer of the ffi: what the literals 1LL and 1ULL give.
+// CData is a value of the ffi: a 64-bit integer, which the literals 1LL and 1ULL
+// give, or an opaque pointer.
 type CData struct {
 	Unsigned bool
 	Bits     uint64
+	Object   any // what an opaque pointer stands for; nil for integers
+}
+
+// opaques counts opaque pointers: their Bits are addresses that nothing else has.
+var opaques atomic.Uint64
+
+// Opaque returns a pointer (void *) that scripts can only hand around, for object.
+func Opaque(object any) Value {
+	return CDataValue(&CData{Bits: 1<<46 | opaques.Add(1)<<4, Object: object})
 }
 
 // Int64 returns a signed cdata integer.
@@ -16,14 +29,20 @@ func Uint64(u uint64) Value { return CDataValue(&CData{Unsigned: true, Bits: u})
 
 // TypeName returns the C type.
 func (c *CData) TypeName() string {
+	if c.Object != nil {
+		return "void *"
+	}
 	if c.Unsigned {
 		return "uint64_t"
 	}
 	return "int64_t"
 }
 
-// String returns the integer as tostring prints it.
+// String returns the value as tostring prints it.
 func (c *CData) String() string {
+	if c.Object != nil {
+		return "cdata<void *>: 0x" + strconv.FormatUint(c.Bits, 16)
+	}
 	if c.Unsigned {
 		return strconv.FormatUint(c.Bits, 10) + "ULL"
 	}
@@ -41,7 +60,7 @@ func (c *CData) Float() float64 {
 // cdataOperand converts an operand of 64-bit arithmetic.
 func cdataOperand(v Value) (c CData, ok bool) {
 	switch {
-	case v.n == tagCData:
+	case v.n == tagCData && v.CData().Object == nil:
 		return *v.CData(), true
 	case v.n >= numberMin:
 		f := v.Num()

@@ -40,8 +40,8 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	session := &tlsSession{cache: tls.NewLRUClientSessionCache(1)}
 	given := rt.ArgAt(args, 1)
-	if given.IsUserdata() {
-		if old, ok := given.Userdata().Data.(*tlsSession); ok {
+	if given.IsCData() {
+		if old, ok := given.CData().Object.(*tlsSession); ok {
 			session = old
 		}
 	}
@@ -57,7 +57,7 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if given.IsBool() && !given.Truthy() {
 		return rt.True, 1
 	}
-	return rt.NewUserdata(session, nil), 1
+	return rt.Opaque(session), 1
 }
 
 // setClientCert is tcpsock:setclientcert, whose arguments are C data of OpenSSL.
