@@ -32,14 +32,11 @@ func TestProxyProtocol(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			before := len(s.read("logs/error.log"))
 			_, got, _ := strings.Cut(s.ask(tt.header+"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), "\r\n\r\n")
 			if got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			if log := s.read("logs/error.log")[before:]; !strings.Contains(log, tt.log) {
-				t.Errorf("no %q in %q", tt.log, log)
-			}
+			s.wantLog(tt.log)
 		})
 	}
 }
