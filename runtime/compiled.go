@@ -137,13 +137,6 @@ func SelectCount(th *Thread, sel Value, args []Value) (Value, int) {
 	return Int(len(args)), 1
 }
 
-// NewEnvFunction returns a closure with globals of its own, at first those of the
-// function that makes it. make gets what setfenv on the closure will change.
-func NewEnvFunction(p *Proto, env *Env, make func(env *Env) Func) Value {
-	own := &Env{Table: env.Table}
-	return FunctionValue(&Function{fn: make(own), proto: p, env: own})
-}
-
 // GetEnv is getfenv(1) in a function with the environment env; fn is what the
 // global getfenv holds.
 func GetEnv(th *Thread, fn Value, env *Env) (Value, int) {

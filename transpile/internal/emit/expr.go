@@ -376,7 +376,7 @@ func (e *emitter) closure(f *ir.Func) *jen.Statement {
 	proto := jen.Op("&").Id(e.chunk.Prefix + "Proto").Dot(f.Proto.Name)
 	fn := jen.Func().Add(params).Add(multiResult()).BlockFunc(e.body(f))
 	if f.OwnEnv {
-		return rt("NewEnvFunction").Call(proto, jen.Id("env"),
+		return rt("NewFunctionEnv").Call(proto, jen.Id("env"),
 			jen.Func().Params(jen.Id("env").Op("*").Add(rt("Env"))).Add(rt("Func")).Block(jen.Return(fn)))
 	}
 	return rt("NewFunction").Call(proto, fn)

@@ -13,7 +13,7 @@ const ABI = "GeneratedABI1"
 // the emitter prints by itself; those of operations are in ir.Ops.
 var Names = []string{
 	ABI, "Thread", "Env", "Value", "Nil", "True", "False", "String", "Int64", "Uint64", "Imaginary",
-	"Site", "Proto", "NewShape", "Chunk", "ChunkSet", "NewFunction", "NewEnvFunction", "Func", "GetEnv", "SetEnv",
+	"Site", "Proto", "NewShape", "Chunk", "ChunkSet", "NewFunction", "NewFunctionEnv", "Func", "GetEnv", "SetEnv",
 	"TableValue", "NewTable", "NewRecord", "NewArray", "NewArrayList", "BuildTable",
 	"ConcatN", "First", "List", "Prepend", "ForIn", "SelectArgs", "SelectCount",
 	"Return2", "Return3", "ReturnN", "ReturnList",
