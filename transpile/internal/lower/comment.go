@@ -93,6 +93,7 @@ func commentLines(text string) []string {
 	if i := longBracket(text); i > 0 {
 		text = strings.TrimSpace(text[i : len(text)-min(i, len(text)-i)])
 	}
+	text = strings.TrimLeft(text, "-") // a documentation comment begins with three
 	lines := strings.Split(text, "\n")
 	for i, l := range lines {
 		lines[i] = strings.ToValidUTF8(strings.TrimRight(l, " \t\r"), "?")
