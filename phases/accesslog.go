@@ -107,9 +107,19 @@ func setAccessLog(c *compiler, d *conf.Directive) error {
 	return nil
 }
 
-// defaultAccessLog is where requests are logged when no access_log says
-// anything, as in nginx.
-const defaultAccessLog = "logs/access.log"
+// defaultAccessLog logs requests to logs/access.log, as nginx does, when no
+// access_log of the http level says anything and that folder exists: a bare
+// configuration has to run anywhere.
+func (c *compiler) defaultAccessLog(root *Location) error {
+	path := c.fullPath("logs/access.log")
+	if root.accessLogs.set || !isDir(path[:strings.LastIndexByte(path, '/')]) {
+		return nil
+	}
+	format, err := c.format("combined")
+	log := &accessLog{file: c.opts.Logs.get(path), format: format}
+	root.accessLogs = opt[[]*accessLog]{v: []*accessLog{log}, set: true}
+	return err
+}
 
 // logAccess writes the request's lines.
 func (r *Request) logAccess() {

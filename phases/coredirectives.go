@@ -59,6 +59,9 @@ func setHTTP(c *compiler, d *conf.Directive) error {
 
 // endHTTP merges all levels and builds what requests look things up in.
 func (c *compiler) endHTTP(root *Location, defaults *Server) error {
+	if err := c.defaultAccessLog(root); err != nil {
+		return err
+	}
 	root.merge(c, &Location{})
 	defaults.merge(&Server{})
 	for _, s := range c.cycle.Servers {

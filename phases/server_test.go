@@ -295,6 +295,19 @@ http {
 	}
 }
 
+// TestDefaultAccessLog logs without an access_log.
+func TestDefaultAccessLog(t *testing.T) {
+	s := startServer(t, `events {} http { server { listen ADDR; location / { return 200; } } }`)
+	s.get("/x")
+	for range 200 {
+		if strings.Contains(s.read("logs/access.log"), `127.0.0.1 - - [`) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("the log is %q", s.read("logs/access.log"))
+}
+
 // TestReload changes the configuration under a kept connection.
 func TestReload(t *testing.T) {
 	const conf = `events {}
