@@ -1,0 +1,57 @@
+package phases
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// TestAborted lets a client go away in the middle of its request: with nothing
+// more sent, with bytes of a next request sent, and after its body was read while
+// the watch was on.
+func TestAborted(t *testing.T) {
+	results := make(chan string, 1)
+	chunks := rt.ChunkSet{{
+		Key: "content_by_lua_nhli_" + md5Hex(" wait "),
+		Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
+			r := luaCtx(th).R
+			gone := r.Conn.Aborted()
+			th.Block(nil, func() {
+				body := make([]byte, 100)
+				n, _ := r.Conn.ReadBody(body)
+				select {
+				case <-gone:
+					results <- "gone " + string(body[:n])
+				case <-time.After(5 * time.Second):
+					results <- "still there"
+				}
+			})
+			return rt.Nil, 0
+		},
+	}}
+	s := startServerWith(t, `events {} http { access_log off; server { listen ADDR; location / { content_by_lua_block { wait } } } }`, chunks)
+	tests := []struct{ name, send, want string }{
+		{"plain", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "gone "},
+		{"pipelined", "GET / HTTP/1.1\r\nHost: h\r\n\r\n" + strings.Repeat("G", 9000), "gone "},
+		{"body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", "gone abc"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := s.dial()
+			_, _ = io.WriteString(c, tt.send)
+			time.Sleep(50 * time.Millisecond) // let the request arrive
+			select {
+			case got := <-results:
+				t.Fatalf("too early: %s", got)
+			default:
+			}
+			c.Close()
+			if got := <-results; got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
