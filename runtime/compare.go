@@ -39,11 +39,6 @@ func Eq(th *Thread, a, b Value) bool {
 	return a.n == tagCData && th.eqSlow(a, b)
 }
 
-// EqC is Eq, never inlined.
-//
-//go:noinline
-func EqC(th *Thread, a, b Value) bool { return Eq(th, a, b) }
-
 // eqSlow compares two objects that differ: by their common __eq, or as cdata.
 //
 //go:noinline
@@ -70,11 +65,6 @@ func Lt(th *Thread, a, b Value) bool {
 	return th.less(evLt, a, b)
 }
 
-// LtC is Lt, never inlined.
-//
-//go:noinline
-func LtC(th *Thread, a, b Value) bool { return Lt(th, a, b) }
-
 // Le reports a <= b.
 func Le(th *Thread, a, b Value) bool {
 	if min(a.n, b.n) >= numberMin {
@@ -82,11 +72,6 @@ func Le(th *Thread, a, b Value) bool {
 	}
 	return th.less(evLe, a, b)
 }
-
-// LeC is Le, never inlined.
-//
-//go:noinline
-func LeC(th *Thread, a, b Value) bool { return Le(th, a, b) }
 
 // less is a < b (evLt) or a <= b (evLe) for values that are not both numbers.
 //

@@ -8,11 +8,6 @@ func Concat(th *Thread, a, b Value, where string) Value {
 	return th.concatSlow(a, b, where)
 }
 
-// ConcatC is Concat, never inlined.
-//
-//go:noinline
-func ConcatC(th *Thread, a, b Value, where string) Value { return Concat(th, a, b, where) }
-
 //go:noinline
 func (th *Thread) concatSlow(a, b Value, where string) Value {
 	if isStringable(a) && isStringable(b) {
