@@ -1,5 +1,5 @@
-// Package http1 reads requests and writes responses of HTTP/0.9, 1.0 and 1.1 on
-// a net.Conn. It accepts and refuses exactly what nginx 1.22.1 does: which bytes
+// Package http1 reads the requests of HTTP/0.9, 1.0 and 1.1 that come in on
+// a net.Conn. It accepts and refuses what nginx 1.22.1 does: which bytes
 // may stand where, which headers may come twice, how a path is decoded, how long
 // a line may be, and with which status and log line a bad request ends. The
 // answers were recorded from nginx itself (testdata/nginx.jsonl).
