@@ -60,6 +60,9 @@ func (r *Request) ReadBody(block func(func())) int {
 	rc := rcOK
 	block(func() { rc = rd.run() })
 	b.Data, b.File = rd.data, rd.path
+	if rd.cut {
+		r.KeepAlive = false
+	}
 	if rc == rcOK && r.Chunked {
 		r.ContentLength = rd.total
 	}
@@ -80,6 +83,7 @@ type bodyReader struct {
 	declared int64 // Content-Length, -1 for chunked bodies
 	total    int64
 	file     *os.File
+	cut      bool // the client sent more than declared
 
 	// What was read; moved to the request when its baton is held again.
 	data []byte
@@ -97,6 +101,14 @@ func (b *bodyReader) run() int {
 	buf := make([]byte, min(max(size, 1), 16<<10))
 	for {
 		n, err := b.r.Conn.ReadBody(buf)
+		if left := b.declared - b.total; b.declared >= 0 && int64(n) >= left {
+			// A script may have made Content-Length smaller: the rest is not
+			// part of the body.
+			if int64(n) > left {
+				n, b.cut = int(left), true
+			}
+			err = io.EOF
+		}
 		if n > 0 {
 			if rc := b.store(buf[:n]); rc != rcOK {
 				return rc

@@ -95,7 +95,6 @@ func (r *Request) writeHead() {
 	}
 	head := r.appendHead(r.headBuf[:0])
 	r.headBuf = head
-	r.headerSize = len(head)
 	r.Conn.Write(head)
 	r.bytesSent += int64(len(head))
 }

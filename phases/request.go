@@ -83,7 +83,6 @@ type Request struct {
 	gzipVary        bool
 	ranged          *rangeCut
 	headBuf         []byte
-	headerSize      int
 	chunkSize       [20]byte // room for the line before a chunk
 	bodySent        int64    // on the wire, transfer coding included
 	bytesSent       int64
