@@ -31,6 +31,6 @@
 //
 // Weak tables (__mode) are accepted and are strong; __gc is never called. Both only
 // show in what is collected when. load, loadstring, loadfile and dofile raise an
-// error that names them, as there is no compiler in the process. setfenv changes
-// the environment of all functions of a chunk, not of one.
+// error that names them, as there is no compiler in the process. A thread has no
+// environment of its own to change: setfenv(0, t) raises an error.
 package runtime
