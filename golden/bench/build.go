@@ -32,6 +32,13 @@ func buildTime(moonphase string) error {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o644); err != nil {
 		return err
 	}
+	sum, err := os.ReadFile(filepath.Join(src, "go.sum"))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o644); err != nil {
+		return err
+	}
 	run := func(name string, args ...string) (time.Duration, error) {
 		cmd := exec.Command(name, args...)
 		cmd.Dir = dir
