@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -109,7 +110,7 @@ type bodyConn struct {
 	net.Conn
 	r        *Request
 	left     int64
-	deadline time.Time
+	deadline atomic.Int64 // in Unix nanoseconds; who interrupts a read sets it, too
 }
 
 // timedBody is a Downstream that can wait for the body for a given time. Others wait
@@ -124,7 +125,7 @@ func (c *bodyConn) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	if tb, ok := c.r.Conn.(timedBody); ok {
-		n, err = tb.ReadBodyWithin(p, time.Until(c.deadline))
+		n, err = tb.ReadBodyWithin(p, time.Until(time.Unix(0, c.deadline.Load())))
 	} else {
 		n, err = c.r.Conn.ReadBody(p)
 	}
@@ -142,7 +143,7 @@ func (c *bodyConn) Read(p []byte) (n int, err error) {
 
 // SetReadDeadline implements net.Conn.
 func (c *bodyConn) SetReadDeadline(t time.Time) error {
-	c.deadline = t
+	c.deadline.Store(t.UnixNano())
 	if !t.IsZero() && time.Until(t) <= 0 { // somebody ends a wait for the body
 		c.r.Conn.InterruptRead()
 	}

@@ -26,7 +26,7 @@ const packages = 8
 
 // chooseTarget returns the server to test: the given nginx, or ours with the chunks
 // of all blocks compiled in.
-func chooseTarget(server string, all []*block, work string) (target, error) {
+func chooseTarget(server string, all []*block, work string, race bool) (target, error) {
 	if server != "" {
 		return oracleTarget(server), nil
 	}
@@ -36,7 +36,7 @@ func chooseTarget(server string, all []*block, work string) (target, error) {
 			return target{}, fmt.Errorf("%s: %w", b.ID, err)
 		}
 	}
-	bin, err := c.build()
+	bin, err := c.build(race)
 	return target{binary: bin}, err
 }
 
@@ -152,7 +152,7 @@ func (c *collection) addModules(b *block, root string) error {
 }
 
 // build writes the packages and compiles the binary, unless nothing has changed.
-func (c *collection) build() (string, error) {
+func (c *collection) build(race bool) (string, error) {
 	bin, err := filepath.Abs(filepath.Join(buildDir, "server"))
 	if err != nil {
 		return "", err
@@ -176,6 +176,11 @@ func (c *collection) build() (string, error) {
 	}
 	cmd := exec.Command("go", "build", "-o", bin, "./"+buildDir)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if race {
+		bin += "-race"
+		cmd = exec.Command("go", "build", "-race", "-o", bin, "./"+buildDir)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // the detector is a C library
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%.4000s", err, out)
 	}

@@ -33,6 +33,7 @@ func main() {
 	flag.BoolVar(&o.update, "update", false, "add the blocks that pass to the list")
 	flag.BoolVar(&o.verbose, "v", false, "print every failure")
 	flag.BoolVar(&o.keep, "keep", false, "keep the server roots of failed blocks")
+	flag.BoolVar(&o.race, "race", false, "build our server with the race detector; a report fails the block")
 	flag.Parse()
 	ok, err := run(o)
 	if err != nil {
@@ -48,6 +49,7 @@ type options struct {
 	dir, pass, server, run string
 	jobs                   int
 	update, verbose, keep  bool
+	race                   bool
 }
 
 // run returns false when a block of the pass list fails.
@@ -83,7 +85,7 @@ func run(o options) (bool, error) {
 		return false, err
 	}
 	defer unlock()
-	if r.target, err = chooseTarget(o.server, all, r.work); err != nil {
+	if r.target, err = chooseTarget(o.server, all, r.work, o.race); err != nil {
 		return false, err
 	}
 	around, missing := startSurroundings()

@@ -70,7 +70,7 @@ func (r *runner) run(j job, report func(*block, error)) {
 	s := j[0].server(r.work, r.target)
 	failed := false
 	for _, b := range j {
-		err := r.runBlock(s, b)
+		err := errors.Join(s.races(), r.runBlock(s, b), s.races())
 		failed = failed || err != nil
 		report(b, err)
 	}

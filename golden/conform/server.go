@@ -46,6 +46,20 @@ func (s *server) dir() string { return filepath.Join(s.root, "..", "..") }
 
 func (s *server) logFile() string { return filepath.Join(s.root, "logs", "error.log") }
 
+// raceLog is where a server with the race detector writes reports, the process id added.
+func (s *server) raceLog() string { return filepath.Join(s.root, "logs", "race") }
+
+// races returns the first report of the race detector, nil when there is none.
+func (s *server) races() error {
+	reports, _ := filepath.Glob(s.raceLog() + ".*")
+	for _, path := range reports {
+		text, _ := os.ReadFile(path)
+		os.Remove(path)
+		return fmt.Errorf("data race: %.6000s", text)
+	}
+	return nil
+}
+
 // lay writes the block's configuration and files below the server's root.
 func (s *server) lay(b *block) error {
 	for _, dir := range []string{"logs", "conf", "html", "../cert"} {
@@ -100,7 +114,7 @@ func (s *server) start(env []string) error {
 	cmd := exec.Command(s.target.binary, append(args, s.target.args...)...)
 	cmd.Stderr = stderr
 	cmd.Dir = s.root
-	cmd.Env = append(append(os.Environ(), "CONFORM_SCOPE="+s.scope), env...)
+	cmd.Env = append(append(os.Environ(), "CONFORM_SCOPE="+s.scope, "GORACE=log_path="+s.raceLog()), env...)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -51,6 +52,7 @@ type pending struct {
 	timeout   time.Duration
 	n         int
 	err       error
+	stopped   atomic.Bool // interrupted
 	run       func()
 	interrupt func()
 }
@@ -285,11 +287,16 @@ func (s *Socket) receiveMore(th *rt.Thread, buf []byte) (int, string) {
 	if op.run == nil {
 		op.run = func() {
 			op.conn.SetReadDeadline(time.Now().Add(op.timeout))
+			if op.stopped.Load() { // interrupted before that: its deadline is undone
+				op.n, op.err = 0, os.ErrDeadlineExceeded
+				return
+			}
 			op.n, op.err = op.conn.Read(op.buf)
 		}
-		op.interrupt = func() { s.reading = false; s.interrupt() }
+		op.interrupt = func() { s.reading = false; op.stopped.Store(true); s.interrupt() }
 	}
 	op.conn, op.buf, op.timeout = s.conn, buf, pick(s.readTimeout, s.host.Config().ReadTimeout)
+	op.stopped.Store(false)
 	s.reading = true
 	th.Block(op.interrupt, op.run)
 	s.reading = false
@@ -460,11 +467,16 @@ func (s *Socket) sendAll(th *rt.Thread, data []byte) string {
 	if op.run == nil {
 		op.run = func() {
 			op.conn.SetWriteDeadline(time.Now().Add(op.timeout))
+			if op.stopped.Load() {
+				op.n, op.err = 0, os.ErrDeadlineExceeded
+				return
+			}
 			op.n, op.err = op.conn.Write(op.buf)
 		}
-		op.interrupt = func() { s.writing = false; s.interrupt() }
+		op.interrupt = func() { s.writing = false; op.stopped.Store(true); s.interrupt() }
 	}
 	op.conn, op.buf, op.timeout = s.conn, data, pick(s.sendTimeout, s.host.Config().SendTimeout)
+	op.stopped.Store(false)
 	s.writing = true
 	th.Block(op.interrupt, op.run)
 	s.writing = false
