@@ -95,9 +95,9 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 
 // logProxy logs what is wrong with a PROXY protocol header.
 func (c *conn) logProxy(b *binding, err error) {
-	if text := err.Error(); text != "" && b.cycle.Log.Enabled(LogErr) {
+	if text := err.Error(); text != "" && b.log().Enabled(LogErr) {
 		host, _ := splitAddr(c.RemoteAddr().String())
-		b.cycle.Log.Output(LogErr, c.number, text+" while reading PROXY protocol, client: "+host+", server: "+c.owner.addr)
+		b.log().Output(LogErr, c.number, text+" while reading PROXY protocol, client: "+host+", server: "+c.owner.addr)
 	}
 }
 

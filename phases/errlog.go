@@ -39,6 +39,8 @@ type LogFiles struct {
 	// console is set while the process starts: warnings and worse are then also
 	// written to the standard error, where whoever started it sees them.
 	console atomic.Bool
+	// fallback takes what cannot be said in a log that only goes to syslog.
+	fallback atomic.Pointer[ErrorLog]
 }
 
 // NewLogFiles returns an empty set that also writes to the console until
@@ -229,7 +231,11 @@ func (l *ErrorLog) syslogFailed(peer *syslogPeer, err error) {
 			others.add(s.file, s.level)
 		}
 	}
-	others.Output(LogErr, 0, "send() failed ("+errText(err)+") while logging to syslog, server: "+peer.addr)
+	target := &others
+	if main := l.files.fallback.Load(); len(others.sinks) == 0 && main != nil && main != l {
+		target = main
+	}
+	target.Output(LogErr, 0, "send() failed ("+errText(err)+") while logging to syslog, server: "+peer.addr)
 }
 
 // processTag is the "pid#tid: " of log lines.

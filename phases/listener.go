@@ -47,6 +47,14 @@ func newBinding(c *Cycle, l *Listen) *binding {
 	}}
 }
 
+// log is the error log of the address's connections until their server is known.
+func (b *binding) log() Logger {
+	if log := b.listen.Default.loc.errorLog.v; log != nil {
+		return log
+	}
+	return b.cycle.Log
+}
+
 // bindTries is how often an address in use is tried, and bindPause how long is
 // waited in between: a server that is just going away needs a moment.
 const (

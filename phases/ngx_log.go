@@ -91,8 +91,16 @@ func (c *LuaCtx) logEnabled(level LogLevel) bool {
 		log := c.R.logger()
 		return log != nil && log.Enabled(level)
 	}
-	log := c.Worker.Cycle.Log
+	log := c.logger()
 	return log != nil && log.Enabled(level)
+}
+
+// logger is the error log of a context without a request.
+func (c *LuaCtx) logger() Logger {
+	if c.Loc != nil && c.Loc.errorLog.v != nil {
+		return c.Loc.errorLog.v
+	}
+	return c.Worker.Cycle.Log
 }
 
 // log writes a line to the error log of the context.
@@ -104,7 +112,7 @@ func (c *LuaCtx) log(level LogLevel, msg string) {
 		c.R.Log(level, msg)
 		return
 	}
-	if log := c.Worker.Cycle.Log; log != nil && log.Enabled(level) {
+	if log := c.logger(); log != nil && log.Enabled(level) {
 		if c.Phase != PhaseInit {
 			msg += ", context: " + c.Phase.Directive() + c.peer
 		}

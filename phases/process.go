@@ -86,6 +86,9 @@ func (p *process) load() (*Cycle, error) {
 	if c.Log == nil || c.Log == Logger(p.start) {
 		c.Log = p.logs.NewErrorLog(p.opts.errorLog, LogErr)
 	}
+	if main, ok := c.Log.(*ErrorLog); ok {
+		p.logs.fallback.Store(main)
+	}
 	return c, p.logs.Open()
 }
 

@@ -265,6 +265,9 @@ var errRejected = errors.New("handshake rejected")
 // handshake makes the connection a TLS one. A client that speaks plain HTTP gets
 // a connection on which it can be told so.
 func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
+	if log := b.log(); log.Enabled(LogDebug) {
+		log.Output(LogDebug, c.number, "reusable connection: 0")
+	}
 	replay := &replayConn{Conn: nc}
 	secure := tls.Server(replay, &tls.Config{
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -291,7 +294,7 @@ func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
 }
 
 func (c *conn) logHandshake(b *binding, what string) {
-	if log := b.cycle.Log; log.Enabled(LogInfo) {
+	if log := b.log(); log.Enabled(LogInfo) {
 		host, _ := splitAddr(c.RemoteAddr().String())
 		log.Output(LogInfo, c.number, what+" while SSL handshaking, client: "+host+", server: "+c.owner.addr)
 	}

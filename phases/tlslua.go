@@ -57,7 +57,7 @@ func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
 }
 
 func (t *tlsHandshake) debug(b *binding, msg string) {
-	if log := b.cycle.Log; log.Enabled(LogDebug) {
+	if log := b.log(); log.Enabled(LogDebug) {
 		log.Output(LogDebug, t.conn.number, msg)
 	}
 }
