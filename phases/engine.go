@@ -291,7 +291,7 @@ func (r *Request) finalize(rc int) step {
 		return stepContent
 	}
 	if rc >= 300 || rc == 201 || rc == 204 {
-		if r.lua.takes { // the caller gets the status, not a page that says so
+		if r.lua.ofLua { // the caller gets the status, not a page that says so
 			r.Out.Status = rc
 			return stepEnd
 		}

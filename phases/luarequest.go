@@ -16,6 +16,7 @@ type luaRequest struct {
 	// it never touches shared values beside Lua code.
 	native *Worker
 	takes  bool // runSubrequest takes and releases that baton
+	ofLua  bool // a subrequest that Lua made: who made it gets the status
 
 	depth int          // Lua handlers of this request on the stack, filters included
 	body  *RequestBody // of a subrequest that has one of its own

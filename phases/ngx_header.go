@@ -99,7 +99,12 @@ func (o *Response) setLua(name, value string) {
 		o.Del(name)
 		return
 	}
-	if classify(name) == outOther {
+	switch classify(name) {
+	case outLastModified: // kept as it is written, whatever the status
+		o.Set(name, value)
+		o.Headers.Set(name, value)
+		return
+	case outOther:
 		for i := range o.Headers {
 			if equalFold(o.Headers[i].Name, name) {
 				name = o.Headers[i].Name
@@ -159,7 +164,7 @@ func ngxRespGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			g.add("content-length", v)
 		}
 	}
-	if o.LastModified >= 0 {
+	if o.LastModified >= 0 && !o.Headers.Has("Last-Modified") {
 		g.add("last-modified", formatHTTPTime(o.LastModified))
 	}
 	if o.Location != "" {

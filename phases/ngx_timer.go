@@ -85,7 +85,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if len(set.pending) >= api.worker.Cycle.lua.maxPendingTimers.orDefault(defaultPendingTimers) {
 		return fail(th, "too many pending timers")
 	}
-	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: max(delay, 0), every: every, peer: c.peerText(), loc: c.location()}
+	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), loc: c.location()}
 	c.logf(LogDebug, "created timer (delay %d ms)", delay.Milliseconds())
 	t.start()
 	return one()

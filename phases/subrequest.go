@@ -63,7 +63,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	sub.lua.worker = r.lua.worker
 	sub.lua.native = r.lua.native
 	if o.Capture {
-		sub.lua.native, sub.lua.takes = r.lua.worker, true
+		sub.lua.native, sub.lua.takes, sub.lua.ofLua = r.lua.worker, true, true
 	}
 	sub.Internal = true
 	sub.Loc = r.Server.loc
