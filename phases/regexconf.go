@@ -42,16 +42,28 @@ func (c *compiler) regex(pattern string, ignoreCase bool) (*confRegex, error) {
 	return cr, nil
 }
 
-// regexError words a bad pattern as nginx does with PCRE 1 and 2.
+// pcre2Texts are the messages that PCRE 2, which nginx itself uses, words
+// unlike PCRE 1, which ngx_lua uses.
+var pcre2Texts = map[string]string{
+	"missing )":             "missing closing parenthesis",
+	"unmatched parentheses": "unmatched closing parenthesis",
+	"nothing to repeat":     "quantifier does not follow a repeatable item",
+}
+
+// regexError words a bad pattern as nginx does.
 func regexError(pattern string, err error) error {
 	var re *regex.Error
 	if !errors.As(err, &re) {
 		return err
 	}
-	if re.At >= len(pattern) {
-		return fmt.Errorf("pcre2_compile() failed: %s in \"%s\"", re.Msg, pattern)
+	msg := re.Msg
+	if text, ok := pcre2Texts[msg]; ok {
+		msg = text
 	}
-	return fmt.Errorf("pcre2_compile() failed: %s in \"%s\" at \"%s\"", re.Msg, pattern, pattern[re.At:])
+	if re.At >= len(pattern) {
+		return fmt.Errorf("pcre2_compile() failed: %s in \"%s\"", msg, pattern)
+	}
+	return fmt.Errorf("pcre2_compile() failed: %s in \"%s\" at \"%s\"", msg, pattern, pattern[re.At:])
 }
 
 // exec matches s and on success stores what the groups took.

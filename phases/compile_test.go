@@ -1,0 +1,63 @@
+package phases
+
+import (
+	"testing"
+
+	"github.com/moonphase/moonphase/phases/conf"
+)
+
+// TestCompileErrors compares the complaints about bad configurations with what
+// nginx -t (1.22.1, with ngx_lua) says; each text stands alone in http{}.
+func TestCompileErrors(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{`server { bogus on; }`, `unknown directive "bogus" in nginx.conf:3`},
+		{`server { location / { listen 80; } }`, `"listen" directive is not allowed here in nginx.conf:3`},
+		{`server { location / { return; } }`, `invalid number of arguments in "return" directive in nginx.conf:3`},
+		{`server { location / { internal on; } }`, `invalid number of arguments in "internal" directive in nginx.conf:3`},
+		{`server { location / { proxy_buffering maybe; } }`, `invalid value "maybe" in "proxy_buffering" directive, it must be "on" or "off" in nginx.conf:3`},
+		{`server { location / { proxy_buffering on; proxy_buffering off; } }`, `"proxy_buffering" directive is duplicate in nginx.conf:3`},
+		{`server { location / { content_by_lua "a"; content_by_lua "b"; } }`, `"content_by_lua" directive is duplicate in nginx.conf:3`},
+		{`server { location /a { } location /a { } }`, `duplicate location "/a" in nginx.conf:3`},
+		{`server { location /a { location /b { } } }`, `location "/b" is outside location "/a" in nginx.conf:3`},
+		{`server { location = /a { location /a/b { } } }`, `location "/a/b" cannot be inside the exact location "/a" in nginx.conf:3`},
+		{`server { location / { set $x $nosuch; } }`, `unknown "nosuch" variable`},
+		{`server { location / { set $uri 1; } }`, `the duplicate "uri" variable in nginx.conf:3`},
+		{`server { location / { rewrite ^ /x sometimes; } }`, `invalid parameter "sometimes" in nginx.conf:3`},
+		{`server { location / { return abc; } }`, `invalid return code "abc" in nginx.conf:3`},
+		{`server { location / { if ($a == b) { } } }`, `unexpected "==" in condition in nginx.conf:3`},
+		{`server { location { } }`, `invalid number of arguments in "location" directive in nginx.conf:3`},
+		{`server { location / ; }`, `directive "location" has no opening "{" in nginx.conf:3`},
+		{`server { root /a { } }`, `directive "root" is not terminated by ";" in nginx.conf:3`},
+		{`server { keepalive_timeout 5x; }`, `"keepalive_timeout" directive invalid value in nginx.conf:3`},
+		{`server { client_max_body_size 5q; }`, `"client_max_body_size" directive invalid value in nginx.conf:3`},
+		{`server { location ~ ( { } }`, `pcre2_compile() failed: missing closing parenthesis in "(" in nginx.conf:3`},
+		{`server { error_page 200 /x; }`, `value "200" must be between 300 and 599 in nginx.conf:3`},
+		{`server { error_page 404; }`, `invalid number of arguments in "error_page" directive in nginx.conf:3`},
+		{`upstream u { }`, `no servers are inside upstream in nginx.conf:3`},
+		{`upstream u { server 127.0.0.1:1 wieght=2; }`, `invalid parameter "wieght=2" in nginx.conf:3`},
+		{`server { location ~ /x { proxy_pass http://127.0.0.1:1/y; } }`, `"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, or inside "limit_except" block in nginx.conf:3`},
+		{`server { location / { proxy_pass 127.0.0.1; } }`, `invalid URL prefix in nginx.conf:3`},
+		{`lua_shared_dict d 10;`, `invalid lua shared dict size "10" in nginx.conf:3`},
+		{`server { location / { satisfy some; } }`, `invalid value "some" in nginx.conf:3`},
+		{`server { listen 127.0.0.1:99999; }`, `invalid port in "127.0.0.1:99999" of the "listen" directive in nginx.conf:3`},
+		{`server { location @n { location /x { } } }`, `location "/x" cannot be inside the named location "@n" in nginx.conf:3`},
+		{`server { location / { if ($x) { if ($y) { } } } }`, `"if" directive is not allowed here in nginx.conf:3`},
+		{`server { location / { set x 1; } }`, `invalid variable name "x" in nginx.conf:3`},
+		{`map $uri $m { a b c; }`, `invalid number of the map parameters in nginx.conf:3`},
+		{`server { location / { allow 1.2.3.4.5; } }`, `invalid parameter "1.2.3.4.5" in nginx.conf:3`},
+	} {
+		tree, err := conf.Parse("nginx.conf", ".", []byte("events { }\nhttp {\n"+tt.text+"\n}\n"))
+		if err != nil {
+			t.Errorf("%s: %v", tt.text, err)
+			continue
+		}
+		_, err = Compile(tree.Directives, CompileOptions{Prefix: t.TempDir() + "/"})
+		got := "OK"
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", tt.text, got, tt.want)
+		}
+	}
+}
