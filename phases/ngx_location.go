@@ -184,6 +184,7 @@ func (c *captureOptions) read(t *rt.Table) {
 			th.Errorf("failed to adjust the subrequest: %d", rcError)
 		}
 		c.o.Method = name
+		c.o.HeaderOnly = name == "HEAD"
 	}
 	if v := t.GetStr("ctx"); !v.IsNil() {
 		if !v.IsTable() {
