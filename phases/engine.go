@@ -112,7 +112,7 @@ func (r *Request) begin() {
 
 // serverRewrite runs server_rewrite_by_lua and the server's script.
 func (r *Request) serverRewrite() step {
-	if h := r.Loc.serverRewriteLua(r); h != nil && !r.URIChanged {
+	if h := r.Loc.lua(PhaseServerRewrite); h != nil && !r.URIChanged {
 		if rc := r.runLuaPhase(h, PhaseServerRewrite); rc != rcDeclined {
 			return r.finalize(rc)
 		}

@@ -152,8 +152,6 @@ type Server struct {
 	ignoreInvalid    opt[bool]
 	underscores      opt[bool]
 	mergeSlashes     opt[bool]
-	connectionPool   opt[int64]
-	rewriteLua       *luaHandler
 	listens          int
 	tls              serverTLS
 }

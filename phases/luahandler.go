@@ -114,9 +114,6 @@ func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path str
 // lua is the handler that a phase runs in this location, nil without one.
 func (l *Location) lua(p Phase) *luaHandler { return l.handlers[p] }
 
-// serverRewriteLua is server_rewrite_by_lua of the request's server.
-func (l *Location) serverRewriteLua(*Request) *luaHandler { return l.handlers[PhaseServerRewrite] }
-
 // runLuaPhase runs a handler of the phases from server_rewrite to content and
 // gives the answer for the phase engine.
 func (r *Request) runLuaPhase(h *luaHandler, p Phase) int {

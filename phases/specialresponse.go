@@ -4,11 +4,10 @@ import "strings"
 
 // errorPage is one error_page directive for one code.
 type errorPage struct {
-	code    int
-	status  int // overriding status; keepStatus or handlerStatus
-	target  template
-	literal string // as written, to tell @name and /uri from other targets
-	args    bool
+	code   int
+	status int // overriding status; keepStatus or handlerStatus
+	target template
+	args   bool
 }
 
 const (
