@@ -20,6 +20,9 @@ type Require struct {
 	Line, Col int // of the name
 	// Optional is set when the chunk catches the failure, as in pcall(require, "x").
 	Optional bool
+	// Conditional is set when the require stands in a function or a branch: the
+	// chunk may load without it.
+	Conditional bool
 }
 
 // Find lists what a bound chunk requires, in program order, then what its
@@ -39,6 +42,7 @@ type finder struct {
 	items  map[*ast.Local][]string // loop variables that run over constant strings
 	caught map[*ast.Func]bool      // functions that run under pcall
 	depth  int                     // functions around the place that is looked at
+	branch int                     // branches of if around it
 	found  []Require
 	steps  int // left for the name that is looked at
 }
@@ -82,6 +86,13 @@ func (f *finder) body(n any, caught bool) {
 			f.body(n.Func.Body, caught || f.caught[n.Func])
 			f.depth--
 			return false
+		case *ast.IfStmt:
+			for _, c := range n.Clauses {
+				f.body(c.Cond, caught)
+				f.inBranch(c.Body, caught)
+			}
+			f.inBranch(n.Else, caught)
+			return false
 		case *ast.GenForStmt:
 			f.loop(n)
 		case *ast.Call:
@@ -89,6 +100,16 @@ func (f *finder) body(n any, caught bool) {
 		}
 		return true
 	})
+}
+
+// inBranch looks through a branch of an if, which may be nil.
+func (f *finder) inBranch(b *ast.Block, caught bool) {
+	if b == nil {
+		return
+	}
+	f.branch++
+	f.body(b, caught)
+	f.branch--
 }
 
 // loop notes `for _, name in ipairs { "a", "b" } do`, a common way to load plugins.
@@ -140,6 +161,7 @@ func (f *finder) call(c *ast.Call, caught bool) {
 		pos := args[0].ExprPos()
 		f.found = append(f.found, Require{
 			Module: name, Line: pos.Line, Col: pos.Col, Optional: caught || strings.Contains(name, "*"),
+			Conditional: f.depth > 0 || f.branch > 0,
 		})
 	}
 }

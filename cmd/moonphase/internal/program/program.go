@@ -228,8 +228,12 @@ func (p *Program) close() {
 				case strings.Contains(r.Module, "*"):
 					patterns = append(patterns, r.Module)
 				case !addModule(r.Module) && !r.Optional:
+					severity := transpile.Error
+					if r.Conditional && p.foreign(c) {
+						severity = transpile.Warning
+					}
 					report(c, transpile.Diagnostic{
-						Code: transpile.CodeMissingModule, Severity: transpile.Error, Line: r.Line, Col: r.Col,
+						Code: transpile.CodeMissingModule, Severity: severity, Line: r.Line, Col: r.Col,
 						Msg:  fmt.Sprintf("module '%s' not found", r.Module),
 						Help: "it is on none of: " + strings.Join(p.path.templates, ";"),
 					})
@@ -247,6 +251,13 @@ func (p *Program) close() {
 		}
 		follow(from, func(transpile.Chunk, transpile.Diagnostic) {})
 	}
+}
+
+// foreign reports whether the chunk is a module of a library that was installed
+// outside the server's own folder. Libraries have corners that nobody enters:
+// what they miss there is left to run time.
+func (p *Program) foreign(c transpile.Chunk) bool {
+	return c.Module != "" && !strings.HasPrefix(p.origin[c.Key].file, filepath.Clean(p.opt.Prefix)+"/")
 }
 
 // Place maps a diagnostic about a chunk's own text to the file that the chunk
