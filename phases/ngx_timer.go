@@ -172,6 +172,7 @@ func (c *Cycle) AbortTimers() {
 	for _, w := range c.Workers {
 		w.baton.Acquire()
 		if api, ok := w.State.Host.(*ngxAPI); ok {
+			api.pools.Shutdown() // callbacks shall find that nothing is kept any more
 			api.abortTimers()
 		}
 		w.baton.Release()

@@ -148,11 +148,6 @@ func (c *Cycle) StartWorkers() { c.everyWorker(c.lua.initWorker, PhaseInitWorker
 
 // StopWorkers ends the timers of the workers and runs exit_worker_by_lua in each.
 func (c *Cycle) StopWorkers() {
-	for _, w := range c.Workers {
-		if api, ok := w.State.Host.(*ngxAPI); ok {
-			api.pools.Shutdown()
-		}
-	}
 	c.AbortTimers()
 	c.everyWorker(c.lua.exitWorker, PhaseExitWorker)
 }
