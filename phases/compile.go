@@ -308,6 +308,13 @@ func text(field func(c *compiler) *opt[string]) setter {
 // temporary files it does not make, tuning of nginx's own event loop.
 func ignored(*compiler, *conf.Directive) error { return nil }
 
+// inert accepts a directive that nginx would act on and this server does not:
+// the configuration serves, and a warning says what it will not do.
+func inert(c *compiler, d *conf.Directive) error {
+	c.warnf(d, "the \"%s\" directive has no effect in this server", d.Name)
+	return nil
+}
+
 // refused makes a directive an error that says what is missing, where serving
 // the configuration without it would be wrong.
 func refused(what string) setter {

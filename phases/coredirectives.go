@@ -384,8 +384,6 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.resetTimedout.merge(outer.resetTimedout, false)
 	l.tcpNodelay.merge(outer.tcpNodelay, true)
 	l.postponeOutput.merge(outer.postponeOutput, 1460)
-	l.limitRate.merge(outer.limitRate, template{})
-	l.limitRateAfter.merge(outer.limitRateAfter, template{})
 	l.resolver.merge(outer.resolver, nil)
 	l.resolverTimeout.merge(outer.resolverTimeout, 30*time.Second)
 	l.logSubrequest.merge(outer.logSubrequest, false)

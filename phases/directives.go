@@ -103,8 +103,9 @@ func coreDirectives() []directive {
 		{"reset_timedout_connection", inHTTPSrvLoc, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.resetTimedout }))},
 		{"tcp_nodelay", inHTTPSrvLoc, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.tcpNodelay }))},
 		{"postpone_output", inHTTPSrvLoc, take1, size(loc(func(l *Location) *opt[int64] { return &l.postponeOutput }))},
-		{"limit_rate", inAnyLoc, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.limitRate }))},
-		{"limit_rate_after", inAnyLoc, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.limitRateAfter }))},
+		{"limit_rate", inAnyLoc, take1, inert},
+		{"limit_rate_after", inAnyLoc, take1, inert},
+		{"disable_symlinks", inHTTPSrvLoc, take12, inert},
 		{"resolver", inHTTPSrvLoc | inUpstream, takeMore1, setResolver},
 		{"resolver_timeout", inHTTPSrvLoc | inUpstream, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.resolverTimeout }))},
 		{"log_subrequest", inHTTPSrvLoc, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.logSubrequest }))},
@@ -209,7 +210,7 @@ func acceptedDirectives() []directive {
 		"open_file_cache_valid", "open_file_cache_min_uses", "open_file_cache_errors", "open_file_cache_events",
 		"open_log_file_cache", "server_names_hash_max_size", "server_names_hash_bucket_size", "variables_hash_max_size",
 		"variables_hash_bucket_size", "types_hash_max_size", "types_hash_bucket_size", "connection_pool_size",
-		"request_pool_size", "disable_symlinks", "keepalive_disable", "fastcgi_temp_path", "scgi_temp_path",
+		"request_pool_size", "keepalive_disable", "fastcgi_temp_path", "scgi_temp_path",
 		"uwsgi_temp_path", "proxy_temp_path", "proxy_headers_hash_max_size", "proxy_headers_hash_bucket_size",
 	}
 	list := make([]directive, 0, len(names))

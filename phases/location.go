@@ -77,8 +77,6 @@ type coreConf struct {
 	resetTimedout     opt[bool]
 	tcpNodelay        opt[bool]
 	postponeOutput    opt[int64]
-	limitRate         opt[template]
-	limitRateAfter    opt[template]
 	resolver          opt[*resolverConf]
 	resolverTimeout   opt[time.Duration]
 	logSubrequest     opt[bool]

@@ -146,7 +146,7 @@ func printVersion(o options) {
 // configureArguments are what -V and ngx.config.nginx_configure() say. Scripts
 // and test suites look here for what a server can do.
 const configureArguments = "--with-pcre --with-pcre-jit --with-debug --with-threads " +
-	"--with-http_ssl_module --with-http_v2_module --with-http_realip_module --with-http_auth_request_module " +
+	"--with-http_ssl_module --with-http_v2_module --with-http_auth_request_module " +
 	"--with-http_gunzip_module --add-module=ngx_http_lua_module --add-module=ngx_http_echo_module " +
 	"--add-module=ngx_http_headers_more_filter_module"
 

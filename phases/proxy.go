@@ -129,7 +129,7 @@ func proxyDirectives() []directive {
 		{"proxy_set_body", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxySetBody }))},
 		{"proxy_next_upstream", where, takeMore1, func(c *compiler, d *conf.Directive) error { return c.loc.proxyNext.put(d.Args) }},
 		{"proxy_next_upstream_tries", where, take1, number(loc(func(l *Location) *opt[int] { return &l.proxyNextTries }))},
-		{"proxy_next_upstream_timeout", where, take1, ignored},
+		{"proxy_next_upstream_timeout", where, take1, inert},
 		{"proxy_hide_header", where, take1, appendWord(func(l *Location) *[]string { return &l.proxyHide })},
 		{"proxy_pass_header", where, take1, appendWord(func(l *Location) *[]string { return &l.proxyPassThrough })},
 		{"proxy_ignore_headers", where, takeMore1, appendWord(func(l *Location) *[]string { return &l.proxyIgnoreHeaders })},
@@ -142,20 +142,24 @@ func proxyDirectives() []directive {
 		{"proxy_ssl_certificate", where, take1, path(loc(func(l *Location) *opt[string] { return &l.proxySSLCert }))},
 		{"proxy_ssl_certificate_key", where, take1, path(loc(func(l *Location) *opt[string] { return &l.proxySSLKey }))},
 	}
-	// Sizes of buffers this server does not have, and the response cache: a
-	// cache that never keeps anything is a correct one.
+	// Sizes of buffers this server does not have, and the details of the
+	// response cache, whose first directive says that there is none.
 	for _, name := range []string{
 		"proxy_buffers", "proxy_busy_buffers_size", "proxy_max_temp_file_size", "proxy_temp_file_write_size",
-		"proxy_request_buffering", "proxy_socket_keepalive", "proxy_limit_rate", "proxy_force_ranges", "proxy_bind",
-		"proxy_send_lowat", "proxy_store", "proxy_store_access",
-		"proxy_ssl_session_reuse", "proxy_ssl_protocols", "proxy_ssl_ciphers", "proxy_ssl_verify_depth", "proxy_ssl_crl",
-		"proxy_cache", "proxy_cache_path", "proxy_cache_key", "proxy_cache_valid", "proxy_cache_lock",
+		"proxy_request_buffering", "proxy_socket_keepalive", "proxy_send_lowat", "proxy_ssl_session_reuse",
+		"proxy_cache_path", "proxy_cache_key", "proxy_cache_valid", "proxy_cache_lock",
 		"proxy_cache_lock_timeout", "proxy_cache_lock_age", "proxy_cache_bypass", "proxy_no_cache", "proxy_cache_methods",
 		"proxy_cache_min_uses", "proxy_cache_use_stale", "proxy_cache_revalidate", "proxy_cache_background_update",
 	} {
 		list = append(list, directive{name, inHTTPSrvLoc, takeMore1, ignored})
 	}
-	return list
+	for _, name := range []string{
+		"proxy_cache", "proxy_store", "proxy_store_access", "proxy_limit_rate", "proxy_force_ranges", "proxy_bind",
+		"proxy_ssl_protocols", "proxy_ssl_ciphers", "proxy_ssl_verify_depth",
+	} {
+		list = append(list, directive{name, inHTTPSrvLoc, takeMore1, inert})
+	}
+	return append(list, directive{"proxy_ssl_crl", inHTTPSrvLoc, take1, refused("revoked certificates would be accepted")})
 }
 
 func appendWord(field func(l *Location) *[]string) setter {
