@@ -1,6 +1,8 @@
 package phases
 
 import (
+	"fmt"
+
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -19,7 +21,9 @@ func threadSpawn(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	checkLuaFunction(th, args, 0)
 	gate(th, sleepPhases, noRequest)
+	th.Stop()
 	lt := th.Spawn(args[0], args[1:], userThreadFailed)
+	th.Go()
 	return rt.ThreadValue(lt.Handle()), 1
 }
 
@@ -33,7 +37,15 @@ func checkLuaFunction(th *rt.Thread, args []rt.Value, i int) {
 // userThreadFailed logs the error that ended a light thread. It does not end the
 // handler.
 func userThreadFailed(th *rt.Thread, err *rt.Error) {
-	luaCtx(th).logf(LogErr, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
+	trace := entryTraceback(err)
+	level := 1
+	for parent := th.Light().Parent(); parent != nil; parent = parent.Light().Parent() {
+		if levels := parent.StoppedTraceback(); levels != "" {
+			trace += fmt.Sprintf("\ncoroutine %d:%s", level, levels)
+			level++
+		}
+	}
+	luaCtx(th).logf(LogErr, "lua user thread aborted: runtime error: %s\n%s", errorText(err), trace)
 }
 
 // lightOf checks that an argument is a thread of the running handler. The result is
@@ -76,6 +88,8 @@ func threadWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return fail(th, "already waited or killed")
 		}
 	}
+	th.Stop()
+	defer th.Go()
 	return threadResults(th, th.WaitAny(waited))
 }
 

@@ -14,6 +14,11 @@ type Error struct {
 	Traceback string // set where an error leaves Lua (Thread.PCall)
 	GoStack   []byte // of an internal error
 
+	// Args is what error or assert was called with, where Value is a message
+	// made of it. ngx.thread.wait gives it too: ngx_lua hands over all that is on
+	// the stack of a dead thread.
+	Args []Value
+
 	// operation tells that an operation of Lua code failed, not a library. The
 	// traceback of the dead thread then has no line for its first level, as LuaJIT
 	// did not save its program counter.
@@ -182,43 +187,52 @@ type frame struct {
 // stack holds it: functions of generated code are known by the file name that
 // //line gave them, Go functions of libraries by registerNative.
 func (th *Thread) frames(max int) []frame {
-	var out []frame
+	w := frameWalk{th: th, max: max}
 	pcs := make([]uintptr, 64)
-	method := false
 	for skip := 2; ; {
 		n := runtime.Callers(skip, pcs)
-		if n == 0 {
-			return out
-		}
-		it := runtime.CallersFrames(pcs[:n])
-		for {
-			f, more := it.Next()
-			fr, ok := th.frameOf(&f)
-			switch {
-			case ok && fr.chunk != nil:
-				if method && len(out) > 0 {
-					out[len(out)-1].method = true
-				}
-				out = append(out, fr)
-				method = false
-			case ok:
-				out = append(out, fr)
-				method = false
-			default:
-				method = method || isMethodCall(f.Function)
-			}
-			if len(out) > max {
-				return out[:max]
-			}
-			if !more {
-				break
-			}
-		}
-		if n < len(pcs) {
-			return out
+		if w.add(pcs[:n]) || n < len(pcs) {
+			return w.frames
 		}
 		skip += n
 		pcs = make([]uintptr, 4*n) // Callers walks the skipped frames again
+	}
+}
+
+// frameWalk makes Lua levels of Go program counters.
+type frameWalk struct {
+	th     *Thread
+	max    int
+	method bool // the next level is called as obj:name()
+	frames []frame
+}
+
+// add goes on with pcs and reports whether there are enough levels.
+func (w *frameWalk) add(pcs []uintptr) bool {
+	if len(pcs) == 0 {
+		return true
+	}
+	it := runtime.CallersFrames(pcs)
+	for {
+		f, more := it.Next()
+		fr, ok := w.th.frameOf(&f)
+		switch {
+		case ok:
+			if fr.chunk != nil && w.method && len(w.frames) > 0 {
+				w.frames[len(w.frames)-1].method = true
+			}
+			w.frames = append(w.frames, fr)
+			w.method = false
+		default:
+			w.method = w.method || isMethodCall(f.Function)
+		}
+		if len(w.frames) > w.max {
+			w.frames = w.frames[:w.max]
+			return true
+		}
+		if !more {
+			return false
+		}
 	}
 }
 

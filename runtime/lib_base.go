@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 )
 
@@ -219,7 +220,7 @@ func baseXPCall(th *Thread, args []Value) (Value, int) {
 func baseError(th *Thread, args []Value) (Value, int) {
 	v := ArgAt(args, 0)
 	if level := th.OptInt(args, 1, 1); v.IsString() && level > 0 {
-		v = String(th.Where(level) + v.Str())
+		panic(&Error{Value: String(th.Where(level) + v.Str()), Args: []Value{v}})
 	}
 	th.Throw(v)
 	return Nil, 0
@@ -233,7 +234,7 @@ func baseAssert(th *Thread, args []Value) (Value, int) {
 		th.Errorf("assertion failed!")
 	}
 	if s, ok := toString(args[1]); ok { // LuaJIT adds the position, unlike Lua
-		th.Throw(String(th.Where(1) + s))
+		panic(&Error{Value: String(th.Where(1) + s), Args: slices.Clone(args)})
 	}
 	th.Throw(args[1])
 	return Nil, 0

@@ -140,7 +140,7 @@ func (th *Thread) caller(f Value, args []Value, failed func(*Thread, *Error)) fu
 		results, err := th.PCall(f, args...)
 		if err != nil {
 			failed(th, err)
-			return []Value{err.Value}, false
+			return append(err.Args, err.Value), false
 		}
 		return results, true
 	}

@@ -32,6 +32,7 @@ type Thread struct {
 	coroutine *coroutine   // nil for a main or entry thread
 	light     *LightThread // it runs on; nil outside of a handler
 	handle    *Coroutine   // of a main or entry thread, made by coroutine.running
+	waitsAt   []uintptr    // Go stack of where it waits; see Stop
 }
 
 // control is what other goroutines may change; the coroutines of an entry thread

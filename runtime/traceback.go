@@ -67,7 +67,37 @@ func (th *Thread) traceback(message string, level int, firstLineLost bool) strin
 		b.WriteByte('\n')
 	}
 	b.WriteString("stack traceback:")
-	frames := th.frames(math.MaxInt)
+	th.writeFrames(&b, th.frames(math.MaxInt), level, firstLineLost)
+	return b.String()
+}
+
+// maxStopped bounds the Go frames that Stop remembers.
+const maxStopped = 48
+
+// Stop remembers where the running thread is, for tracebacks of the light threads
+// it waits for; Go forgets.
+func (th *Thread) Stop() {
+	if th.waitsAt == nil {
+		th.waitsAt = make([]uintptr, maxStopped)
+	}
+	th.waitsAt = th.waitsAt[:runtime.Callers(2, th.waitsAt[:maxStopped])]
+}
+
+// Go ends what Stop began: the thread runs on.
+func (th *Thread) Go() { th.waitsAt = th.waitsAt[:0] }
+
+// StoppedTraceback returns the levels of where Stop was called, a line each with a
+// newline before it; "" for a thread that runs or waits elsewhere.
+func (th *Thread) StoppedTraceback() string {
+	w := frameWalk{th: th, max: math.MaxInt}
+	w.add(th.waitsAt)
+	var b strings.Builder
+	th.writeFrames(&b, w.frames, 0, false)
+	return b.String()
+}
+
+// writeFrames writes the levels from level on.
+func (th *Thread) writeFrames(b *strings.Builder, frames []frame, level int, firstLineLost bool) {
 	for i := min(level, len(frames)); i < len(frames); i++ {
 		if i == level+tracebackHead && len(frames)-i > tracebackTail {
 			b.WriteString("\n\t...")
@@ -76,7 +106,6 @@ func (th *Thread) traceback(message string, level int, firstLineLost bool) strin
 		b.WriteString("\n\t")
 		b.WriteString(th.frameLine(&frames[i], firstLineLost && i == 0))
 	}
-	return b.String()
 }
 
 // frameLine describes a frame in a traceback.

@@ -269,7 +269,8 @@ var volatile = regexp.MustCompile(`(?m)^(Date|Last-Modified|ETag): .*$`)
 
 // mask makes two servers' answers comparable.
 func mask(answer string) string {
-	return volatile.ReplaceAllString(strings.ReplaceAll(answer, "\r", ""), "$1: *")
+	answer = confPlace.ReplaceAllString(strings.ReplaceAll(answer, "\r", ""), "(nginx.conf:N)")
+	return volatile.ReplaceAllString(answer, "$1: *")
 }
 
 // logTail reads what was added to the error log.
