@@ -57,7 +57,6 @@ type MainConf struct {
 	Daemon          opt[bool]
 	MasterProcess   opt[bool]
 	Pid             opt[string]
-	User            opt[string]
 	WorkerProcesses opt[int] // 0: auto
 	ShutdownTimeout opt[time.Duration]
 	Env             []string // "NAME" or "NAME=value"

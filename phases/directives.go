@@ -49,7 +49,7 @@ func mainDirectives() []directive {
 		{"daemon", inMain, takeFlag, onOff(global(func(m *MainConf) *opt[bool] { return &m.Daemon }))},
 		{"master_process", inMain, takeFlag, onOff(global(func(m *MainConf) *opt[bool] { return &m.MasterProcess }))},
 		{"pid", inMain, take1, text(global(func(m *MainConf) *opt[string] { return &m.Pid }))},
-		{"user", inMain, take12, text(global(func(m *MainConf) *opt[string] { return &m.User }))},
+		{"user", inMain, take12, setUser},
 		{"worker_processes", inMain, take1, setWorkerProcesses},
 		{"worker_shutdown_timeout", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.ShutdownTimeout }))},
 		{"timer_resolution", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.TimerResolution }))},

@@ -67,12 +67,16 @@ func sslDirectives() []directive {
 		{"ssl_session_tickets", in, takeFlag, onOff(srv(func(s *Server) *opt[bool] { return &s.tls.sessionTickets }))},
 		{"ssl_reject_handshake", in, takeFlag, onOff(srv(func(s *Server) *opt[bool] { return &s.tls.reject }))},
 		{"ssl_crl", in, take1, refused("lists of revoked client certificates")},
-		{"ssl_conf_command", in, take2, ignored},
+		{"ssl_conf_command", in, take2, inert},
 	}
+	// What crypto/tls decides for itself.
 	for _, name := range []string{"ssl_prefer_server_ciphers", "ssl_session_cache", "ssl_session_timeout",
-		"ssl_session_ticket_key", "ssl_dhparam", "ssl_ecdh_curve", "ssl_buffer_size", "ssl_early_data", "ssl_stapling",
-		"ssl_stapling_file", "ssl_stapling_responder", "ssl_stapling_verify", "ssl_ocsp", "ssl_ocsp_cache", "ssl_ocsp_responder"} {
+		"ssl_dhparam", "ssl_ecdh_curve", "ssl_buffer_size", "ssl_early_data"} {
 		list = append(list, directive{name, in, take12, ignored})
+	}
+	for _, name := range []string{"ssl_session_ticket_key", "ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder",
+		"ssl_stapling_verify", "ssl_ocsp", "ssl_ocsp_cache", "ssl_ocsp_responder"} {
+		list = append(list, directive{name, in, take12, inert})
 	}
 	return list
 }
