@@ -309,29 +309,47 @@ func (th *Thread) Resume(handle *Coroutine, args []Value) (Value, int, *Error) {
 }
 
 func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *Error) {
+	if err := th.beginResume(handle, n, a, b, c); err != nil {
+		return Nil, 0, err
+	}
+	handle.co.runner.resume()
+	return th.endResume(handle)
+}
+
+// beginResume is resume up to the switch. The processor predicts returns by the calls before
+// them and is wrong about every frame between the Lua code and a switch, on both
+// sides; so what is hot switches in its own frame, between beginResume and endResume.
+func (th *Thread) beginResume(handle *Coroutine, n int, a, b, c Value) *Error {
 	co := handle.co
 	if co.status != suspended {
 		what := statusNames[co.status]
 		if co.status == normal {
 			what = "non-suspended"
 		}
-		return Nil, 0, &Error{Value: String("cannot resume " + what + " coroutine")}
+		return &Error{Value: String("cannot resume " + what + " coroutine")}
 	}
 	if th.nesting >= maxNesting {
-		return Nil, 0, &Error{Value: String("C stack overflow")}
+		return &Error{Value: String("C stack overflow")}
 	}
 	if co.runner == nil {
 		if co.fn.n == tagNil { // its request has ended
-			return Nil, 0, &Error{Value: String("cannot resume dead coroutine")}
+			return &Error{Value: String("cannot resume dead coroutine")}
 		}
 		co.runner = newRunner(co)
 	}
 	co.putArgs(th, n, a, b, c)
-	co.th.nesting = th.nesting + 1
-	co.th.light = th.light
+	co.thread.nesting = th.nesting + 1
+	if co.thread.light != th.light {
+		co.thread.light = th.light
+	}
 	th.setShown(normal)
 	co.status, co.handle = running, handle
-	co.runner.resume()
+	return nil
+}
+
+// endResume is resume from the switch on.
+func (th *Thread) endResume(handle *Coroutine) (Value, int, *Error) {
+	co := handle.co
 	co.handle = nil
 	th.setShown(running)
 	if !co.ended {
@@ -382,6 +400,37 @@ func coroutineYield(th *Thread, n int, a, b, c Value) (Value, int) {
 		th.Errorf("attempt to yield across C-call boundary")
 	}
 	co.putArgs(th, n, a, b, c)
+	if !co.runner.yield(struct{}{}) {
+		panic(killed{})
+	}
+	return co.take(th)
+}
+
+// yieldFunction is coroutine.yield.
+var yieldFunction = NewBuiltin("yield", coroutineYield).Func()
+
+// Yield1 is Call1 where the source calls something named yield: if it is coroutine.yield, the
+// switch is made without a frame of its own.
+func Yield1(th *Thread, f Value, where string, a Value) (Value, int) {
+	co := th.coroutine
+	if co == nil || f.n != tagFunction || f.Func() != yieldFunction {
+		return Call1(th, f, where, a)
+	}
+	co.n = 1
+	co.v.set(a)
+	if !co.runner.yield(struct{}{}) {
+		panic(killed{})
+	}
+	return co.take(th)
+}
+
+// Yield2 is Yield1 for two values.
+func Yield2(th *Thread, f Value, where string, a, b Value) (Value, int) {
+	co := th.coroutine
+	if co == nil || f.n != tagFunction || f.Func() != yieldFunction {
+		return Call2(th, f, where, a, b)
+	}
+	co.putArgs(th, 2, a, b, Value{})
 	if !co.runner.yield(struct{}{}) {
 		panic(killed{})
 	}

@@ -61,7 +61,14 @@ func (it *Iter) Next(th *Thread) bool {
 		return it.V.n != tagNil
 	}
 	if it.kind == iterWrap { // fewer frames: each return after a switch is mispredicted
-		v, n, err := th.resume(it.f.Func().wraps, 2, it.s, it.K, Value{})
+		handle := it.f.Func().wraps
+		err := th.beginResume(handle, 2, it.s, it.K, Value{})
+		var v Value
+		var n int
+		if err == nil {
+			handle.co.runner.resume()
+			v, n, err = th.endResume(handle)
+		}
 		if err != nil {
 			th.wrapFailed(err)
 		}

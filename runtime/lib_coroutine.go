@@ -25,11 +25,17 @@ func coroutineResume(th *Thread, n int, a, b, c Value) (Value, int) {
 		th.ArgError(0, "coroutine expected")
 	}
 	n, _, a2, b, c := th.shiftArgs(n, a, b, c)
-	v, r, err := th.resume(a.Coroutine(), n, a2, b, c)
+	co := a.Coroutine()
+	err := th.beginResume(co, n, a2, b, c)
+	var v Value
+	if err == nil {
+		co.co.runner.resume()
+		v, n, err = th.endResume(co)
+	}
 	if err != nil {
 		return th.Return2(False, err.Value)
 	}
-	return th.prepend(True, v, r)
+	return th.prepend(True, v, n)
 }
 
 // prepend returns first followed by the n results v, ret[1:n].
@@ -72,7 +78,12 @@ func (th *Thread) mainHandle() *Coroutine {
 func coroutineWrap(th *Thread, args []Value) (Value, int) {
 	co := th.NewCoroutine(th.CheckFunction(args, 0))
 	f := NewBuiltin("wrap", func(th *Thread, n int, a, b, c Value) (Value, int) {
-		v, n, err := th.resume(co, n, a, b, c)
+		err := th.beginResume(co, n, a, b, c)
+		var v Value
+		if err == nil {
+			co.co.runner.resume()
+			v, n, err = th.endResume(co)
+		}
 		if err != nil {
 			th.wrapFailed(err)
 		}
@@ -98,6 +109,6 @@ func coroutineIsYieldable(th *Thread, args []Value) (Value, int) {
 func openCoroutine(st *State) {
 	t := newLib(coroutineLib)
 	t.SetStr("resume", NewBuiltin("resume", coroutineResume))
-	t.SetStr("yield", NewBuiltin("yield", coroutineYield))
+	t.SetStr("yield", FunctionValue(yieldFunction))
 	st.addLib("coroutine", t)
 }

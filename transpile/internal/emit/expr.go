@@ -303,6 +303,9 @@ func (e *emitter) call(x *ir.Call) *jen.Statement {
 	suffix := "N"
 	if n := len(x.Args); n <= most {
 		suffix = strconv.Itoa(n)
+		if x.Yield && (n == 1 || n == 2) {
+			name = "Yield"
+		}
 	}
 	return rt(name + suffix).Call(append(args, e.exprs(x.Args)...)...)
 }

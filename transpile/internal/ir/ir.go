@@ -165,6 +165,7 @@ type (
 		Where   string
 		Line    int
 		Tail    bool
+		Yield   bool // Fn is likely coroutine.yield; the runtime looks
 	}
 	// StaticCall calls a Go function made from a local function.
 	StaticCall struct {

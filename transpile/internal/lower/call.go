@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"strings"
+
 	"github.com/moonphase/moonphase/transpile/internal/ast"
 	"github.com/moonphase/moonphase/transpile/internal/infer"
 	"github.com/moonphase/moonphase/transpile/internal/ir"
@@ -27,6 +29,7 @@ func (f *fn) call(c *ast.Call, tail bool) ir.Expr {
 	var head []thunk
 	if c.Fn != nil {
 		x.Where = whereOf(c.Fn)
+		x.Yield = !tail && strings.HasSuffix(x.Where, " yield")
 		head = []thunk{func() ir.Expr { return f.value(c.Fn) }}
 	} else {
 		x.Where = whereOf(c.Obj)

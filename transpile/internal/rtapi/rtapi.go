@@ -17,7 +17,7 @@ var Names = []string{
 	"TableValue", "NewTable", "NewRecord", "NewArray", "NewArrayList", "BuildTable",
 	"ConcatN", "First", "List", "Prepend", "ForIn", "SelectArgs", "SelectCount",
 	"Return2", "Return3", "ReturnN", "ReturnList",
-	"Call0", "Call1", "Call2", "Call3", "CallN", "CallList",
+	"Call0", "Call1", "Call2", "Call3", "CallN", "CallList", "Yield1", "Yield2",
 	"Method0", "Method1", "Method2", "MethodN", "MethodList",
 	"TailCall0", "TailCall1", "TailCall2", "TailCall3", "TailCallN", "TailCallList",
 	"TailMethod0", "TailMethod1", "TailMethod2", "TailMethodN", "TailMethodList",
