@@ -56,7 +56,7 @@ func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
 	})
 	switch exit, isExit := abort.(luaExit); {
 	case failure != nil:
-		return execFailed(errorText(failure) + "\n" + failure.Traceback)
+		return scriptFailed(run.thread, failure)
 	case isExit:
 		return exit.code
 	case abort != nil:
@@ -86,6 +86,19 @@ func scriptWorker(chunks rt.ChunkSet) (*Worker, error) {
 		return nil, err
 	}
 	return cycle.Workers[0], nil
+}
+
+// scriptFailed reports an error that the script did not catch as the command
+// luajit does: nothing for nil, no traceback for an object without __tostring.
+func scriptFailed(th *rt.Thread, e *rt.Error) int {
+	if e.Value.IsNil() {
+		return 1
+	}
+	text, ok := th.ErrorText(e)
+	if !ok {
+		return execFailed("(error object is not a string)")
+	}
+	return execFailed(text + "\n" + e.Traceback)
 }
 
 func execFailed(message string) int {

@@ -36,6 +36,19 @@ func (e *Error) Error() string {
 	return "(error object is a " + TypeName(e.Value) + " value)"
 }
 
+// ErrorText returns what the commands lua and luajit print of an uncaught error: a string,
+// a number, or what __tostring makes of an object. The latter may have no text.
+func (th *Thread) ErrorText(e *Error) (text string, ok bool) {
+	if h := th.metamethod(e.Value, evToString); h.n != tagNil && !e.Value.IsString() {
+		results, err := th.PCall(h, e.Value)
+		if err != nil || len(results) == 0 {
+			return "", false
+		}
+		return toString(results[0])
+	}
+	return toString(e.Value)
+}
+
 // Abort is a panic value that unwinds Lua code without being an error of it:
 // ngx.exit, a killed thread. pcall, xpcall and coroutines pass it on.
 type Abort interface {

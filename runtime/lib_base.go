@@ -219,8 +219,9 @@ func baseXPCall(th *Thread, args []Value) (Value, int) {
 
 func baseError(th *Thread, args []Value) (Value, int) {
 	v := ArgAt(args, 0)
-	if level := th.OptInt(args, 1, 1); v.IsString() && level > 0 {
-		panic(&Error{Value: String(th.Where(level) + v.Str()), Args: []Value{v}})
+	level := th.OptInt(args, 1, 1)
+	if s, ok := toString(v); ok && level > 0 {
+		panic(&Error{Value: String(th.Where(level) + s), Args: []Value{v}})
 	}
 	th.Throw(v)
 	return Nil, 0

@@ -160,6 +160,9 @@ func (e *emitter) body(f *ir.Func) func(*jen.Group) {
 		e.fn = f
 		e.cur = -1
 		if f.Weight > 0 {
+			if f.Proto != nil && f.Proto.LastLine == f.Line { // else the next line is one of the body, as LuaJIT reports overflows
+				g.Comment(mark(f.Line))
+			}
 			g.Id("th").Dot("Enter").Call(jen.Lit(f.Weight))
 		}
 		if f.Kind == ir.Dynamic && f.Args != nil && f.Args.Reads > 0 {
