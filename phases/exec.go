@@ -30,7 +30,9 @@ func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
 	if chunk == nil {
 		return execFailed(fmt.Sprintf("%s is not among the compiled chunks", script))
 	}
-	// Servers log what is printed; a script's output is its own.
+	// Servers log what is printed and warn of new globals; a script's output and
+	// globals are its own.
+	w.State.Globals.SetMeta(nil)
 	w.State.Globals.SetStr("print", rt.NewGoFunction("print", rt.Print))
 	arg := rt.NewTable(len(args), 1)
 	arg.Set(rt.Int(0), rt.String(script))
