@@ -47,7 +47,7 @@ func stringFind(th *Thread, n int, a, b, c Value) (Value, int) {
 	if p.plain {
 		return th.findPlain(s, source, init)
 	}
-	m := matcher{th: th, src: s}
+	m := newMatcher(th, s)
 	start, end := m.find(p, init)
 	if end < 0 {
 		return Nil, 1
@@ -74,7 +74,7 @@ func stringMatch(th *Thread, n int, a, b, c Value) (Value, int) {
 		return Nil, 1
 	}
 	p := th.State.patterns.get(source, true)
-	m := matcher{th: th, src: s}
+	m := newMatcher(th, s)
 	start, end := m.find(p, init)
 	if end < 0 {
 		return Nil, 1
@@ -111,7 +111,7 @@ func (g *gmatch) next(th *Thread, _ int, _, _, _ Value) (Value, int) {
 	if g.pos > len(g.src) {
 		return Nil, 0
 	}
-	m := matcher{th: th, src: g.src}
+	m := newMatcher(th, g.src)
 	start, end := m.find(g.p, g.pos)
 	if end < 0 {
 		g.pos = len(g.src) + 1
@@ -136,7 +136,7 @@ type gsub struct {
 func stringGsub(th *Thread, args []Value) (Value, int) {
 	s := th.CheckString(args, 0)
 	source := th.CheckString(args, 1)
-	g := gsub{m: matcher{th: th, src: s}, repl: ArgAt(args, 2)}
+	g := gsub{m: newMatcher(th, s), repl: ArgAt(args, 2)}
 	switch g.repl.Type() {
 	case TypeString, TypeNumber:
 		g.text = th.CheckString(args, 2)

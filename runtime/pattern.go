@@ -336,7 +336,13 @@ type matcher struct {
 	items []patternItem
 	steps int
 	level int
-	caps  [maxCaptures]capture
+	caps  *[maxCaptures]capture // the state's
+}
+
+// newMatcher returns a matcher for src. Its captures are the state's, as clearing some for each
+// match would cost more than most matches do: they must be read before Lua code runs.
+func newMatcher(th *Thread, src string) matcher {
+	return matcher{th: th, src: src, caps: &th.State.captures}
 }
 
 // find looks for the first match at or after init and returns its range, or

@@ -25,6 +25,7 @@ type State struct {
 	typeMeta    [numTypes]*Table
 	chunks      chunkTable
 	patterns    patternCache
+	captures    [maxCaptures]capture // of the match that runs
 	random      prng
 	registry    *Table // debug.getregistry
 	jitDisabled bool   // by jit.off
