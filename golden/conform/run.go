@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -199,5 +201,26 @@ func workDir() (dir string, unlock func(), err error) {
 			return "", nil, err
 		}
 	}
+	endLeftovers(dir)
 	return dir, func() { lock.Close() }, nil
+}
+
+// endLeftovers ends the servers of a run that was killed: they are daemons and hold
+// their ports. A pid that has gone to another program since is left alone.
+func endLeftovers(dir string) {
+	files, _ := filepath.Glob(filepath.Join(dir, "*", "t", "servroot", "logs", "nginx.pid"))
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil {
+			continue
+		}
+		command, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if root := filepath.Dir(filepath.Dir(path)); err == nil && strings.Contains(string(command), root) {
+			(&server{pid: pid}).stop()
+		}
+	}
 }

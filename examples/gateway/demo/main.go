@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -43,6 +44,13 @@ func demo() error {
 	if err := os.WriteFile(errorLog, nil, 0o644); err != nil {
 		return err
 	}
+
+	// Whoever holds the port would answer in the server's place.
+	probe, err := net.Listen("tcp", strings.TrimPrefix(address, "http://"))
+	if err != nil {
+		return fmt.Errorf("the config's port is taken: %w", err)
+	}
+	probe.Close()
 
 	redis, err := miniredis.Run()
 	if err != nil {
