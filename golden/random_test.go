@@ -134,7 +134,7 @@ func (g *generator) stmt() {
 		g.line("show(%s)", g.expr(1))
 		return
 	}
-	switch g.r.IntN(20) {
+	switch g.r.IntN(24) {
 	case 0, 1, 2:
 		v, e := g.fresh(), g.expr(3)
 		g.line("local %s = %s", v, e)
@@ -183,6 +183,12 @@ func (g *generator) stmt() {
 		g.line("if %s then return %s end", g.cond(), g.list())
 	case 17:
 		g.jump()
+	case 18:
+		g.coroutine()
+	case 19:
+		g.caught()
+	case 20:
+		g.closure()
 	default:
 		g.line("show(%s)", g.list())
 	}
@@ -276,6 +282,60 @@ func (g *generator) function() {
 	g.line("show(%s(%s))", name, g.list())
 }
 
+// coroutine writes a loop over what a coroutine yields.
+func (g *generator) coroutine() {
+	g.line("for k, v in coroutine.wrap(function(%s)", g.pick("", "p"))
+	loops, vararg := g.loops, g.vararg
+	g.loops, g.vararg = 0, false
+	g.body(func() {
+		g.line("coroutine.yield(%s, %s)", g.pick("1", `"k"`, "G"), g.expr(2))
+		g.block(2)
+		g.line("local back = coroutine.yield(true, pcall(coroutine.yield, 2, %s))", g.expr(1))
+	})
+	g.loops, g.vararg = loops, vararg
+	g.line("end) do")
+	g.loop("k", "v")
+	g.line("end")
+}
+
+// caught writes statements whose errors are caught and shown.
+func (g *generator) caught() {
+	g.line("show(%s", g.pick("pcall(function()", "xpcall(function()"))
+	call := strings.HasSuffix(strings.TrimSpace(g.b.String()), "xpcall(function()")
+	loops, vararg := g.loops, g.vararg
+	g.loops, g.vararg = 0, false
+	g.body(func() {
+		g.block(2)
+		g.line("if %s then error(%s, %s) end", g.cond(), g.atom(), g.pick("0", "1", "2"))
+		g.line("return %s", g.list())
+	})
+	g.loops, g.vararg = loops, vararg
+	if call {
+		g.line("end, function(m) return \"handled\", m end))")
+	} else {
+		g.line("end))")
+	}
+}
+
+// closure writes a function that changes a local from outside it.
+func (g *generator) closure() {
+	v := g.fresh()
+	g.line("local %s = %s", v, g.expr(1))
+	g.vars = append(g.vars, v)
+	g.names++
+	name := fmt.Sprintf("f%d", g.names)
+	g.line("local %s = function(d)", name)
+	g.body(func() {
+		g.vars = append(g.vars, "d")
+		g.line("tick()")
+		g.line("%s = %s", v, g.expr(2))
+		g.line("return %s, d", v)
+	})
+	g.line("end")
+	g.fns = append(g.fns, name)
+	g.line("show(%s, %s(%s), %s)", v, name, g.atom(), v)
+}
+
 func (g *generator) target() string {
 	if len(g.vars) > 0 && g.chance(70) {
 		return g.vars[g.r.IntN(len(g.vars))]
@@ -329,7 +389,7 @@ func (g *generator) expr(depth int) string {
 	if depth == 0 {
 		return g.atom()
 	}
-	switch g.r.IntN(18) {
+	switch g.r.IntN(23) {
 	case 0, 1, 2:
 		return g.num(depth)
 	case 3:
@@ -364,6 +424,16 @@ func (g *generator) expr(depth int) string {
 		return g.num(1) + "\n    + " + g.atom()
 	case 16:
 		return g.atom() + g.pick(" + ", " == ", " ~= ", " .. ", " < ") + g.atom()
+	case 17:
+		return "(" + g.pick(`"text"`, `"12"`, "T.y") + "):" + g.pick("upper()", "len()", "rep(2)", "byte(1, -1)", "find('t')") + ""
+	case 18:
+		return "(" + g.pick(`"text"`, `"12"`, "T.y") + "):sub(" + g.num(1) + ")"
+	case 19:
+		return g.pick("tonumber", "math.floor", "-", "string.len", "math.max") + "(" + g.expr(depth-1) + ")"
+	case 20:
+		return g.pick("bit.band", "bit.bxor", "math.min", "math.fmod", "string.rep", "rawequal") + "(" + g.num(1) + ", " + g.num(1) + ")"
+	case 21:
+		return `("%s %5.1f"):format(type(` + g.atom() + "), " + g.num(1) + ")"
 	}
 	return g.atom()
 }

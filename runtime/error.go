@@ -217,6 +217,7 @@ type frameWalk struct {
 	th     *Thread
 	max    int
 	method bool // the next level is called as obj:name()
+	tail   bool // the next Lua level is gone: it ended with a tail call of a Go function
 	frames []frame
 }
 
@@ -230,6 +231,8 @@ func (w *frameWalk) add(pcs []uintptr) bool {
 		f, more := it.Next()
 		fr, ok := w.th.frameOf(&f)
 		switch {
+		case ok && fr.chunk != nil && w.tail:
+			w.tail, w.method = false, false
 		case ok:
 			if fr.chunk != nil && w.method && len(w.frames) > 0 {
 				w.frames[len(w.frames)-1].method = true
@@ -238,6 +241,7 @@ func (w *frameWalk) add(pcs []uintptr) bool {
 			w.method = false
 		default:
 			w.method = w.method || isMethodCall(f.Function)
+			w.tail = w.tail || len(w.frames) > 0 && strings.HasSuffix(f.Function, "runtime.(*Thread).tailCall")
 		}
 		if len(w.frames) > w.max {
 			w.frames = w.frames[:w.max]
