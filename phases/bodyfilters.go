@@ -2,9 +2,11 @@ package phases
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -12,44 +14,38 @@ import (
 
 // notModifiedFilter turns a 200 into 304 or 412 when the client's conditions
 // say so (ngx_http_not_modified_filter_module).
-func (r *Request) notModifiedFilter() {
+// A failed precondition is answered with the error page of the status returned.
+func (r *Request) notModifiedFilter() int {
 	o := &r.Out
 	if o.Status != 200 || r != r.Main || o.LastModified < 0 && !o.Headers.Has("ETag") {
-		return
+		return rcOK
 	}
 	etag, _ := o.Headers.Get("ETag")
 	if since, ok := r.In.Get("If-Unmodified-Since"); ok && o.LastModified >= 0 {
 		if t, err := time.Parse(httpTimeFormat, since); err == nil && o.LastModified > t.Unix() {
-			r.preconditionFailed()
-			return
+			return 412
 		}
 	}
 	if match, ok := r.In.Get("If-Match"); ok && !etagMatches(match, etag, false) {
-		r.preconditionFailed()
-		return
+		return 412
 	}
 	since, hasSince := r.In.Get("If-Modified-Since")
 	none, hasNone := r.In.Get("If-None-Match")
 	if !hasSince && !hasNone {
-		return
+		return rcOK
 	}
 	if hasSince && r.modifiedSince(since) {
-		return
+		return rcOK
 	}
 	if hasNone && !etagMatches(none, etag, true) {
-		return
+		return rcOK
 	}
 	o.Status = 304
 	o.ContentType, o.Charset = "", ""
 	o.ClearLength()
 	o.Headers.Del("Accept-Ranges")
 	o.Headers.Del("Content-Encoding")
-}
-
-func (r *Request) preconditionFailed() {
-	r.Out.Status = 412
-	r.ErrStatus = 412
-	r.Out.ClearLength()
+	return rcOK
 }
 
 func (r *Request) modifiedSince(since string) bool {
@@ -100,25 +96,53 @@ func (r *Request) charsetFilter() {
 	}
 }
 
-// rangeCut passes on only the bytes of one range.
+// A byteRange is the bytes from start up to end, which is exclusive.
+type byteRange struct{ start, end int64 }
+
+// rangeCut passes on only the bytes of the ranges, which ascend.
 type rangeCut struct {
-	start, end int64 // of the range, end exclusive
-	at         int64 // bytes seen so far
+	ranges []byteRange
+	heads  []string // what goes before each range; nil for a single one
+	tail   string   // what goes after the last
+	at     int64    // bytes of the body seen so far
 }
 
 func (c *rangeCut) cut(p []byte) []byte {
-	from, to := c.start-c.at, c.end-c.at
+	at := c.at
 	c.at += int64(len(p))
-	from, to = max(from, 0), min(to, int64(len(p)))
+	if c.heads == nil {
+		return c.ranges[0].of(p, at)
+	}
+	var out []byte
+	for len(c.ranges) > 0 && c.ranges[0].start < c.at {
+		first := c.ranges[0]
+		if first.start >= at {
+			out = append(out, c.heads[0]...)
+		}
+		out = append(out, first.of(p, at)...)
+		if first.end > c.at {
+			break
+		}
+		c.ranges, c.heads = c.ranges[1:], c.heads[1:]
+		if len(c.ranges) == 0 {
+			out = append(out, c.tail...)
+		}
+	}
+	return out
+}
+
+// of returns the part of p, which begins at byte at of the body, within the range.
+func (b byteRange) of(p []byte, at int64) []byte {
+	from, to := max(b.start-at, 0), min(b.end-at, int64(len(p)))
 	if from >= to {
 		return nil
 	}
 	return p[from:to]
 }
 
-// rangeFilter answers a request for one range of bytes. Several ranges at once
-// are answered with the whole, which RFC 9110 permits. A range beyond the end
-// is answered with status 416.
+// rangeFilter answers a request for ranges of bytes. Ranges that overlap or go
+// back are answered with the whole, which RFC 9110 permits. Ranges that are
+// malformed or beyond the end are answered with status 416.
 func (r *Request) rangeFilter() int {
 	o := &r.Out
 	if !o.allowRanges || o.Status != 200 || o.ContentLength < 0 || r.Loc.maxRanges.v == 0 {
@@ -130,47 +154,109 @@ func (r *Request) rangeFilter() int {
 		}
 	}()
 	want, ok := r.In.Get("Range")
-	if !ok || !strings.HasPrefix(want, "bytes=") || strings.Contains(want, ",") || !r.ifRangeHolds() {
+	if !ok || len(want) < len("bytes=0") || !strings.EqualFold(want[:len("bytes=")], "bytes=") || !r.ifRangeHolds() {
 		return rcOK
 	}
-	start, end, ok := parseRange(want[len("bytes="):], o.ContentLength)
-	if !ok {
-		return rcOK
-	}
+	ranges, ok := parseRanges(want[len("bytes="):], o.ContentLength)
 	total := itoa(o.ContentLength)
-	if start >= o.ContentLength || start >= end {
+	if !ok {
 		o.Status = 416
 		o.Headers.Add("Content-Range", "bytes */"+total)
 		return 416
 	}
+	if len(ranges) == 0 || len(ranges) > r.Loc.maxRanges.v {
+		return rcOK
+	}
+	for i, b := range ranges[1:] {
+		if b.start < ranges[i].end {
+			return rcOK
+		}
+	}
 	o.Status = 206
-	o.Headers.Add("Content-Range", "bytes "+itoa(start)+"-"+itoa(end-1)+"/"+total)
-	o.ContentLength = end - start
-	r.ranged = &rangeCut{start: start, end: end}
+	r.ranged = &rangeCut{ranges: ranges}
+	if len(ranges) > 1 {
+		r.multipartRanges(total)
+		return rcOK
+	}
+	o.Headers.Add("Content-Range", ranges[0].header(total))
+	o.ContentLength = ranges[0].end - ranges[0].start
 	return rcOK
 }
 
-// parseRange reads "a-b", "a-" or "-n" of a body of size bytes.
-func parseRange(s string, size int64) (start, end int64, ok bool) {
-	first, last, found := strings.Cut(strings.TrimSpace(s), "-")
+func (b byteRange) header(total string) string {
+	return "bytes " + itoa(b.start) + "-" + itoa(b.end-1) + "/" + total
+}
+
+// boundaries numbers the multipart answers of the process, as nginx does.
+var boundaries atomic.Int64
+
+// multipartRanges makes the answer a multipart/byteranges of r.ranged.
+func (r *Request) multipartRanges(total string) {
+	o, c := &r.Out, r.ranged
+	boundary := fmt.Sprintf("%020d", boundaries.Add(1))
+	head := "\r\n--" + boundary + "\r\n"
+	if o.ContentType != "" {
+		head += "Content-Type: " + o.ContentType
+		if o.Charset != "" {
+			head += "; charset=" + o.Charset
+		}
+		head += "\r\n"
+	}
+	c.tail = "\r\n--" + boundary + "--\r\n"
+	length := int64(len(c.tail))
+	for _, b := range c.ranges {
+		c.heads = append(c.heads, head+"Content-Range: "+b.header(total)+"\r\n\r\n")
+		length += int64(len(c.heads[len(c.heads)-1])) + b.end - b.start
+	}
+	o.ContentType, o.Charset = "multipart/byteranges; boundary="+boundary, ""
+	o.ContentLength = length
+}
+
+// parseRanges reads a list of "a-b", "a-" or "-n" of a body of size bytes. It
+// returns false for what 416 answers, and no ranges where the whole is due.
+func parseRanges(list string, size int64) ([]byteRange, bool) {
+	var ranges []byteRange
+	var sum int64
+	for _, item := range strings.Split(list, ",") {
+		b, ok := parseRange(strings.Trim(item, " "), size)
+		switch {
+		case !ok:
+			return nil, false
+		case b.start < b.end:
+			ranges = append(ranges, b)
+			sum += b.end - b.start
+		case b.start == 0:
+			return nil, true
+		}
+	}
+	if sum > size {
+		return nil, true
+	}
+	return ranges, len(ranges) > 0
+}
+
+func parseRange(s string, size int64) (b byteRange, ok bool) {
+	first, last, found := strings.Cut(s, "-")
+	first, last = strings.TrimRight(first, " "), strings.TrimLeft(last, " ")
 	if !found {
-		return 0, 0, false
+		return b, false
+	}
+	n, ok := int64(0), true
+	if last != "" {
+		n, ok = parseDecimal(last)
 	}
 	if first == "" {
-		n, ok := parseDecimal(last)
-		return max(size-n, 0), size, ok
+		return byteRange{max(size-n, 0), size}, ok && last != ""
 	}
-	if start, ok = parseDecimal(first); !ok {
-		return 0, 0, false
+	if !ok {
+		return b, false
 	}
+	b.start, ok = parseDecimal(first)
+	b.end = min(n+1, size)
 	if last == "" {
-		return start, size, true
+		b.end = size
 	}
-	n, ok := parseDecimal(last)
-	if !ok || n < start {
-		return 0, 0, false
-	}
-	return start, min(n+1, size), true
+	return b, ok
 }
 
 func (r *Request) ifRangeHolds() bool {

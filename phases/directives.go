@@ -136,6 +136,7 @@ func clientDirectives() []directive {
 func rewriteDirectives() []directive {
 	return []directive{
 		{"set", inRewrite, take2, setSet},
+		{"limit_except", inLocation, takeMore1 | takeBlock, setLimitExcept},
 		{"if", inServer | inLocation, takeMore1 | takeBlock, setIf},
 		{"rewrite", inRewrite, take2 | take3, setRewrite},
 		{"return", inRewrite, take12, setReturn},

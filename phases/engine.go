@@ -171,6 +171,9 @@ func (l *Location) matchText() string {
 // updateLocation takes over what the request copies from its location
 // (ngx_http_update_location_config).
 func (r *Request) updateLocation() {
+	if limit := r.Loc.limited; limit != nil && !limit.allowed[r.Method] {
+		r.Loc = limit.loc
+	}
 	l := r.Loc
 	if r.KeepAlive {
 		switch {

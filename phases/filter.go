@@ -25,7 +25,9 @@ func (r *Request) SendHeader() int {
 	if r.Method == "HEAD" {
 		r.HeaderOnly = true
 	}
-	r.notModifiedFilter()
+	if rc := r.notModifiedFilter(); rc != rcOK {
+		return rc
+	}
 	if h := r.Loc.lua(PhaseHeaderFilter); h != nil {
 		if rc := r.runHeaderFilter(h); rc != rcOK {
 			return rc

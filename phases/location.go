@@ -32,6 +32,7 @@ type Location struct {
 	tree     locationTree
 	children []*Location // in file order, until the tree is built
 	ifs      []*Location
+	limited  *methodLimit // limit_except, nil without
 	script   []scriptOp
 
 	// handler makes the content; nil means index, static and the like.

@@ -65,6 +65,7 @@ type returnOp struct {
 
 func (o *returnOp) exec(r *Request) int {
 	if o.status < 400 || o.body {
+		r.Out.Status = o.status // the text may name $status
 		text := o.bytes
 		if text == nil {
 			text = []byte(o.text.eval(r))

@@ -45,7 +45,7 @@ func (l *Listen) FindServer(r *Request, host string) *Server {
 	}
 	if host != "" {
 		for i := range n.heads {
-			if strings.HasSuffix(host, n.heads[i].text) && len(host) > len(n.heads[i].text) {
+			if strings.HasSuffix(host, n.heads[i].text) {
 				return n.heads[i].server
 			}
 		}
@@ -139,7 +139,7 @@ func setServerName(c *compiler, d *conf.Directive) error {
 		if i == 0 && len(c.srv.names) == 0 {
 			c.srv.Name = strings.TrimPrefix(strings.TrimPrefix(name.text, "*"), ".")
 			if arg != "" && arg[0] == '~' {
-				c.srv.Name = arg[1:]
+				c.srv.Name = arg
 			}
 		}
 		if arg != "" && arg[0] == '~' {

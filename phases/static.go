@@ -32,7 +32,7 @@ func (r *Request) serveIndex() int {
 			return r.indexError(folder+name, err)
 		}
 		if !folderTested {
-			if rc := r.testFolder(strings.TrimSuffix(folder, "/")); rc != rcOK {
+			if rc := r.testFolder(strings.TrimSuffix(folder, "/"), folder+name); rc != rcOK {
 				return rc
 			}
 			folderTested = true
@@ -42,11 +42,11 @@ func (r *Request) serveIndex() int {
 }
 
 // testFolder tells a folder without an index file from one that is missing.
-func (r *Request) testFolder(path string) int {
+func (r *Request) testFolder(path, index string) int {
 	info, err := os.Stat(path + "/")
 	switch {
 	case err != nil:
-		return r.indexError(path, err)
+		return r.indexError(index, err)
 	case !info.IsDir():
 		r.Logf(LogAlert, "\"%s\" is not a directory", path)
 		return 500
