@@ -129,7 +129,7 @@ func setServer(c *compiler, d *conf.Directive) error {
 
 func setServerName(c *compiler, d *conf.Directive) error {
 	for i, arg := range d.Args {
-		if arg == "" || arg[0] == '/' {
+		if strings.Contains(arg, "/") {
 			c.warnf(d, "server name \"%s\" has suspicious symbols", arg)
 		}
 		name := serverName{text: lowerString(arg)}

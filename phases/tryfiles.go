@@ -56,9 +56,6 @@ func (r *Request) runTryFiles() int {
 		if err != nil || info.IsDir() != f.dir {
 			continue
 		}
-		if f.dir {
-			name += "/"
-		}
 		if l.alias && l.kind != matchRegex {
 			name = l.name + name
 		}
@@ -71,7 +68,7 @@ func (r *Request) runTryFiles() int {
 // tryPath is the file a parameter of try_files names.
 func (r *Request) tryPath(name string) string {
 	l := r.Loc
-	root := l.root.v.eval(r)
+	root := r.docRoot()
 	if l.alias {
 		return root + strings.TrimPrefix(name, l.name)
 	}
