@@ -216,7 +216,7 @@ func buildAndRun(t *testing.T, dir string, cases []*testCase) map[string]string 
 		t.Fatal(err)
 	}
 	prog := filepath.Join(root, "prog")
-	goTool(t, "build", "-o", prog, "./"+root)
+	goTool(t, "build", "-tags=moonphase_coroswitch", "-ldflags=-checklinkname=0", "-o", prog, "./"+root)
 	var stderr bytes.Buffer
 	cmd := exec.Command("./" + prog)
 	cmd.Stderr = &stderr

@@ -1,13 +1,12 @@
 package runtime
 
 import (
-	"iter"
 	"runtime"
 	"sync"
 )
 
-// A coroutine runs on a goroutine of its own and is switched to directly, as
-// iter.Pull does, without the scheduler. Three objects keep its life apart:
+// A coroutine runs on a goroutine of its own and is switched to directly, without
+// the scheduler (see stack). Three objects keep its life apart:
 //
 //   - Coroutine is the handle, what a Lua value of type thread points at.
 //   - coroutine is the state. The goroutine's stack refers to it, never to the
@@ -68,10 +67,8 @@ type coroutine struct {
 
 // runner is a goroutine that runs coroutines one after the other.
 type runner struct {
-	job    *coroutine
-	resume func() (struct{}, bool)
-	stop   func()
-	yield  func(struct{}) bool
+	job *coroutine
+	stack
 }
 
 // idleRunners keeps goroutines whose coroutine has ended.
@@ -95,7 +92,7 @@ func newRunner(co *coroutine) *runner {
 	}
 	idleRunners.Unlock()
 	r := &runner{job: co}
-	r.resume, r.stop = iter.Pull(r.loop)
+	r.start(r.loop)
 	return r
 }
 
@@ -114,11 +111,10 @@ func (r *runner) retire() {
 }
 
 // loop is the body of the goroutine.
-func (r *runner) loop(yield func(struct{}) bool) {
-	r.yield = yield
+func (r *runner) loop() {
 	for {
 		r.job.run()
-		if !yield(struct{}{}) {
+		if !r.leave() {
 			return
 		}
 	}
@@ -312,7 +308,7 @@ func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *
 	if err := th.beginResume(handle, n, a, b, c); err != nil {
 		return Nil, 0, err
 	}
-	handle.co.runner.resume()
+	handle.co.runner.enter()
 	return th.endResume(handle)
 }
 
@@ -400,7 +396,7 @@ func coroutineYield(th *Thread, n int, a, b, c Value) (Value, int) {
 		th.Errorf("attempt to yield across C-call boundary")
 	}
 	co.putArgs(th, n, a, b, c)
-	if !co.runner.yield(struct{}{}) {
+	if !co.runner.leave() {
 		panic(killed{})
 	}
 	return co.take(th)
@@ -418,7 +414,7 @@ func Yield1(th *Thread, f Value, where string, a Value) (Value, int) {
 	}
 	co.n = 1
 	co.v.set(a)
-	if !co.runner.yield(struct{}{}) {
+	if !co.runner.leave() {
 		panic(killed{})
 	}
 	return co.take(th)
@@ -431,7 +427,7 @@ func Yield2(th *Thread, f Value, where string, a, b Value) (Value, int) {
 		return Call2(th, f, where, a, b)
 	}
 	co.putArgs(th, 2, a, b, Value{})
-	if !co.runner.yield(struct{}{}) {
+	if !co.runner.leave() {
 		panic(killed{})
 	}
 	return co.take(th)

@@ -66,7 +66,7 @@ func (it *Iter) Next(th *Thread) bool {
 		var v Value
 		var n int
 		if err == nil {
-			handle.co.runner.resume()
+			handle.co.runner.enter()
 			v, n, err = th.endResume(handle)
 		}
 		if err != nil {

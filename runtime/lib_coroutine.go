@@ -29,7 +29,7 @@ func coroutineResume(th *Thread, n int, a, b, c Value) (Value, int) {
 	err := th.beginResume(co, n, a2, b, c)
 	var v Value
 	if err == nil {
-		co.co.runner.resume()
+		co.co.runner.enter()
 		v, n, err = th.endResume(co)
 	}
 	if err != nil {
@@ -81,7 +81,7 @@ func coroutineWrap(th *Thread, args []Value) (Value, int) {
 		err := th.beginResume(co, n, a, b, c)
 		var v Value
 		if err == nil {
-			co.co.runner.resume()
+			co.co.runner.enter()
 			v, n, err = th.endResume(co)
 		}
 		if err != nil {

@@ -174,7 +174,7 @@ func (c *collection) build(race bool) (string, error) {
 	if err := writeChanged(filepath.Join(buildDir, "main.go"), []byte(text)); err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-o", bin, "./"+buildDir)
+	cmd := exec.Command("go", "build", "-tags=moonphase_coroswitch", "-ldflags=-checklinkname=0", "-o", bin, "./"+buildDir)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if race {
 		bin += "-race"

@@ -112,7 +112,8 @@ func (j *Job) compile(dir, src, bin string) error {
 			return err
 		}
 	}
-	cmd := exec.Command(goTool, "build", "-trimpath", "-o", bin, ".")
+	// The tag and the lifted check belong together; see runtime/stack_switch.go.
+	cmd := exec.Command(goTool, "build", "-trimpath", "-tags=moonphase_coroswitch", "-ldflags=-checklinkname=0", "-o", bin, ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=mod")
 	if out, err := cmd.CombinedOutput(); err != nil {
