@@ -327,6 +327,7 @@ func (r *Request) finish() {
 	if !r.Terminated {
 		r.endOutput()
 	}
+	r.logging = true
 	r.logPhase()
 	r.closeSockets()
 	r.cleanup()

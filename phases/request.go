@@ -74,6 +74,7 @@ type Request struct {
 	// State of the output.
 	captured    *capture // body of a captured subrequest, nil otherwise
 	outputEnded bool
+	logging     bool // the log phase: the answer is done and, for nginx, keep-alive spent
 	// filterFinalized: a header filter answered with an error page.
 	filterFinalized bool
 	chunkedOut      bool

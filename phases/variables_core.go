@@ -93,7 +93,7 @@ func responseHeaderVar(name string) func(*Request) (string, bool) {
 			switch {
 			case r.Out.Status == 101:
 				return "upgrade", true
-			case r.KeepAlive:
+			case r.KeepAlive && !r.logging:
 				return "keep-alive", true
 			}
 			return "close", true
@@ -216,7 +216,7 @@ func builtinVariables() []variable {
 		{name: "request_length", volatile: true, get: always(requestLength)},
 		{name: "request_time", volatile: true, get: always(func(r *Request) string { return milliseconds(time.Since(r.Start)) })},
 		{name: "request_completion", volatile: true, get: always(func(r *Request) string {
-			if r.outputEnded {
+			if r.outputEnded || r.logging && !r.Terminated {
 				return "OK"
 			}
 			return ""
