@@ -202,9 +202,9 @@ func (l *ErrorLog) Output(level LogLevel, conn int64, msg string) {
 		b = b[:maxErrorLine-1]
 	}
 	b = append(b, '\n')
-	toStderr := false
+	console := level <= LogWarn && l.files.console.Load()
 	for _, s := range l.sinks {
-		if level > s.level {
+		if level > s.level || console && s.file.path == stderrPath {
 			continue
 		}
 		if peer := s.file.syslog; peer != nil {
@@ -214,9 +214,8 @@ func (l *ErrorLog) Output(level LogLevel, conn int64, msg string) {
 			continue
 		}
 		s.file.write(b)
-		toStderr = toStderr || s.file.path == stderrPath
 	}
-	if level <= LogWarn && !toStderr && l.files.console.Load() {
+	if console {
 		fmt.Fprintf(os.Stderr, "nginx: [%s] %s\n", levelNames[level], msg)
 	}
 	*buf = b

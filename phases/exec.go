@@ -78,6 +78,7 @@ func scriptWorker(chunks rt.ChunkSet) (*Worker, error) {
 		return nil, err
 	}
 	logs := NewLogFiles()
+	logs.LeaveConsole()
 	log := logs.NewErrorLog(stderrPath, LogWarn)
 	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: dir + "/", Log: log, Logs: logs})
 	if err != nil {

@@ -59,6 +59,7 @@ func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
 		return nil, err
 	}
 	cycle.StartWorkers()
+	p.logs.LeaveConsole()
 	return &Handler{cycle: cycle, listen: cycle.Listens[0]}, nil
 }
 

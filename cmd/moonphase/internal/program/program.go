@@ -4,6 +4,7 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,6 +55,14 @@ type origin struct {
 // the configuration itself; mistakes in Lua are Findings.
 func FromConf(path string, opt Options) (*Program, error) {
 	tree, err := conf.ParseFile(path)
+	if tree == nil {
+		return nil, fmt.Errorf("[emerg] %w", err)
+	}
+	// As nginx reads: a directive that is wrong comes before a brace that is
+	// missing further down.
+	if err := checkConf(tree, path, opt.Prefix); err != nil {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("[emerg] %w", err)
 	}
@@ -74,6 +83,18 @@ func FromConf(path string, opt Options) (*Program, error) {
 	}
 	p.close()
 	return p, nil
+}
+
+// checkConf gives every directive its meaning, as the server will at start, and
+// returns the first complaint about one. What depends on the machine that will
+// serve (certificates, names of upstreams) is not asked for here.
+func checkConf(tree *conf.Tree, path, prefix string) error {
+	_, err := phases.Compile(tree.Directives, phases.CompileOptions{Prefix: prefix, ConfPath: path})
+	var ce *conf.Error
+	if !errors.As(err, &ce) || ce.Line == 0 || strings.HasPrefix(ce.Msg, "host not found") {
+		return nil
+	}
+	return fmt.Errorf("[emerg] %w", err)
 }
 
 // FromScript collects what one plain script can run.
@@ -309,7 +330,8 @@ func luaPackagePath(tree []*conf.Directive) string {
 // ConfFinding turns an error of the configuration into a finding.
 func ConfFinding(err error) transpile.Diagnostic {
 	d := transpile.Diagnostic{Code: transpile.CodeConf, Severity: transpile.Error, Msg: err.Error()}
-	if e, ok := err.(*conf.Error); ok {
+	var e *conf.Error
+	if errors.As(err, &e) {
 		d.File, d.Line, d.Msg = e.File, e.Line, e.Msg
 	}
 	return d
