@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -55,8 +56,7 @@ func newBuildCmd() *cobra.Command {
 	return cmd
 }
 
-// buildServer compiles the config to the binary out. An empty out leaves it
-// in the cache.
+// buildServer compiles the config to the binary out.
 func buildServer(cmd *cobra.Command, prefix, confPath, out string, modules []string, lazy bool) error {
 	prog, err := program.FromConf(confPath, program.Options{Prefix: prefix, Modules: modules})
 	if err != nil {
@@ -85,25 +85,32 @@ func newJob(cmd *cobra.Command, prog *program.Program, id, main string) (*gobuil
 	return job, nil
 }
 
-// runJob builds job to the binary out, or only in the cache when out is "".
+// runJob builds job and copies the binary to out.
 func runJob(job *gobuild.Job, out string) error {
-	if out == "" {
-		bin, err := job.CachedBinary()
-		if err != nil {
-			return err
-		}
-		job.Output = bin
-	} else {
-		abs, err := filepath.Abs(out)
-		if err != nil {
-			return err
-		}
-		job.Output = abs
+	path, err := filepath.Abs(out)
+	if err != nil {
+		return err
 	}
-	if _, err := job.Run(); err != nil {
+	built, err := job.Run()
+	if err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	defer built.Release()
+	if err := built.Install(path); err != nil {
 		return fmt.Errorf("build: %w", err)
 	}
 	return nil
+}
+
+// execJob builds job and becomes the binary, with the given arguments. It returns
+// only when that fails.
+func execJob(job *gobuild.Job, args, env []string) error {
+	built, err := job.Run()
+	if err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	defer built.Release()
+	return syscall.Exec(built.Path, args, env)
 }
 
 // isTerminal reports whether w is a terminal: progress and colour are for

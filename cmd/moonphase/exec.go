@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -50,10 +49,10 @@ func newExecCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := runJob(job, out); err != nil || out != "" {
-				return err
+			if out != "" {
+				return runJob(job, out)
 			}
-			return syscall.Exec(job.Output, append([]string{script}, args[1:]...), os.Environ())
+			return execJob(job, append([]string{script}, args[1:]...), os.Environ())
 		},
 	}
 	f := cmd.Flags()

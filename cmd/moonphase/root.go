@@ -69,7 +69,7 @@ func newRootCmd(stdout, stderr io.Writer) *cobra.Command {
 	root.SetErr(stderr)
 	root.AddCommand(
 		newGenCmd(), newBuildCmd(), newRunCmd(), newExecCmd(),
-		newVetCmd(), newExplainCmd(), newChunksCmd(), newVersionCmd(),
+		newVetCmd(), newExplainCmd(), newChunksCmd(), newCacheCmd(), newVersionCmd(),
 	)
 	return root
 }

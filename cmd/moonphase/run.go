@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -37,15 +36,12 @@ func newRunCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := runJob(job, ""); err != nil {
-				return err
-			}
 			// nginx wants the folder of its logs to be there; a person who
 			// tries an example does not want to be asked for it.
 			if err := os.MkdirAll(filepath.Join(prefix, "logs"), 0o755); err != nil {
 				return err
 			}
-			return syscall.Exec(job.Output, []string{"moonphase", "-p", prefix, "-c", confPath, "-g", "daemon off;"}, os.Environ())
+			return execJob(job, []string{"moonphase", "-p", prefix, "-c", confPath, "-g", "daemon off;"}, os.Environ())
 		},
 	}
 	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")

@@ -15,8 +15,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
-	"sort"
 	"strings"
+	"time"
 
 	"github.com/moonphase/moonphase/cmd/moonphase/internal/outdir"
 )
@@ -26,71 +26,88 @@ const modulePath = "github.com/moonphase/moonphase"
 
 // Job is one binary to build.
 type Job struct {
-	// ID names the cache folder: what stays the same from build to build,
-	// such as the absolute path of the nginx.conf.
+	// ID names what is built: what stays the same from build to build, such as
+	// the absolute path of the nginx.conf.
 	ID string
 	// Files are the generated package, imported as "moonphase.build/lua".
 	Files []outdir.File
 	// Main is the source of package main.
 	Main []byte
-	// Output is where the binary goes.
-	Output string
 	// Progress gets a line a step; nil is silence.
 	Progress io.Writer
 }
 
-// Run builds the job and returns whether anything had to be compiled.
-func (j *Job) Run() (compiled bool, err error) {
-	dir, err := j.folder()
+// Built is a binary in the cache. Until Release, and over an exec of it, no other
+// process changes or removes it.
+type Built struct {
+	Path     string
+	Compiled bool // it was not in the cache
+	entry    *entry
+}
+
+// Release gives the binary back to the cache.
+func (b *Built) Release() { b.entry.release() }
+
+// Run builds the job in the cache.
+func (j *Job) Run() (*Built, error) {
+	cache, err := OpenCache()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	src, err := sourceRoot()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if _, err := outdir.Write(filepath.Join(dir, "lua"), j.Files); err != nil {
-		return false, err
+	tool, err := findToolchain(src, cache.Dir)
+	if err != nil {
+		return nil, err
 	}
-	stamp, err := j.stamp(src)
+	sum := sha256.Sum256([]byte(j.ID + "\n" + tool.target))
+	e, err := cache.enter(hex.EncodeToString(sum[:8]), func() { j.step("waiting for another build of the same program") })
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := j.build(e, src, tool)
+	if err != nil {
+		e.release()
+		return nil, err
+	}
+	if compiled {
+		// Trimming is housekeeping: the build is good without it.
+		_, _ = cache.Trim(cache.Limit)
+	}
+	return &Built{e.path(binaryFile), compiled, e}, nil
+}
+
+// build brings the entry's binary up to date and returns whether it had to be
+// compiled.
+func (j *Job) build(e *entry, src string, tool *toolchain) (compiled bool, err error) {
+	stamp, err := j.stamp(src, tool)
 	if err != nil {
 		return false, err
 	}
-	stampPath, bin := filepath.Join(dir, "stamp"), filepath.Join(dir, "bin")
-	if old, err := os.ReadFile(stampPath); err != nil || string(old) != stamp || !exists(bin) {
-		compiled = true
-		os.Remove(stampPath)
-		if err := j.compile(dir, src, bin); err != nil {
-			return true, err
-		}
-		if err := outdir.WriteFile(stampPath, []byte(stamp), 0o644); err != nil {
-			return true, err
-		}
+	if old, err := os.ReadFile(e.path(stampFile)); err == nil && string(old) == stamp && ownFile(e.path(binaryFile)) {
+		now := time.Now()
+		return false, os.Chtimes(e.path(stampFile), now, now)
 	}
-	return compiled, install(bin, j.Output)
+	// Without a stamp the binary counts for nothing, whenever this process ends.
+	if err := os.Remove(e.path(stampFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return true, err
+	}
+	if err := j.compile(e, src, tool); err != nil {
+		return true, err
+	}
+	return true, outdir.WriteFile(e.path(stampFile), []byte(stamp), 0o600)
 }
 
-// folder is the job's cache folder: $MOONPHASE_CACHE or the user's cache.
-func (j *Job) folder() (string, error) {
-	base := os.Getenv("MOONPHASE_CACHE")
-	if base == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			cache = os.TempDir()
-		}
-		base = filepath.Join(cache, "moonphase")
-	}
-	sum := sha256.Sum256([]byte(j.ID))
-	dir := filepath.Join(base, hex.EncodeToString(sum[:8]))
-	return dir, os.MkdirAll(dir, 0o755)
-}
-
-func (j *Job) compile(dir, src, bin string) error {
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		return errors.New("no Go toolchain: `go` is not on PATH (moonphase compiles to Go; install Go 1.26 or later)")
-	}
+// compile writes the sources and builds them. The binary comes under its name when
+// it is whole: one that runs keeps its file, and a build that was killed leaves only
+// what the next one removes.
+func (j *Job) compile(e *entry, src string, tool *toolchain) error {
 	j.step("compiling %d Go files", len(j.Files))
+	if _, err := outdir.Write(e.path("lua"), j.Files); err != nil {
+		return err
+	}
 	mod, err := os.ReadFile(filepath.Join(src, "go.mod"))
 	if err != nil {
 		return err
@@ -104,22 +121,31 @@ func (j *Job) compile(dir, src, bin string) error {
 		{Name: "go.mod", Data: buildModule(mod, src)},
 		{Name: "go.sum", Data: sum},
 	} {
-		path := filepath.Join(dir, f.Name)
+		path := e.path(f.Name)
 		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, f.Data) {
 			continue
 		}
-		if err := outdir.WriteFile(path, f.Data, 0o644); err != nil {
+		if err := outdir.WriteFile(path, f.Data, 0o600); err != nil {
 			return err
 		}
 	}
-	// The tag and the lifted check belong together; see runtime/stack_switch.go.
-	cmd := exec.Command(goTool, "build", "-trimpath", "-tags=moonphase_coroswitch", "-ldflags=-checklinkname=0", "-o", bin, ".")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=mod")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build failed in %s (an internal error when it names a _lua.go file):\n%s", dir, bytes.TrimSpace(out))
+	left, _ := filepath.Glob(e.path(binaryFile + ".*"))
+	for _, path := range left {
+		_ = os.Remove(path)
 	}
-	return nil
+	fresh := e.path(fmt.Sprintf("%s.%d", binaryFile, os.Getpid()))
+	cmd := exec.Command(tool.path, append(append([]string{"build"}, buildArgs...), "-o", fresh, ".")...)
+	cmd.Dir, cmd.Env = e.dir, tool.env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build failed in %s (an internal error when it names a _lua.go file):\n%s", e.dir, bytes.TrimSpace(out))
+	}
+	return os.Rename(fresh, e.path(binaryFile))
+}
+
+// ownFile reports whether path is a plain file.
+func ownFile(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // buildModule derives the go.mod of the cache folder from the one of our own
@@ -137,48 +163,10 @@ func quoteModPath(path string) string {
 	return path
 }
 
-// stamp hashes everything that decides the binary: the generated files, main,
-// the Go toolchain and the sources of our own packages (by name, size and
-// time, which is what a person working on them changes).
-func (j *Job) stamp(src string) (string, error) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s %d\n", goruntime.Version(), len(j.Main))
-	h.Write(j.Main)
-	for _, f := range j.Files {
-		fmt.Fprintf(h, "%s %d\n", f.Name, len(f.Data))
-		h.Write(f.Data)
-	}
-	var lines []string
-	for _, part := range []string{"runtime", "phases", "go.mod"} {
-		err := filepath.WalkDir(filepath.Join(src, part), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			lines = append(lines, fmt.Sprintf("%s %d %d\n", path, info.Size(), info.ModTime().UnixNano()))
-			return nil
-		})
-		if err != nil {
-			return "", err
-		}
-	}
-	sort.Strings(lines)
-	for _, l := range lines {
-		io.WriteString(h, l)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// install puts the built binary at path, aside and renamed: a server that
+// Install puts a copy of the binary at path, aside and renamed: a server that
 // runs from path keeps its own file.
-func install(bin, path string) error {
-	if path == bin {
-		return nil
-	}
-	in, err := os.Open(bin)
+func (b *Built) Install(path string) error {
+	in, err := os.Open(b.Path)
 	if err != nil {
 		return err
 	}
@@ -216,20 +204,8 @@ func sourceRoot() (string, error) {
 	return root, nil
 }
 
-// CachedBinary is where Run leaves the binary of the job with the given ID,
-// for callers that want no copy.
-func (j *Job) CachedBinary() (string, error) {
-	dir, err := j.folder()
-	return filepath.Join(dir, "bin"), err
-}
-
 func (j *Job) step(format string, args ...any) {
 	if j.Progress != nil {
 		fmt.Fprintf(j.Progress, "moonphase: "+format+"\n", args...)
 	}
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
