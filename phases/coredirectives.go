@@ -207,7 +207,6 @@ func setErrorPage(c *compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	hasArgs := strings.Contains(target, "?")
 	for _, word := range codes {
 		code, ok := parseDecimal(word)
 		if !ok || code == 499 {
@@ -223,7 +222,7 @@ func setErrorPage(c *compiler, d *conf.Directive) error {
 				own = 400
 			}
 		}
-		c.loc.errorPages = append(c.loc.errorPages, errorPage{code: int(code), status: own, target: t, args: hasArgs})
+		c.loc.errorPages = append(c.loc.errorPages, errorPage{code: int(code), status: own, target: t})
 	}
 	return nil
 }

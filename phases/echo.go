@@ -262,8 +262,11 @@ func (r *Request) echoRequestBody() int {
 
 // echoLocation makes a GET subrequest whose output stands in ours.
 func (r *Request) echoLocation(cmd *echoCommand) int {
-	o := SubrequestOptions{URI: cmd.args[0].eval(r), Method: "GET", NoBody: true, ShareVars: true}
-	o.URI, o.Args, _ = strings.Cut(o.URI, "?")
+	o := SubrequestOptions{Method: "GET", NoBody: true, ShareVars: true}
+	var ok bool
+	if o.URI, o.Args, ok = r.openTarget(cmd.args[0].eval(r)); !ok {
+		return rcError
+	}
 	if len(cmd.args) > 1 {
 		o.Args = cmd.args[1].eval(r)
 	}
@@ -275,8 +278,11 @@ func (r *Request) echoSubrequest(cmd *echoCommand) int {
 	if len(cmd.args) < 2 {
 		return 500
 	}
-	o := SubrequestOptions{Method: cmd.args[0].eval(r), URI: cmd.args[1].eval(r), NoBody: true, ShareVars: true}
-	o.URI, o.Args, _ = strings.Cut(o.URI, "?")
+	o := SubrequestOptions{Method: cmd.args[0].eval(r), NoBody: true, ShareVars: true}
+	var ok bool
+	if o.URI, o.Args, ok = r.openTarget(cmd.args[1].eval(r)); !ok {
+		return rcError
+	}
 	for i := 2; i+1 < len(cmd.args); i += 2 {
 		value := cmd.args[i+1].eval(r)
 		switch cmd.args[i].lit {
@@ -301,10 +307,6 @@ func (r *Request) echoSubrequest(cmd *echoCommand) int {
 
 // echoInclude runs a subrequest whose output follows what was sent so far.
 func (r *Request) echoInclude(o SubrequestOptions) int {
-	if o.URI == "" {
-		r.Log(LogErr, "sub-request uri is empty")
-		return 500
-	}
 	if rc := r.echoSendHeader(); rc != rcOK || r.HeaderOnly {
 		return rc
 	}
@@ -318,11 +320,18 @@ func (r *Request) echoInclude(o SubrequestOptions) int {
 }
 
 func (r *Request) echoExec(cmd *echoCommand) int {
-	uri := cmd.args[0].eval(r)
-	if strings.HasPrefix(uri, "@") {
-		return r.NamedRedirect(uri)
+	target := cmd.args[0].eval(r)
+	switch {
+	case target == "":
+		return 400
+	case target[0] == '@':
+		name, _, _ := strings.Cut(target, "?")
+		return r.NamedRedirect(name)
 	}
-	uri, args, _ := strings.Cut(uri, "?")
+	uri, args, ok := r.openTarget(target)
+	if !ok {
+		return rcError
+	}
 	if len(cmd.args) > 1 {
 		args = cmd.args[1].eval(r)
 	}

@@ -72,7 +72,7 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	query := ""
 	if uri[0] != '@' {
 		var ok bool
-		if uri, query, ok = splitUnsafeURI(uri); !ok {
+		if uri, query, ok = openTarget(uri); !ok {
 			th.Errorf("unsafe uri")
 		}
 	}
@@ -92,16 +92,6 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	checkPending(th, 0)
 	panic(luaExec{uri, query})
-}
-
-// splitUnsafeURI takes the arguments off a URI of a script and refuses one that
-// climbs out of the root or has a NUL (ngx_http_parse_unsafe_uri).
-func splitUnsafeURI(s string) (uri, args string, ok bool) {
-	uri, args, _ = strings.Cut(s, "?")
-	if uri == "" || strings.IndexByte(uri, 0) >= 0 || unsafeURI(uri) {
-		return "", "", false
-	}
-	return uri, args, true
 }
 
 // queryArgument is an argument that is a query string or a table of arguments.

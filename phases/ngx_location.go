@@ -101,7 +101,7 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 		th.ArgTypeError([]rt.Value{uriArg}, 0, "string")
 	}
 	uriText := luaText(th, uriArg)
-	uri, args, ok := splitUnsafeURI(uriText)
+	uri, args, ok := openTarget(uriText)
 	if !ok {
 		th.Errorf("unsafe uri in argument #1: %s", uriText)
 	}

@@ -245,10 +245,13 @@ func (c *compiler) resolveTarget(d *conf.Directive, t *proxyTarget) error {
 	}
 	t.up = singleUpstream(t.host, t.port)
 	host := t.host
+	if strings.HasPrefix(host, "unix:") {
+		return nil
+	}
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	if strings.HasPrefix(host, "unix:") || net.ParseIP(strings.Trim(host, "[]")) != nil {
+	if net.ParseIP(strings.Trim(host, "[]")) != nil {
 		return nil
 	}
 	if _, err := net.LookupHost(host); err != nil {

@@ -69,17 +69,20 @@ func (x *exchange) accelRedirect() int {
 	for i := range x.st.headers {
 		switch h := &x.st.headers[i]; lowerString(h.Name) {
 		case "content-type", "set-cookie", "cache-control", "expires", "content-disposition", "accept-ranges":
-			r.Out.Set(h.Name, h.Value)
+			r.Out.Add(h.Name, h.Value)
 		}
-	}
-	if r.Method != "HEAD" {
-		r.Method = "GET"
 	}
 	r.Out.StatusLine = ""
 	if strings.HasPrefix(x.redirect, "@") {
 		return r.NamedRedirect(x.redirect)
 	}
-	uri, args, _ := strings.Cut(x.redirect, "?")
+	uri, args, ok := r.openTarget(x.redirect)
+	if !ok {
+		return 404
+	}
+	if r.Method != "HEAD" {
+		r.Method = "GET"
+	}
 	return r.InternalRedirect(uri, args)
 }
 

@@ -7,7 +7,6 @@ type errorPage struct {
 	code   int
 	status int // overriding status; keepStatus or handlerStatus
 	target template
-	args   bool
 }
 
 const (
@@ -56,17 +55,13 @@ func (r *Request) sendErrorPage(p *errorPage) step {
 	}
 	target := p.target.eval(r)
 	if strings.HasPrefix(target, "/") {
-		args := ""
-		if !p.target.isStatic() || p.args {
-			target, args, _ = strings.Cut(target, "?")
-		}
 		if r.Method != "HEAD" {
 			r.Method = "GET"
 		}
-		return r.finalize(r.InternalRedirect(target, args))
+		return r.finalize(r.jump(target))
 	}
 	if strings.HasPrefix(target, "@") {
-		return r.finalize(r.NamedRedirect(target))
+		return r.finalize(r.jump(target))
 	}
 	switch p.status {
 	case 301, 302, 303, 307, 308:

@@ -1,9 +1,6 @@
 package phases
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // SubrequestOptions say how a subrequest differs from its parent.
 type SubrequestOptions struct {
@@ -139,17 +136,4 @@ func (r *Request) cleanup() {
 func (r *Request) clearContexts() {
 	r.echo = nil
 	r.releaseCtx()
-}
-
-// unsafeURI reports whether a URI from a script may not be asked for: it
-// leaves its root by "..".
-func unsafeURI(uri string) bool {
-	if uri == "" || uri[0] == '?' {
-		return true
-	}
-	path, _, _ := strings.Cut(uri, "?")
-	if path == ".." || strings.HasPrefix(path, "../") || strings.Contains(path, "\x00") {
-		return true
-	}
-	return strings.HasSuffix(path, "/..") || strings.Contains(path, "/../")
 }

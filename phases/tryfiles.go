@@ -79,11 +79,7 @@ func (r *Request) tryFallback(name string) int {
 	if r.Loc.tryFilesCode != 0 {
 		return r.Loc.tryFilesCode
 	}
-	if strings.HasPrefix(name, "@") {
-		return r.NamedRedirect(name)
-	}
-	uri, args, _ := strings.Cut(name, "?")
-	return r.InternalRedirect(uri, args)
+	return r.jump(name)
 }
 
 // mapPath is the file that uri names by root or alias.

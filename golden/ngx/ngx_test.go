@@ -9,9 +9,14 @@
 //	server         directives for the case's server block
 //	lua/NAME       a file below the server's prefix; names are unique over all cases
 //	html/NAME      likewise
+//	upstream       what the server behind the case's proxy_pass answers (see upstream)
 //	request        requests as text, sent on one connection each; a line === parts them
 //	want.response  the answers, volatile headers masked; a line === parts them
-//	want.log       the error log's lines of the case from [lua] on
+//	want.log       the error log's lines of the case from [lua] on; all lines, in
+//	               full, of a case that has an upstream
+//
+// In the first three @PORT@, @UPSTREAM@ and @PREFIX@ stand for the ports and for
+// the server's root.
 package ngx
 
 import (
@@ -42,6 +47,7 @@ type testCase struct {
 	archive *txtar.Archive
 	holder  net.Listener // keeps port until the server takes it
 	port    int
+	behind  *upstream // nil without a section of that name
 }
 
 func (c *testCase) section(name string) string {
@@ -94,7 +100,7 @@ func TestServer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			log.skip(t)
 			response := exchange(t, c)
-			logged := log.lua(t)
+			logged := log.lines(t, c)
 			if *oracle {
 				c.set("want.response", response)
 				c.set("want.log", logged)
@@ -130,7 +136,7 @@ func diff(t *testing.T, what, got, want string) {
 	}
 }
 
-var sections = regexp.MustCompile(`^(http|server|request|want\.response|want\.log|(lua|html)/.+)$`)
+var sections = regexp.MustCompile(`^(http|server|upstream|request|want\.response|want\.log|(lua|html)/.+)$`)
 
 func loadCases(t *testing.T) []*testCase {
 	paths, err := filepath.Glob("*/*.txtar")
@@ -156,9 +162,30 @@ func loadCases(t *testing.T) []*testCase {
 			t.Fatal(err)
 		}
 		c.port = c.holder.Addr().(*net.TCPAddr).Port
+		if script := c.section("upstream"); script != "" {
+			c.behind = startUpstream(t, script)
+		}
 		cases = append(cases, c)
 	}
 	return cases
+}
+
+// places fills in what a configuration cannot know: @PORT@ and the like.
+func (c *testCase) places(prefix string) *strings.Replacer {
+	pairs := []string{"@PORT@", fmt.Sprint(c.port), "@PREFIX@", prefix}
+	if c.behind != nil {
+		pairs = append(pairs, "@UPSTREAM@", fmt.Sprint(c.behind.port()))
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// mask hides what differs from run to run in answers and log lines.
+func (c *testCase) mask(text string) string {
+	text = strings.ReplaceAll(mask(text), fmt.Sprint(c.port), "PORT")
+	if c.behind != nil {
+		text = strings.ReplaceAll(text, fmt.Sprint(c.behind.port()), "UPSTREAM")
+	}
+	return text
 }
 
 // writeRoot lays out the server root that holds all cases.
@@ -171,8 +198,9 @@ func writeRoot(t *testing.T, prefix string, cases []*testCase) {
 		}
 	}
 	for _, c := range cases {
-		http.WriteString(c.section("http"))
-		fmt.Fprintf(&servers, "server {\nlisten 127.0.0.1:%d;\n%s}\n", c.port, c.section("server"))
+		fill := c.places(prefix)
+		http.WriteString(fill.Replace(c.section("http")))
+		fmt.Fprintf(&servers, "server {\nlisten 127.0.0.1:%d;\n%s}\n", c.port, fill.Replace(c.section("server")))
 		for _, f := range c.archive.Files {
 			if !strings.Contains(f.Name, "/") {
 				continue
@@ -250,7 +278,7 @@ func exchange(t *testing.T, c *testCase) string {
 		if err != nil {
 			t.Fatalf("reading the answer: %v (got %q)", err, answer)
 		}
-		text := strings.ReplaceAll(mask(string(answer)), fmt.Sprint(c.port), "PORT")
+		text := c.mask(string(answer))
 		if text != "" && !strings.HasSuffix(text, "\n") {
 			text += "\\\n" // txtar sections end in a newline
 		}
@@ -276,7 +304,7 @@ func mask(answer string) string {
 // logTail reads what was added to the error log.
 type logTail struct {
 	path   string
-	prefix string // the server root, named PREFIX in what lua returns
+	prefix string // the server root, named PREFIX in what lines returns
 	at     int64
 }
 
@@ -292,9 +320,10 @@ var (
 	confPlace  = regexp.MustCompile(`\(nginx\.conf:\d+\)`)
 )
 
-// lua returns the new lines that speak of Lua: their level and message, without
-// times, numbers and line numbers of the joint nginx.conf.
-func (l *logTail) lua(t *testing.T) string {
+// lines returns the new lines that speak of Lua, or all of a case that has an
+// upstream: their level and message, without times, numbers and line numbers of
+// the joint nginx.conf.
+func (l *logTail) lines(t *testing.T, c *testCase) string {
 	time.Sleep(30 * time.Millisecond) // the log phase comes after the answer
 	f, err := os.Open(l.path)
 	if err != nil {
@@ -308,14 +337,16 @@ func (l *logTail) lua(t *testing.T) string {
 	for s := bufio.NewScanner(f); s.Scan(); {
 		line := s.Text()
 		if m := luaLine.FindStringSubmatch(line); m != nil {
-			if !strings.Contains(m[2], "lua") {
+			if c.behind == nil && !strings.Contains(m[2], "lua") {
 				continue
 			}
 			line = m[1] + " " + m[2]
 		}
-		line = logSubject.ReplaceAllString(line, "")
+		if c.behind == nil {
+			line = logSubject.ReplaceAllString(line, "")
+		}
 		line = strings.ReplaceAll(line, l.prefix, "PREFIX")
-		fmt.Fprintln(&out, confPlace.ReplaceAllString(line, "(nginx.conf:N)"))
+		fmt.Fprintln(&out, c.mask(line))
 	}
 	return out.String()
 }
