@@ -15,7 +15,8 @@ import (
 type RequestBody struct {
 	Data      []byte // the body, when it is in memory
 	File      string // path of the temporary file, when it is there
-	Read      bool   // the body has been read (it may be empty)
+	Read      bool   // the body has been read (it may be empty), or is being read
+	Reading   bool
 	Discarded bool
 	// KeepFile leaves the file when the request ends
 	// (client_body_in_file_only on; a file given by the script).
@@ -58,7 +59,9 @@ func (r *Request) ReadBody(block func(func())) int {
 		block = r.wait
 	}
 	rc := rcOK
+	b.Reading = true
 	block(func() { rc = rd.run() })
+	b.Reading = false
 	b.Data, b.File = rd.data, rd.path
 	if rd.cut {
 		r.KeepAlive = false

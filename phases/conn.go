@@ -301,11 +301,10 @@ func (c *conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 func (c *conn) TLS() bool { return c.tls && !c.plain }
 
 // NetConn implements Downstream.
-func (c *conn) NetConn() (net.Conn, []byte) {
-	c.watch.stop(&c.rd)
+func (c *conn) NetConn() net.Conn {
 	c.taken = true
-	_ = c.nc.SetDeadline(time.Time{})
-	return c.nc, c.rd.Take()
+	c.output.drop()
+	return &takenConn{Conn: c.nc, owner: c, ahead: c.rd.Take()}
 }
 
 // lingering says how to close a connection whose client may still be sending:
@@ -325,7 +324,7 @@ const (
 
 // linger shuts our side down and reads until the client is done.
 func (c *conn) linger(l lingering) {
-	pending := l.pending || !c.rd.BodyDone() || len(c.rd.Buffered()) > 0
+	pending := l.pending || c.taken || !c.rd.BodyDone() || len(c.rd.Buffered()) > 0
 	if l.mode == lingerOff || l.mode == lingerOn && !pending {
 		return
 	}

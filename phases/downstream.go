@@ -24,6 +24,8 @@ type Downstream interface {
 
 	// Buffered is the number of bytes written but not yet sent.
 	Buffered() int
+	// Blocked reports that the client has not taken all that was pushed.
+	Blocked() bool
 	// Sent is the number of bytes handed to the socket for this request.
 	Sent() int64
 
@@ -45,9 +47,10 @@ type Downstream interface {
 	Requests() int64
 	RemoteAddr() net.Addr
 	LocalAddr() net.Addr
-	// NetConn is the raw connection and the bytes read ahead of it, for
-	// ngx.req.socket(true). After it the connection is not kept alive.
-	NetConn() (net.Conn, []byte)
+	// NetConn is the raw connection, for ngx.req.socket(true): reading it begins with
+	// the bytes that were read ahead. What is buffered is lost, and the connection is
+	// not kept alive.
+	NetConn() net.Conn
 	// TLS reports whether the connection is encrypted.
 	TLS() bool
 }

@@ -328,8 +328,8 @@ func (r *Request) finish() {
 		r.endOutput()
 	}
 	r.logging = true
-	r.logPhase()
 	r.closeSockets()
+	r.logPhase()
 	r.cleanup()
 }
 

@@ -76,8 +76,10 @@ func (r *Request) writeHead() {
 		r.HeaderOnly = true
 		o.ContentType, o.LastModified = "", -1
 		o.ClearLength()
-	case o.Status == 304 || o.Status < 200 && o.Status != 0:
+	case o.Status == 304:
 		r.HeaderOnly = true
+	case o.Status < 200 && o.Status != 0:
+		// 101: what follows is another protocol, without framing
 	case r.HeaderOnly && o.ContentLength < 0:
 		// HEAD: nothing to frame
 	case o.ContentLength < 0:

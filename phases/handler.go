@@ -221,11 +221,11 @@ func (x *foreignConn) LocalAddr() net.Addr {
 
 // NetConn implements Downstream. There is no connection to hand out: it gives
 // one that is closed.
-func (x *foreignConn) NetConn() (net.Conn, []byte) {
+func (x *foreignConn) NetConn() net.Conn {
 	here, there := net.Pipe()
 	_ = here.Close()
 	_ = there.Close()
-	return here, nil
+	return here
 }
 
 // TLS implements Downstream.

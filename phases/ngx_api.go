@@ -178,13 +178,21 @@ var (
 // for code that runs for no request at all.
 func gate(th *rt.Thread, mask phaseMask, missing string) *LuaCtx {
 	c := luaCtx(th)
-	if c.Phase == PhaseInit {
-		th.Errorf("%s", missing)
-	}
-	if mask>>c.Phase&1 == 0 {
-		th.Errorf("API disabled in the context of %s", c.Phase.Directive())
+	if refusal := gateText(c, mask, missing); refusal != "" {
+		th.Errorf("%s", refusal)
 	}
 	return c
+}
+
+// gateText is the message of the error that gate raises, "" for none.
+func gateText(c *LuaCtx, mask phaseMask, missing string) string {
+	switch {
+	case c.Phase == PhaseInit:
+		return missing
+	case mask>>c.Phase&1 == 0:
+		return "API disabled in the context of " + c.Phase.Directive()
+	}
+	return ""
 }
 
 const (

@@ -268,7 +268,7 @@ func ngxGetPostArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	limit := th.OptInt(args, 0, maxArgs)
 	b := r.bodyRead()
 	switch {
-	case b.Discarded:
+	case b.Discarded, b.Taken:
 		return rt.TableValue(rt.NewTable(0, 0)), 1
 	case !b.Read:
 		th.Errorf("no request body found; maybe you should turn on lua_need_request_body?")

@@ -18,15 +18,16 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 0 or 1 argument, but got %d", len(args))
 	}
 	raw := rt.ArgAt(args, 0).Truthy()
-	r := realRequest(th, noRequest)
-	if r.IsSubrequest() {
-		th.Errorf("attempt to read the request body in a subrequest")
-	}
-	if r.HTTPMajor >= 2 {
-		th.Errorf("http v2 not supported yet")
-	}
-	if !raw && r.Chunked {
-		return fail(th, "chunked request bodies not supported yet")
+	c := luaCtx(th)
+	if r := c.R; r != nil {
+		switch {
+		case r.IsSubrequest():
+			th.Errorf("attempt to read the request body in a subrequest")
+		case r.HTTPMajor >= 2:
+			th.Errorf("http v2 not supported yet")
+		case !raw && r.Chunked:
+			return fail(th, "chunked request bodies not supported yet")
+		}
 	}
 	gate(th, outputPhases, noRequest)
 	h := socketHostOf(th)
@@ -37,35 +38,34 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 // rawSocket hands the client's connection over to the script, which writes the whole
-// response from now on.
+// response from now on. What was said before and has not left the server is lost.
 func (h *socketHost) rawSocket(th *rt.Thread) (rt.Value, int) {
 	r := h.r
 	switch {
-	case r.Body.Taken && r.bodyLeft() > 0:
+	case r.Body.Reading, r.Body.Taken && r.bodyLeft() > 0:
 		return fail(th, "pending request body reading in some other thread")
+	case r.Conn.Blocked():
+		return fail(th, "pending data to write")
 	case r.lua.pending():
 		return fail(th, "http 1.0 buffering")
-	case r.Conn.Buffered() > 0:
-		return fail(th, "pending data to write")
-	case r.rawSocket:
+	}
+	r.HeadersSent, r.Body.Taken = true, true
+	if r.rawSocket {
 		return fail(th, "duplicate call")
 	}
-	r.rawSocket, r.Body.Taken = true, true
-	r.HeadersSent, r.KeepAlive = true, false
-	nc, ahead := r.Conn.NetConn()
-	s := cosocket.NewDownstream(h, &rawConn{Conn: nc, ahead: ahead}, true)
-	return h.api.sockets.Downstream(s), 1
+	r.rawSocket, r.KeepAlive = true, false
+	return h.api.sockets.Downstream(cosocket.NewDownstream(h, r.Conn.NetConn(), true)), 1
 }
 
 // bodySocket lets the script read the declared body itself.
 func (h *socketHost) bodySocket(th *rt.Thread) (rt.Value, int) {
 	r := h.r
 	switch {
-	case r.Body.Discarded:
-		return fail(th, "request body discarded")
 	case r.Body.Read || r.Body.Taken:
 		return fail(th, "request body already exists")
-	case r.ContentLength <= 0:
+	case r.Body.Discarded && !r.discardArrived():
+		return fail(th, "request body discarded")
+	case r.ContentLength <= 0 || r.Body.Discarded:
 		return fail(th, "no body")
 	}
 	if !r.sendContinue() {
@@ -77,6 +77,21 @@ func (h *socketHost) bodySocket(th *rt.Thread) (rt.Value, int) {
 	return h.api.sockets.Downstream(cosocket.NewDownstream(h, c, false)), 1
 }
 
+// discardArrived throws away what has come of a discarded body, and reports whether
+// that was all of it.
+func (r *Request) discardArrived() bool {
+	tb, ok := r.Conn.(timedBody)
+	if !ok || r.ContentLength <= 0 {
+		return true
+	}
+	buf := make([]byte, 4096)
+	for {
+		if _, err := tb.ReadBodyWithin(buf, time.Millisecond); err != nil {
+			return err == io.EOF
+		}
+	}
+}
+
 // bodyLeft is how much of the body that a socket owns has not been read.
 func (r *Request) bodyLeft() int64 {
 	if c := r.lua.bodyConn; c != nil {
@@ -84,25 +99,6 @@ func (r *Request) bodyLeft() int64 {
 	}
 	return 0
 }
-
-// rawConn is a connection some bytes of which were read ahead of the script.
-type rawConn struct {
-	net.Conn
-	ahead []byte
-}
-
-// Read implements net.Conn.
-func (c *rawConn) Read(p []byte) (int, error) {
-	if len(c.ahead) > 0 {
-		n := copy(p, c.ahead)
-		c.ahead = c.ahead[n:]
-		return n, nil
-	}
-	return c.Conn.Read(p)
-}
-
-// Close leaves the connection to the server, whose it is.
-func (c *rawConn) Close() error { return nil }
 
 // bodyConn reads the rest of a request's body. It has of a connection only what a
 // socket that cannot write needs.

@@ -26,7 +26,7 @@ func semaphoreModule() *rt.Table {
 			th.Errorf("no negative number")
 		}
 		t := rt.NewTable(0, 1)
-		t.SetStr("sem", rt.NewUserdata(&semaphore{resources: int(n)}, nil))
+		t.SetStr("sem", rt.Opaque(&semaphore{resources: int(n)}))
 		t.SetMeta(meta)
 		return rt.TableValue(t), 1
 	}))
@@ -35,8 +35,8 @@ func semaphoreModule() *rt.Table {
 
 func semaphoreOf(th *rt.Thread, args []rt.Value) *semaphore {
 	if v := rt.ArgAt(args, 0); v.IsTable() {
-		if u := v.Table().GetStr("sem"); u.IsUserdata() {
-			if s, ok := u.Userdata().Data.(*semaphore); ok {
+		if c := v.Table().GetStr("sem"); c.IsCData() {
+			if s, ok := c.CData().Object.(*semaphore); ok {
 				return s
 			}
 		}
@@ -45,8 +45,9 @@ func semaphoreOf(th *rt.Thread, args []rt.Value) *semaphore {
 	return nil
 }
 
-// semaphoreWait is sema:wait(seconds): true, or nil and "timeout". Unlike others it
-// returns the message of a phase that may not wait.
+// semaphoreWait is sema:wait(seconds): true, or nil and "timeout". After a wait these
+// are true and nil, or false and "timeout". Unlike others it returns the message of a
+// phase that may not wait.
 func semaphoreWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s := semaphoreOf(th, args)
 	c := luaCtx(th)
@@ -71,9 +72,9 @@ func semaphoreWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s.waiters = append(s.waiters, p)
 	defer s.leave(p) // also when the light thread is killed
 	if !p.Wait(time.Duration(ms) * time.Millisecond) {
-		return fail(th, "timeout")
+		return th.Return2(rt.False, rt.String("timeout"))
 	}
-	return rt.True, 1
+	return th.Return2(rt.True, rt.Nil)
 }
 
 func (s *semaphore) leave(p *rt.Parking) {

@@ -2,11 +2,13 @@ package phases
 
 import (
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/cosocket"
@@ -21,7 +23,7 @@ func (api *ngxAPI) openSockets() {
 	})
 	l := cosocket.NewLib(
 		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
-		func(th *rt.Thread) { gate(th, sleepPhases, noRequest) })
+		func(th *rt.Thread) string { return gateText(luaCtx(th), sleepPhases, noRequest) })
 	api.sockets = l
 	tcp := rt.NewGoFunction("tcp", l.TCP)
 	t := rt.NewTable(0, 4)
@@ -40,6 +42,7 @@ type socketHost struct {
 	cfg  cosocket.Config
 	loc  *Location // that cfg is of
 	open cosocket.Set
+	over bool // the request or timer has ended
 }
 
 // socketHostOf returns the socket side of whoever runs on th, making it when these
@@ -65,6 +68,7 @@ func socketHostOf(th *rt.Thread) *socketHost {
 // closeSockets closes what the script left open; the caller holds the baton.
 func (h *socketHost) closeSockets() {
 	if h != nil {
+		h.over = true
 		h.open.CloseAll()
 	}
 }
@@ -94,9 +98,12 @@ func (h *socketHost) closeUnderBaton() {
 	h.closeSockets()
 }
 
-// Owner implements cosocket.Host. The host itself is made anew for each request, which
+// Ended implements cosocket.Host. The host itself is made anew for each request, which
 // a *Request is not.
-func (h *socketHost) Owner() any { return h }
+func (h *socketHost) Ended() bool { return h.over }
+
+// Waits implements cosocket.Host.
+func (h *socketHost) Waits(th *rt.Thread) bool { return luaCtx(th).Phase.CanYield() }
 
 func (h *socketHost) location() *Location {
 	if h.r != nil {
@@ -160,7 +167,8 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 	case err == nil:
 		return address, ""
 	case errors.Is(err, errNoResolver):
-		return "", fmt.Sprintf("no resolver defined to resolve \"%s\"", name)
+		before, _, _ := strings.Cut(name, "\x00") // what C prints of it
+		return "", "no resolver defined to resolve \"" + before + "\""
 	}
 	return "", fmt.Sprintf("%s could not be resolved %v", name, err)
 }
@@ -200,3 +208,9 @@ func protocolRange(names []string) (lowest, highest uint16) {
 	}
 	return lowest, highest
 }
+
+// DER implements cosocket.CertChain.
+func (c *sslChain) DER() [][]byte { return c.chain }
+
+// Key implements cosocket.PrivateKey.
+func (k *sslKey) Key() crypto.PrivateKey { return k.key }

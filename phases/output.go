@@ -70,6 +70,20 @@ func (o *output) Buffered() int {
 	return len(o.buf)
 }
 
+// Blocked reports that the client has not taken all that was pushed.
+func (o *output) Blocked() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.busy != nil
+}
+
+// drop forgets what nobody has pushed.
+func (o *output) drop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.buf = o.buf[:0]
+}
+
 // Sent is the number of bytes sent since begin.
 func (o *output) Sent() int64 {
 	o.mu.Lock()

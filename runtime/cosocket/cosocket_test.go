@@ -16,7 +16,7 @@ import (
 
 // testHost is a request without a server around it.
 type testHost struct {
-	owner any
+	over  bool
 	cfg   Config
 	open  Set
 	pools *Pools
@@ -29,15 +29,15 @@ func newTestHost(pools *Pools) *testHost {
 		ConnectTimeout: time.Second, SendTimeout: time.Second, ReadTimeout: time.Second,
 		KeepaliveTimeout: time.Minute, PoolSize: 30, BufferSize: 16, LogErrors: true,
 	}}
-	h.owner = h
 	return h
 }
 
-func (h *testHost) Owner() any      { return h.owner }
-func (h *testHost) Config() *Config { return &h.cfg }
-func (h *testHost) Logs(Level) bool { return true }
-func (h *testHost) Open() *Set      { return &h.open }
-func (h *testHost) Pools() *Pools   { return h.pools }
+func (h *testHost) Ended() bool           { return h.over }
+func (h *testHost) Waits(*rt.Thread) bool { return true }
+func (h *testHost) Config() *Config       { return &h.cfg }
+func (h *testHost) Logs(Level) bool       { return true }
+func (h *testHost) Open() *Set            { return &h.open }
+func (h *testHost) Pools() *Pools         { return h.pools }
 func (h *testHost) Log(_ Level, line string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,7 +60,7 @@ type script struct {
 // inRequest runs f as the entry thread of a handler in state st.
 func inRequest(t *testing.T, st *rt.State, h *testHost, f func(s *script)) rt.Abort {
 	t.Helper()
-	lib := NewLib(func(th *rt.Thread) Host { return th.Host.(*testHost) }, func(*rt.Thread) {})
+	lib := NewLib(func(th *rt.Thread) Host { return th.Host.(*testHost) }, func(*rt.Thread) string { return "" })
 	st.Baton.Acquire()
 	defer st.Baton.Release()
 	th := st.NewThread()
@@ -186,7 +186,7 @@ func TestErrorsAsInNgxLua(t *testing.T) {
 		s.want(sock, `error: ngx.socket settimeout: expecting 2 arguments (including the object) but seen 1`, "settimeout")
 		s.want(sock, `error: bad timeout value`, "settimeout", -1)
 		s.want(sock, `error: bad timeout value`, "settimeouts", 1, 2, 1<<31)
-		s.want(sock, `error: ngx.socket settimeouts: expecting 4 arguments (including the object) but seen 3`, "settimeouts", 1, 2)
+		s.want(sock, `error: ngx.socket settimeout: expecting 4 arguments (including the object) but seen 3`, "settimeouts", 1, 2)
 		s.want(sock, ``, "settimeout", "abc")
 		s.want(sock, `nil "pattern is empty"`, "receiveuntil", "")
 		s.want(sock, `error: expecting 2 or 3 arguments (including the object), but got 1`, "receiveuntil")
@@ -200,10 +200,10 @@ func TestErrorsAsInNgxLua(t *testing.T) {
 		s.want(sock, `nil "closed"`, "close")
 
 		s.want(sock, `1`, "connect", "127.0.0.1", fmt.Sprint(port))
-		s.want(sock, `error: bad argument #2 to '?' (bad number argument)`, "receive", -1)
+		s.want(sock, `error: bad argument #2 to '?' (bad pattern argument)`, "receive", -1)
 		s.want(sock, `error: bad argument #2 to '?' (bad pattern argument)`, "receive", "*x")
 		s.want(sock, `error: bad argument #2 to '?' (bad pattern argument: *)`, "receive", "*")
-		s.want(sock, `error: bad argument #2 to '?' (bad argument)`, "receive", table())
+		s.want(sock, `error: bad argument #2 to '?' (bad pattern argument)`, "receive", table())
 		s.want(sock, `""`, "receive", 0)
 		s.want(sock, `error: expecting 2 arguments (including the object), but got 1`, "receiveany")
 		s.want(sock, `error: bad argument #2 to '?' (bad max argument)`, "receiveany", 0)

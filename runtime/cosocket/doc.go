@@ -41,8 +41,11 @@ type Config struct {
 
 // A Host is one request or timer as far as its sockets are concerned.
 type Host interface {
-	// Owner identifies the request; a socket works for its creator only.
-	Owner() any
+	// Ended reports that the request is over; until then its sockets work for no
+	// other.
+	Ended() bool
+	// Waits reports whether the running code may wait.
+	Waits(th *rt.Thread) bool
 	// Config returns the settings that apply now.
 	Config() *Config
 	// Logs reports whether lines of a level are written, Log writes one.

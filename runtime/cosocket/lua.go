@@ -1,13 +1,6 @@
 package cosocket
 
 import (
-	"fmt"
-	"math"
-	"net"
-	"strconv"
-	"strings"
-	"time"
-
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -16,8 +9,9 @@ type Lib struct {
 	// Host returns the host of the running code; it raises an error where there is
 	// none ("no request found").
 	Host func(th *rt.Thread) Host
-	// Gate raises an error where the running phase may not wait.
-	Gate func(th *rt.Thread)
+	// Gate says why no socket may be made or connected by the running code, "" when
+	// it may: its phase cannot wait.
+	Gate func(th *rt.Thread) string
 
 	tcp, udp, body, raw *rt.Table // the metatables; each is its own __index
 }
@@ -25,8 +19,16 @@ type Lib struct {
 // Indexes of the object's table. Scripts see a plain table with these numbers in it,
 // as they do in ngx_lua.
 const (
-	atSocket = 1 // userdata with the *Socket or *udpSocket
-	atKey    = 3
+	atSocket         = 1 // userdata with the *Socket or *udpSocket
+	atConnectTimeout = 2 // milliseconds
+	atKey            = 3 // of the keepalive pool
+	atSendTimeout    = 4
+	atReadTimeout    = 5
+	atClientCert     = 6
+	atClientKey      = 7
+	atBind           = 8 // userdata with the address to connect from
+
+	slots = 8
 )
 
 type method struct {
@@ -35,7 +37,7 @@ type method struct {
 }
 
 // NewLib makes the metatables of one Lua state.
-func NewLib(host func(*rt.Thread) Host, gate func(*rt.Thread)) *Lib {
+func NewLib(host func(*rt.Thread) Host, gate func(*rt.Thread) string) *Lib {
 	l := &Lib{Host: host, Gate: gate}
 	reading := []method{
 		{"receive", l.receive}, {"receiveany", l.receiveAny}, {"receiveuntil", l.receiveUntil},
@@ -65,42 +67,42 @@ func metatable(methods []method) *rt.Table {
 }
 
 // TCP is ngx.socket.tcp and ngx.socket.stream.
-func (l *Lib) TCP(th *rt.Thread, args []rt.Value) (rt.Value, int) { return l.object(th, args, l.tcp) }
+func (l *Lib) TCP(th *rt.Thread, args []rt.Value) (rt.Value, int) { return l.create(th, args, l.tcp) }
 
 // UDP is ngx.socket.udp.
-func (l *Lib) UDP(th *rt.Thread, args []rt.Value) (rt.Value, int) { return l.object(th, args, l.udp) }
+func (l *Lib) UDP(th *rt.Thread, args []rt.Value) (rt.Value, int) { return l.create(th, args, l.udp) }
 
-func (l *Lib) object(th *rt.Thread, args []rt.Value, meta *rt.Table) (rt.Value, int) {
+func (l *Lib) create(th *rt.Thread, args []rt.Value, meta *rt.Table) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting zero arguments, but got %d", len(args))
 	}
-	l.Host(th)
-	l.Gate(th)
-	t := rt.NewTable(5, 0)
+	l.enter(th)
+	return l.object(meta), 1
+}
+
+// enter raises an error where Gate has one.
+func (l *Lib) enter(th *rt.Thread) {
+	if refusal := l.Gate(th); refusal != "" {
+		th.Errorf("%s", refusal)
+	}
+}
+
+func (l *Lib) object(meta *rt.Table) rt.Value {
+	t := rt.NewTable(slots, 0)
 	t.SetMeta(meta)
-	return rt.TableValue(t), 1
+	return rt.TableValue(t)
 }
 
 // Downstream returns the object for a socket of NewDownstream.
 func (l *Lib) Downstream(s *Socket) rt.Value {
-	t := rt.NewTable(5, 0)
-	t.SetMeta(l.body)
+	meta := l.body
 	if s.downstream == rawRequest {
-		t.SetMeta(l.raw)
+		meta = l.raw
 	}
 	s.host.Open().add(s)
-	t.SetInt(atSocket, rt.NewUserdata(s, nil))
-	return rt.TableValue(t)
-}
-
-// Connect is ngx.socket.connect: a new socket, connected.
-func (l *Lib) Connect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	v, _ := l.object(th, nil, l.tcp)
-	got, n := l.connect(th, append([]rt.Value{v}, args...))
-	if got.Truthy() {
-		return v, 1
-	}
-	return got, n
+	v := l.object(meta)
+	v.Table().SetInt(atSocket, rt.NewUserdata(s, nil))
+	return v
 }
 
 // fail returns nil and a message.
@@ -117,251 +119,11 @@ func socketOf(t *rt.Table) *Socket {
 	return nil
 }
 
-// ensure is socketOf, making the socket when there is none.
-func ensure(t *rt.Table) *Socket {
-	s := socketOf(t)
-	if s == nil {
-		s = &Socket{readClosed: true, writeClosed: true}
-		t.SetInt(atSocket, rt.NewUserdata(s, nil))
-	}
-	return s
-}
-
-// own checks that the running request made s.
+// own checks that the running request connected s.
 func own(th *rt.Thread, s *Socket, h Host) {
-	if s.host != nil && s.host.Owner() != h.Owner() {
+	if s.host != h {
 		th.Errorf("bad request")
 	}
-}
-
-// connect is tcpsock:connect(host, port?, options?).
-func (l *Lib) connect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	n := len(args)
-	if n < 2 || n > 4 {
-		th.Errorf("ngx.socket connect: expecting 2, 3, or 4 arguments (including the object), but seen %d", n)
-	}
-	h := l.Host(th)
-	l.Gate(th)
-	t := th.CheckTable(args, 0)
-	host := th.CheckString(args, 1)
-	opts := connectOptions(th, args, h)
-	port := -1
-	if n >= 3 && isNumeric(args[2]) {
-		port = th.CheckInt(args, 2)
-		if port < 0 || port > 65535 {
-			return fail(th, "bad port number: "+strconv.Itoa(port))
-		}
-	} else if !isUnix(host) {
-		return fail(th, "missing the port number")
-	}
-	key := opts.pool
-	if key == "" {
-		key = host
-		if port >= 0 {
-			key += ":" + strconv.Itoa(port)
-		}
-	}
-	s := ensure(t)
-	own(th, s, h)
-	if s.downstream != upstream {
-		th.Errorf("attempt to re-connect a request socket")
-	}
-	if text := s.busy(true, true, true); text != "" {
-		return fail(th, text)
-	}
-	if s.connected() {
-		s.debugf("lua tcp socket reconnect without shutting down")
-		s.finalize()
-	}
-	if s.host != nil {
-		s.debugf("lua reuse socket upstream ctx")
-	}
-	s.host, s.key = h, key
-	t.SetInt(atKey, rt.String(key))
-	s.debugf("lua tcp socket connect timeout: %d", milliseconds(pick(s.connectTimeout, h.Config().ConnectTimeout)))
-	returned := false
-	defer func() {
-		if !returned { // the light thread was killed while it waited
-			s.connecting, s.dialing = false, false
-			s.releasePool()
-		}
-	}()
-	failure := s.connectPooled(th, host, port, opts)
-	returned = true
-	if failure != "" {
-		return fail(th, failure)
-	}
-	return rt.Int(1), 1
-}
-
-func isUnix(host string) bool { return len(host) >= 5 && strings.EqualFold(host[:5], "unix:") }
-
-// isNumeric is lua_isnumber: a number or a string that reads as one.
-func isNumeric(v rt.Value) bool {
-	if v.IsString() {
-		_, ok := rt.ToNumber(v)
-		return ok
-	}
-	return v.IsNumber()
-}
-
-// connectOpts is the options table of connect.
-type connectOpts struct {
-	pool    string // "" for the default key
-	size    int    // 0: make no pool now
-	backlog int    // -1: no limit
-}
-
-func connectOptions(th *rt.Thread, args []rt.Value, h Host) connectOpts {
-	o := connectOpts{backlog: -1}
-	last := len(args) - 1
-	if last < 2 || !args[last].IsTable() {
-		return o
-	}
-	t := args[last].Table()
-	switch v := t.GetStr("pool_size"); {
-	case isNumeric(v):
-		if o.size = toInt(v); o.size <= 0 {
-			th.ArgError(last, fmt.Sprintf("bad \"pool_size\" option value: %d", o.size))
-		}
-	case !v.IsNil():
-		th.ArgError(last, "bad \"pool_size\" option type: "+rt.TypeName(v))
-	}
-	if v := t.GetStr("backlog"); isNumeric(v) {
-		if o.backlog = toInt(v); o.backlog < 0 {
-			th.ArgError(last, fmt.Sprintf("bad \"backlog\" option value: %d", o.backlog))
-		}
-		if o.size == 0 {
-			o.size = h.Config().PoolSize
-		}
-	}
-	switch v := t.GetStr("pool"); {
-	case v.IsString():
-		o.pool = v.Str()
-	case v.IsNumber():
-		o.pool = rt.NumberString(v.Num())
-	case !v.IsNil():
-		th.ArgError(last, "bad \"pool\" option type: "+rt.TypeName(v))
-	}
-	return o
-}
-
-func toInt(v rt.Value) int {
-	f, _ := rt.ToNumber(v)
-	return int(math.Trunc(f))
-}
-
-// connectPooled takes an idle connection of the pool, or makes a connection when the
-// pool's limits allow it. It returns what went wrong, "" for nothing.
-func (s *Socket) connectPooled(th *rt.Thread, host string, port int, o connectOpts) string {
-	pools := s.host.Pools()
-	pl := pools.lookup(s.key, o.size, o.backlog, s.debugf)
-	resuming := false
-	for pl != nil {
-		if ic := pools.take(pl); ic != nil {
-			s.debugf("lua tcp socket get keepalive peer: using connection %p, fd:%d", ic, descriptor(ic.conn))
-			s.pool = pl
-			s.attach(ic.conn, ic.reused+1)
-			return ""
-		}
-		pl = pools.lookup(s.key, o.size, o.backlog, s.debugf) // it may have gone with its last connection
-		if pl == nil {
-			break
-		}
-		q, failure := pools.enter(pl, resuming)
-		if failure != "" {
-			return failure
-		}
-		if q == nil {
-			s.pool = pl
-			break
-		}
-		timeout := pick(s.connectTimeout, s.host.Config().ConnectTimeout)
-		s.debugf("lua tcp socket queue connect operation for connection pool \"%s\", connections: %d", s.key, pl.connections)
-		s.connecting = true
-		resumed := pools.wait(th, pl, q, timeout)
-		s.connecting = false
-		if !resumed {
-			s.failf(Error, "lua tcp socket queued connect timed out, when trying to connect to %s:%d", host, max(port, 0))
-			return timeoutText
-		}
-		resuming = true
-	}
-	return s.connectNew(th, host, port)
-}
-
-// connectNew resolves the host when that is needed and connects.
-func (s *Socket) connectNew(th *rt.Thread, host string, port int) string {
-	if isUnix(host) {
-		path := host[len("unix:"):]
-		if path == "" {
-			s.releasePool()
-			return fmt.Sprintf("failed to parse host name \"%s\": no path in the unix domain socket", host)
-		}
-		return s.dial(th, "unix", path, host)
-	}
-	address := strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if net.ParseIP(address) == nil {
-		if reason := badHost(host); reason != "" {
-			s.releasePool()
-			return fmt.Sprintf("failed to parse host name \"%s\": %s", host, reason)
-		}
-		s.connecting = true
-		resolved, failure := s.host.Resolve(th, host)
-		s.connecting = false
-		if failure != "" {
-			s.releasePool()
-			return failure
-		}
-		address = resolved
-	}
-	return s.dial(th, "tcp", net.JoinHostPort(address, strconv.Itoa(port)), host)
-}
-
-// badHost says why nginx refuses a text as a host name, "" when it does not.
-func badHost(host string) string {
-	switch {
-	case host == "":
-		return "no host"
-	case strings.ContainsAny(host, "/?"):
-		return "invalid host"
-	case strings.Contains(host, ":"):
-		return "invalid port"
-	}
-	return ""
-}
-
-// bind is tcpsock:bind(address, port?).
-func (l *Lib) bind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if n := len(args); n != 2 && n != 3 {
-		th.Errorf("expecting 2 or 3 arguments, but got %d", n)
-	}
-	h := l.Host(th)
-	l.Gate(th)
-	t := th.CheckTable(args, 0)
-	address := th.CheckString(args, 1)
-	if len(args) == 3 {
-		if !isNumeric(args[2]) {
-			return fail(th, "expecting port to be anumber but got type: "+rt.TypeName(args[2]))
-		}
-		port := toInt(args[2])
-		if port < 0 || port > 65535 {
-			return fail(th, "bad port number: "+strconv.Itoa(port))
-		}
-		address = net.JoinHostPort(address, strconv.Itoa(port))
-	}
-	ip := address
-	if len(args) == 3 {
-		ip, _, _ = net.SplitHostPort(address)
-	}
-	if net.ParseIP(ip) == nil {
-		return fail(th, "bad address")
-	}
-	if h.Logs(Debug) {
-		h.Log(Debug, "lua tcp socket bind ip: "+address)
-	}
-	ensure(t).local = address
-	return rt.Int(1), 1
 }
 
 // send is tcpsock:send(data).
@@ -377,13 +139,13 @@ func (l *Lib) send(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, closedText)
 	}
 	own(th, s, h)
-	if s.downstream == requestBody {
-		th.Errorf("attempt to write to request sockets")
-	}
 	if text := s.busy(true, false, true); text != "" {
 		return fail(th, text)
 	}
-	s.debugf("lua tcp socket send timeout: %d", milliseconds(pick(s.sendTimeout, h.Config().SendTimeout)))
+	if s.downstream == requestBody {
+		th.Errorf("attempt to write to request sockets")
+	}
+	s.debugf("lua tcp socket send timeout: %d", milliseconds(s.timeout.send))
 	data := appendData(th, s.out[:0], args, 1)
 	if len(data) == 0 {
 		return rt.Int(0), 1
@@ -430,7 +192,7 @@ func (l *Lib) reader(th *rt.Thread, args []rt.Value) (*Socket, string) {
 
 func (s *Socket) debugReadTimeout() {
 	if s.host.Logs(Debug) {
-		s.debugf("lua tcp socket read timeout: %d", milliseconds(pick(s.readTimeout, s.host.Config().ReadTimeout)))
+		s.debugf("lua tcp socket read timeout: %d", milliseconds(s.timeout.read))
 	}
 }
 
@@ -459,7 +221,7 @@ func (l *Lib) receive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	case isNumeric(v):
 		size := toInt(v)
 		if size < 0 {
-			th.ArgError(1, "bad number argument")
+			th.ArgError(1, "bad pattern argument")
 		}
 		if size == 0 {
 			return rt.String(""), 1
@@ -467,20 +229,17 @@ func (l *Lib) receive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		data, failure := s.readSize(th, size)
 		return result(th, data, failure)
 	case v.IsString():
-		text := v.Str()
-		if len(text) != 2 || text[0] != '*' {
-			th.ArgError(1, "bad pattern argument: "+text)
-		}
-		switch text[1] {
-		case 'l':
+		switch text := v.Str(); {
+		case len(text) != 2 || text[0] != '*':
+			th.ArgError(1, "bad pattern argument: "+cString(text))
+		case text[1] == 'l':
 			return s.returnLine(th)
-		case 'a':
+		case text[1] == 'a':
 			data, failure := s.readAll(th)
 			return result(th, data, failure)
 		}
-		th.ArgError(1, "bad pattern argument")
 	}
-	th.ArgError(1, "bad argument")
+	th.ArgError(1, "bad pattern argument")
 	return rt.Nil, 0
 }
 
@@ -531,7 +290,7 @@ func (l *Lib) receiveUntil(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	u := newUntil(pattern, inclusive)
 	return rt.NewGoFunction("iterator", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		if len(args) > 1 {
-			th.Errorf("expecting 0 or 1 arguments, but seen %d", len(args))
+			th.Errorf("expecting 0 or 1 argument, but seen %d", len(args))
 		}
 		size := 0
 		if len(args) == 1 {
@@ -562,45 +321,14 @@ func (l *Lib) close(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, closedText)
 	}
 	own(th, s, h)
-	if s.downstream != upstream {
-		th.Errorf("attempt to close a request socket")
-	}
 	if text := s.busy(true, true, true); text != "" {
 		return fail(th, text)
 	}
+	if s.downstream != upstream {
+		return fail(th, "attempt to close a request socket")
+	}
 	s.finalize()
 	return rt.Int(1), 1
-}
-
-// timeoutArg reads a number of milliseconds; what is not positive means the default.
-func timeoutArg(th *rt.Thread, v rt.Value) time.Duration {
-	f, _ := rt.ToNumber(v)
-	if f = math.Trunc(f); f >= 1<<31 || f < 0 {
-		th.Errorf("bad timeout value")
-	}
-	return time.Duration(f) * time.Millisecond
-}
-
-// setTimeout is tcpsock:settimeout(milliseconds).
-func (l *Lib) setTimeout(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 2 {
-		th.Errorf("ngx.socket settimeout: expecting 2 arguments (including the object) but seen %d", len(args))
-	}
-	d := timeoutArg(th, args[1])
-	s := ensure(th.CheckTable(args, 0))
-	s.connectTimeout, s.sendTimeout, s.readTimeout = d, d, d
-	return rt.Nil, 0
-}
-
-// setTimeouts is tcpsock:settimeouts(connect, send, read).
-func (l *Lib) setTimeouts(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 4 {
-		th.Errorf("ngx.socket settimeouts: expecting 4 arguments (including the object) but seen %d", len(args))
-	}
-	connect, send, read := timeoutArg(th, args[1]), timeoutArg(th, args[2]), timeoutArg(th, args[3])
-	s := ensure(th.CheckTable(args, 0))
-	s.connectTimeout, s.sendTimeout, s.readTimeout = connect, send, read
-	return rt.Nil, 0
 }
 
 // getReusedTimes is tcpsock:getreusedtimes().
@@ -613,68 +341,4 @@ func (l *Lib) getReusedTimes(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, closedText)
 	}
 	return rt.Int(s.reused), 1
-}
-
-// setKeepalive is tcpsock:setkeepalive(timeout?, size?).
-func (l *Lib) setKeepalive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if n := len(args); n < 1 || n > 3 {
-		th.Errorf("expecting 1 to 3 arguments (including the object), but got %d", n)
-	}
-	t := th.CheckTable(args, 0)
-	h := l.Host(th)
-	s := socketOf(t)
-	if s == nil || !s.dialing && (s.conn == nil || s.readClosed || s.writeClosed) {
-		return fail(th, closedText)
-	}
-	own(th, s, h)
-	if text := s.busy(true, true, true); text != "" {
-		return fail(th, text)
-	}
-	switch {
-	case len(s.in) > 0:
-		return fail(th, "unread data in buffer")
-	case s.eof:
-		return fail(th, "invalid connection")
-	}
-	cfg := h.Config()
-	timeout := cfg.KeepaliveTimeout
-	if len(args) >= 2 && !args[1].IsNil() {
-		timeout = time.Duration(th.CheckInt(args, 1)) * time.Millisecond
-	}
-	pools := h.Pools()
-	if pools.isExiting() {
-		s.debugf("lua tcp socket set keepalive while process exiting, closing connection %p", s)
-		s.finalize()
-		return rt.Int(1), 1
-	}
-	s.debugf("lua tcp socket set keepalive: saving connection %p", s)
-	pl := pools.lookup(s.key, 0, -1, s.debugf)
-	if pl == nil {
-		size := cfg.PoolSize
-		if len(args) == 3 && !args[2].IsNil() {
-			size = th.CheckInt(args, 2)
-		}
-		if size <= 0 {
-			th.ArgError(len(args)-1, fmt.Sprintf("bad \"pool_size\" option value: %d", size))
-		}
-		pl = pools.lookup(s.key, size, -1, s.debugf)
-	}
-	if !quiet(s.conn) {
-		s.finalize()
-		return fail(th, "connection in dubious state")
-	}
-	if timeout > 0 {
-		s.debugf("lua tcp socket keepalive timeout: %d ms", milliseconds(timeout))
-	} else {
-		s.debugf("lua tcp socket keepalive timeout: unlimited")
-	}
-	ic := &idleConn{conn: s.conn, reused: s.reused, timeout: timeout}
-	counted := s.pool == pl
-	if s.pool != nil && !counted {
-		s.releasePool()
-	}
-	s.pool, s.conn = nil, nil
-	s.finalize()
-	pools.put(pl, ic, counted)
-	return rt.Int(1), 1
 }

@@ -23,26 +23,34 @@ var sockOptions = map[string]sockOption{
 	"tcp-keepidle": {syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, false},
 }
 
-// option finds the socket and the named option; failure says what is wrong.
-func (l *Lib) option(th *rt.Thread, args []rt.Value) (s *Socket, opt sockOption, failure string) {
-	s = socketOf(th.CheckTable(args, 0))
-	if s == nil || s.host == nil {
-		th.Errorf("socket is never created nor connected")
+// neverConnected is the error of an object without a socket.
+const neverConnected = "socket is never created nor connected"
+
+// option finds the socket and the named option; value is that of setoption. failure
+// says what is wrong.
+func (l *Lib) option(th *rt.Thread, args []rt.Value, set bool) (s *Socket, opt sockOption, failure string) {
+	t := th.CheckTable(args, 0)
+	if t.Int(atSocket).IsNil() {
+		th.Errorf(neverConnected)
 	}
-	if rt.ArgAt(args, 1).IsNil() {
+	name, ok := rt.ArgAt(args, 1), false
+	switch {
+	case name.IsNil():
 		return s, opt, "missing the \"option\" argument"
+	case set && rt.ArgAt(args, 2).IsNil():
+		return s, opt, "missing the \"value\" argument"
+	case name.IsString():
+		opt, ok = sockOptions[name.Str()]
 	}
-	name := th.CheckString(args, 1)
-	opt, ok := sockOptions[name]
 	if !ok {
-		return s, opt, "unsupported option " + name
+		return s, opt, "unsupported option " + th.ToStringMeta(name)
 	}
-	return s, opt, ""
+	return socketOf(t), opt, ""
 }
 
 // control runs f on the socket's descriptor and words its error.
 func (s *Socket) control(f func(fd int) error) string {
-	if s.conn == nil {
+	if s == nil || !s.connected() {
 		return closedText
 	}
 	sc, ok := underlying(s.conn).(syscall.Conn)
@@ -63,13 +71,13 @@ func (s *Socket) control(f func(fd int) error) string {
 
 // setOption is tcpsock:setoption(option, value).
 func (l *Lib) setOption(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	s, opt, failure := l.option(th, args)
+	s, opt, failure := l.option(th, args, true)
 	if failure != "" {
 		return fail(th, failure)
 	}
-	v := rt.ArgAt(args, 2)
-	if v.IsNil() {
-		return fail(th, "missing the \"value\" argument")
+	v := args[2]
+	if !v.IsNumber() && !v.IsBool() {
+		th.Errorf("bad argument #3 to 'ngx_http_lua_ffi_socket_tcp_setoption' (cannot convert '%s' to 'int')", rt.TypeName(v))
 	}
 	value := boolInt(v.Truthy())
 	if isNumeric(v) {
@@ -87,7 +95,7 @@ func (l *Lib) setOption(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // getOption is tcpsock:getoption(option).
 func (l *Lib) getOption(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	s, opt, failure := l.option(th, args)
+	s, opt, failure := l.option(th, args, false)
 	if failure != "" {
 		return fail(th, failure)
 	}

@@ -287,26 +287,67 @@ func (p *Pools) watch(pl *pool, ic *idleConn) {
 }
 
 // quiet reports that a connection is open and that no data waits in it.
-func quiet(conn net.Conn) bool {
+func quiet(conn net.Conn) bool { return stateOf(conn) == connQuiet }
+
+// connState is what a connection that nobody reads looks like.
+type connState uint8
+
+const (
+	connQuiet connState = iota // open, and nothing waits
+	connData                   // something waits
+	connEnded                  // the peer has closed its side, or the connection failed
+)
+
+// stateOf looks at a connection without taking anything from it.
+func stateOf(conn net.Conn) connState {
 	if conn.SetReadDeadline(time.Time{}) != nil {
-		return false
+		return connEnded
 	}
 	sc, ok := underlying(conn).(syscall.Conn)
 	if !ok {
-		return true
+		return connQuiet
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return false
+		return connEnded
 	}
-	open := false
+	state := connEnded
 	err = raw.Read(func(fd uintptr) bool {
 		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		open = err == syscall.EAGAIN
+		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		switch {
+		case err == syscall.EAGAIN, err == syscall.EINTR:
+			state = connQuiet
+		case err == nil && n > 0:
+			state = connData
+		}
 		return true
 	})
-	return err == nil && open
+	switch {
+	case err != nil:
+		return connEnded
+	case state == connData && underlying(conn) != conn:
+		return readRecords(conn)
+	}
+	return state
+}
+
+// recordTime is how long readRecords waits for data that does not come.
+const recordTime = 100 * time.Microsecond
+
+// readRecords reads what waits in a TLS connection: often that is no data but a
+// session ticket.
+func readRecords(conn net.Conn) connState {
+	conn.SetReadDeadline(time.Now().Add(recordTime))
+	defer conn.SetReadDeadline(time.Time{})
+	var one [1]byte
+	switch n, err := conn.Read(one[:]); {
+	case n > 0:
+		return connData
+	case isTimeout(err):
+		return connQuiet
+	}
+	return connEnded
 }
 
 // underlying is the connection below TLS.

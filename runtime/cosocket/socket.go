@@ -23,13 +23,13 @@ type Socket struct {
 	host Host
 	conn net.Conn
 
-	// Timeouts set by the script; 0 means the directive's.
-	connectTimeout, sendTimeout, readTimeout time.Duration
+	defaults timeouts // of the directives, when it was connected
+	timeout  timeouts // what the script has set counts
 
-	key    string // of the keepalive pool the connection may go to
 	pool   *pool  // that counts the connection, nil when none does yet
 	reused int    // how often the connection came from the pool
 	local  string // address to connect from, "" for any
+	name   string // the peer as the script called it, for log lines
 
 	in  []byte // received, not yet consumed
 	out []byte // buffer for the next send
@@ -69,7 +69,10 @@ const (
 // NewDownstream returns the socket of a request's own connection. What was read
 // ahead of the body comes from conn's Read. raw sockets may write.
 func NewDownstream(host Host, conn net.Conn, raw bool) *Socket {
+	cfg := host.Config()
 	s := &Socket{host: host, conn: conn, downstream: requestBody}
+	s.defaults = timeouts{cfg.ConnectTimeout, cfg.SendTimeout, cfg.ReadTimeout}
+	s.timeout = s.defaults
 	if raw {
 		s.downstream = rawRequest
 	}
@@ -152,13 +155,6 @@ func boolInt(b bool) int {
 	return 0
 }
 
-func pick(own, def time.Duration) time.Duration {
-	if own > 0 {
-		return own
-	}
-	return def
-}
-
 func milliseconds(d time.Duration) int64 { return int64(d / time.Millisecond) }
 
 // The failures that have no errno.
@@ -168,14 +164,13 @@ const (
 )
 
 // dial connects to an address that needs no resolving and returns what went wrong,
-// "" for nothing. name is how the script calls the peer.
-func (s *Socket) dial(th *rt.Thread, network, address, name string) string {
-	cfg := s.host.Config()
-	ctx, cancel := context.WithTimeout(context.Background(), pick(s.connectTimeout, cfg.ConnectTimeout))
+// "" for nothing.
+func (s *Socket) dial(th *rt.Thread, network, address string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout.connect)
 	defer cancel()
 	dialer := net.Dialer{KeepAlive: -1}
-	if s.local != "" {
-		dialer.LocalAddr = localAddr(s.local)
+	if s.local != "" && network == "tcp" {
+		dialer.LocalAddr = localTCP(s.local)
 	}
 	var conn net.Conn
 	var err error
@@ -185,8 +180,7 @@ func (s *Socket) dial(th *rt.Thread, network, address, name string) string {
 	})
 	s.connecting, s.dialing = false, false
 	if err != nil {
-		s.releasePool()
-		return s.connectFailure(err, network, address, name)
+		return s.connectFailure(err, network, address)
 	}
 	s.attach(conn, 0)
 	return ""
@@ -212,7 +206,7 @@ func (s *Socket) releasePool() {
 	}
 }
 
-func (s *Socket) connectFailure(err error, network, address, name string) string {
+func (s *Socket) connectFailure(err error, network, address string) string {
 	if isTimeout(err) {
 		s.failf(Error, "lua tcp socket connect timed out, when connecting to %s", address)
 		return timeoutText
@@ -226,7 +220,7 @@ func (s *Socket) connectFailure(err error, network, address, name string) string
 		return errno.Error()
 	}
 	if network == "unix" {
-		s.failf(Crit, "connect() to %s failed (%d: %s)", name, int(errno), capitalize(errno.Error()))
+		s.failf(Crit, "connect() to %s failed (%d: %s)", s.name, int(errno), capitalize(errno.Error()))
 	} else {
 		s.failf(Error, "connect() failed (%d: %s)", int(errno), capitalize(errno.Error()))
 	}
@@ -238,16 +232,6 @@ func capitalize(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-func localAddr(ip string) net.Addr {
-	if host, port, err := net.SplitHostPort(ip); err == nil {
-		addr, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(host, port))
-		if err == nil {
-			return addr
-		}
-	}
-	return &net.TCPAddr{IP: net.ParseIP(ip)}
 }
 
 func isTimeout(err error) bool {
@@ -277,12 +261,20 @@ func (s *Socket) interrupt() {
 	s.finalize()
 }
 
+// mayWait raises an error where a read would have to wait in a phase that cannot.
+func mayWait(th *rt.Thread, h Host, conn net.Conn) {
+	if !h.Waits(th) && stateOf(conn) == connQuiet {
+		th.Throw(rt.String("attempt to yield across C-call boundary"))
+	}
+}
+
 // receiveMore reads from the connection into buf, which is not empty, and returns
 // how much came and what went wrong. It waits for at most the read timeout.
 func (s *Socket) receiveMore(th *rt.Thread, buf []byte) (int, string) {
 	if s.eof {
 		return 0, closedText
 	}
+	mayWait(th, s.host, s.conn)
 	op := &s.read
 	if op.run == nil {
 		op.run = func() {
@@ -295,7 +287,7 @@ func (s *Socket) receiveMore(th *rt.Thread, buf []byte) (int, string) {
 		}
 		op.interrupt = func() { s.reading = false; op.stopped.Store(true); s.interrupt() }
 	}
-	op.conn, op.buf, op.timeout = s.conn, buf, pick(s.readTimeout, s.host.Config().ReadTimeout)
+	op.conn, op.buf, op.timeout = s.conn, buf, s.timeout.read
 	op.stopped.Store(false)
 	s.reading = true
 	th.Block(op.interrupt, op.run)
@@ -475,7 +467,7 @@ func (s *Socket) sendAll(th *rt.Thread, data []byte) string {
 		}
 		op.interrupt = func() { s.writing = false; op.stopped.Store(true); s.interrupt() }
 	}
-	op.conn, op.buf, op.timeout = s.conn, data, pick(s.sendTimeout, s.host.Config().SendTimeout)
+	op.conn, op.buf, op.timeout = s.conn, data, s.timeout.send
 	op.stopped.Store(false)
 	s.writing = true
 	th.Block(op.interrupt, op.run)

@@ -27,13 +27,21 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("ngx.socket sslhandshake: expecting 1 ~ 5 arguments (including the object), but seen %d", n)
 	}
 	h := l.Host(th)
-	s := socketOf(th.CheckTable(args, 0))
-	if s == nil || s.conn == nil || s.readClosed || s.writeClosed {
+	t := th.CheckTable(args, 0)
+	s := socketOf(t)
+	switch {
+	case s == nil && t.Int(atSocket).IsNil():
+		th.Errorf(neverConnected)
+	case s == nil || !s.dialing && (s.conn == nil || s.readClosed || s.writeClosed):
 		return fail(th, closedText)
+	case s.host != h:
+		return fail(th, "bad request")
 	}
-	own(th, s, h)
 	if text := s.busy(true, true, true); text != "" {
 		return fail(th, text)
+	}
+	if s.downstream != upstream {
+		return fail(th, "not supported for downstream sockets")
 	}
 	if rt.ArgAt(args, 4).Truthy() {
 		th.Errorf("sslhandshake: OCSP status requests are not supported")
@@ -50,7 +58,7 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		name = th.CheckString(args, 2)
 	}
 	if _, done := s.conn.(*tls.Conn); !done { // a pooled connection has its handshake behind it
-		if failure := s.handshake(th, session, name, rt.ArgAt(args, 3).Truthy()); failure != "" {
+		if failure := s.handshake(th, t, session, name, rt.ArgAt(args, 3).Truthy()); failure != "" {
 			return fail(th, failure)
 		}
 	}
@@ -60,15 +68,9 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.Opaque(session), 1
 }
 
-// setClientCert is tcpsock:setclientcert, whose arguments are C data of OpenSSL.
-func (l *Lib) setClientCert(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	th.Errorf("setclientcert: certificates of ngx.ssl are not supported")
-	return rt.Nil, 0
-}
-
 // handshake makes the connection a TLS one and returns what went wrong, "" for
 // nothing.
-func (s *Socket) handshake(th *rt.Thread, session *tlsSession, name string, verify bool) string {
+func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession, name string, verify bool) string {
 	cfg := &tls.Config{}
 	if t, ok := s.host.(Trust); ok {
 		cfg = t.TLS()
@@ -77,11 +79,14 @@ func (s *Socket) handshake(th *rt.Thread, session *tlsSession, name string, veri
 	cfg.InsecureSkipVerify = true // certificates are judged below, in OpenSSL's words
 	cfg.ServerName = name
 	cfg.ClientSessionCache = session.cache
+	if failure := useClientCert(cfg, object); failure != "" {
+		return failure
+	}
 	if name != "" {
 		s.debugf("lua ssl server name: \"%s\"", name)
 	}
 	raw, conn := s.conn, tls.Client(s.conn, cfg)
-	timeout := pick(s.connectTimeout, s.host.Config().ConnectTimeout)
+	timeout := s.timeout.connect
 	var err error
 	s.connecting = true
 	th.Block(func() { s.connecting = false; s.interrupt() }, func() {

@@ -19,9 +19,9 @@ type udpSocket struct {
 	links
 	host        Host
 	conn        net.Conn
-	local       string
-	readTimeout time.Duration
-	reading     bool
+	readDefault time.Duration // of the directive, when the peer was set
+	readTimeout time.Duration // what the script has set counts
+	waiting     bool          // for the resolver or a datagram
 }
 
 func (u *udpSocket) link() *links { return &u.links }
@@ -48,17 +48,8 @@ func udpOf(t *rt.Table) *udpSocket {
 	return nil
 }
 
-func ensureUDP(t *rt.Table) *udpSocket {
-	u := udpOf(t)
-	if u == nil {
-		u = &udpSocket{}
-		t.SetInt(atSocket, rt.NewUserdata(u, nil))
-	}
-	return u
-}
-
 func (u *udpSocket) own(th *rt.Thread, h Host) {
-	if u.host.Owner() != h.Owner() {
+	if u.host != h {
 		th.Errorf("bad request")
 	}
 }
@@ -69,47 +60,49 @@ func (l *Lib) setPeerName(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if n != 2 && n != 3 {
 		th.Errorf("ngx.socket.udp setpeername: expecting 2 or 3 arguments (including the object), but seen %d", n)
 	}
+	l.enter(th)
 	h := l.Host(th)
-	l.Gate(th)
 	t := th.CheckTable(args, 0)
 	host := th.CheckString(args, 1)
 	port := 0
 	if n == 3 {
-		port = th.CheckInt(args, 2)
+		port = int(int32(toInt(rt.Number(th.CheckNumber(args, 2)))))
 		if port < 0 || port > 65535 {
 			return fail(th, "bad port number: "+strconv.Itoa(port))
 		}
 	}
-	u := ensureUDP(t)
-	if u.host != nil {
-		u.own(th, h)
+	u := udpOf(t)
+	switch {
+	case u == nil:
+		u = &udpSocket{}
+		t.SetInt(atSocket, rt.NewUserdata(u, nil))
+	case u.host != h && !u.host.Ended():
+		th.Errorf("bad request")
 	}
-	if u.reading {
+	if u.waiting {
 		return fail(th, "socket busy")
 	}
 	u.finalize()
-	u.host = h
-	network, address := "udp", host
-	switch {
-	case isUnix(host):
-		network, address = "unixgram", host[len("unix:"):]
-	case net.ParseIP(host) == nil:
-		if reason := badHost(host); reason != "" {
-			return fail(th, fmt.Sprintf("failed to parse host name \"%s\": %s", host, reason))
-		}
-		u.reading = true
-		resolved, failure := h.Resolve(th, host)
-		u.reading = false
+	u.host, u.readDefault = h, h.Config().ReadTimeout
+	u.setTimeout(t)
+	a, reason := parsePeer(host, port)
+	if reason != "" {
+		return fail(th, parseFailure(host, reason))
+	}
+	ip := ""
+	if a.name {
+		a.port = port
+		u.waiting = true
+		resolved, failure := h.Resolve(th, a.host)
+		u.waiting = false
 		if failure != "" {
 			return fail(th, failure)
 		}
-		address = resolved
+		ip = resolved
 	}
-	if network == "udp" {
-		address = net.JoinHostPort(address, strconv.Itoa(port))
-	}
-	conn, err := u.dial(network, address)
+	conn, err := u.dial(&a, ip, t.Int(atBind))
 	if err != nil {
+		u.failed(Crit, "connect", err)
 		return fail(th, failureText(err))
 	}
 	u.conn = conn
@@ -118,15 +111,30 @@ func (l *Lib) setPeerName(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 // dial does not wait: a datagram socket's connect only notes the peer.
-func (u *udpSocket) dial(network, address string) (net.Conn, error) {
+func (u *udpSocket) dial(a *peerAddr, ip string, bound rt.Value) (net.Conn, error) {
+	network, address := a.dialAddress(ip)
 	var d net.Dialer
-	if network == "unixgram" {
+	if network == "unix" {
 		// An address of its own in the abstract name space lets the peer answer.
+		network = "unixgram"
 		d.LocalAddr = &net.UnixAddr{Name: "", Net: network}
-	} else if u.local != "" {
-		d.LocalAddr = &net.UDPAddr{IP: net.ParseIP(u.local)}
+	} else {
+		network = "udp"
+		if bound.IsUserdata() {
+			if text, ok := bound.Userdata().Data.(string); ok {
+				d.LocalAddr = &net.UDPAddr{IP: net.ParseIP(text)}
+			}
+		}
 	}
 	return d.Dial(network, address)
+}
+
+// failed logs the error of an operation.
+func (u *udpSocket) failed(level Level, operation string, err error) {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		u.host.Log(level, fmt.Sprintf("%s() failed (%d: %s)", operation, int(errno), capitalize(errno.Error())))
+	}
 }
 
 // udpBind is udpsock:bind(address).
@@ -134,14 +142,14 @@ func (l *Lib) udpBind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 2 {
 		th.Errorf("expecting 2 arguments, but got %d", len(args))
 	}
-	l.Host(th)
+	l.enter(th)
 	t := th.CheckTable(args, 0)
-	address := th.CheckString(args, 1)
-	if net.ParseIP(address) == nil {
+	ip, ok := parseIP(th.CheckString(args, 1))
+	if !ok {
 		return fail(th, "bad address")
 	}
-	ensureUDP(t).local = address
-	return rt.Int(1), 1
+	t.SetInt(atBind, rt.NewUserdata(ip, nil))
+	return rt.True, 1
 }
 
 func (l *Lib) udpLogClosed(h Host, what string) {
@@ -161,16 +169,13 @@ func (l *Lib) udpSend(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, closedText)
 	}
 	u.own(th, h)
-	if u.reading {
+	if u.waiting {
 		return fail(th, "socket busy")
 	}
 	data := appendData(th, nil, args, 1)
 	u.conn.SetWriteDeadline(time.Now().Add(h.Config().SendTimeout))
 	if _, err := u.conn.Write(data); err != nil {
-		var errno syscall.Errno
-		if errors.As(err, &errno) {
-			u.failf("send() failed (%d: %s)", int(errno), capitalize(errno.Error()))
-		}
+		u.failed(Error, "send", err)
 		return fail(th, failureText(err))
 	}
 	return rt.Int(1), 1
@@ -188,40 +193,43 @@ func (l *Lib) udpReceive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, closedText)
 	}
 	u.own(th, h)
-	if u.reading {
+	if u.waiting {
 		return fail(th, "socket busy")
 	}
 	size := maxDatagram
-	if len(args) == 2 {
-		if size = th.CheckInt(args, 1); size <= 0 || size > maxDatagram {
+	if len(args) == 2 && !args[1].IsNil() {
+		if size = toInt(rt.Number(th.CheckNumber(args, 1))); size < 0 || size > maxDatagram {
 			size = maxDatagram
 		}
 	}
 	if h.Logs(Debug) {
 		h.Log(Debug, fmt.Sprintf("lua udp socket receive buffer size: %d", size))
 	}
-	buf := make([]byte, size)
-	conn, timeout := u.conn, pick(u.readTimeout, h.Config().ReadTimeout)
-	var n int
-	var err error
-	u.reading = true
-	th.Block(func() { u.reading = false; u.finalize() }, func() {
-		conn.SetReadDeadline(time.Now().Add(timeout))
-		n, err = conn.Read(buf)
-	})
-	u.reading = false
-	if err == nil {
-		return rt.String(string(buf[:n])), 1
-	}
-	if isTimeout(err) {
+	data, err := u.readDatagram(th, size)
+	switch {
+	case err == nil:
+		return rt.String(string(data)), 1
+	case isTimeout(err):
 		u.failf("lua udp socket read timed out")
 		return fail(th, timeoutText)
 	}
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		u.failf("recv() failed (%d: %s)", int(errno), capitalize(errno.Error()))
-	}
+	u.failed(Error, "recv", err)
 	return fail(th, failureText(err))
+}
+
+// readDatagram waits for a datagram and returns at most size bytes of it.
+func (u *udpSocket) readDatagram(th *rt.Thread, size int) ([]byte, error) {
+	mayWait(th, u.host, u.conn)
+	buf := make([]byte, max(size, 1))
+	conn, timeout := u.conn, u.readTimeout
+	n, err := 0, error(nil)
+	u.waiting = true
+	th.Block(func() { u.waiting = false; u.finalize() }, func() {
+		conn.SetReadDeadline(time.Now().Add(timeout))
+		n, err = conn.Read(buf)
+	})
+	u.waiting = false
+	return buf[:min(n, size)], err
 }
 
 // udpSetTimeout is udpsock:settimeout(milliseconds).
@@ -229,10 +237,17 @@ func (l *Lib) udpSetTimeout(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 2 {
 		th.Errorf("ngx.socket settimeout: expecting at least 2 arguments (including the object) but seen %d", len(args))
 	}
-	u := ensureUDP(th.CheckTable(args, 0))
-	f, _ := rt.ToNumber(args[1])
-	u.readTimeout = max(0, time.Duration(f)) * time.Millisecond
+	t := th.CheckTable(args, 0)
+	t.SetInt(atConnectTimeout, rt.Int(toInt(args[1])))
+	if u := udpOf(t); u != nil {
+		u.setTimeout(t)
+	}
 	return rt.Nil, 0
+}
+
+// setTimeout takes over the timeout that the script gave to the object.
+func (u *udpSocket) setTimeout(t *rt.Table) {
+	u.readTimeout = timeouts{connect: u.readDefault}.with(timeoutsOf(t)).connect
 }
 
 // udpClose is udpsock:close().
@@ -246,7 +261,7 @@ func (l *Lib) udpClose(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, closedText)
 	}
 	u.own(th, h)
-	if u.reading {
+	if u.waiting {
 		return fail(th, "socket busy")
 	}
 	u.finalize()
