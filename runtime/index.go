@@ -186,12 +186,9 @@ func (th *Thread) setFieldSlow(o Value, s *Site, v Value, where string) {
 
 // setSite sets a field without metamethods and fills the site's caches.
 func (t *Table) setSite(s *Site, v Value) {
-	if p := s.added.Load(); uint32(p>>40) == t.shapeID && t.hash == nil && v.n != tagNil {
-		next := t.shape.last.Load()
-		if next != nil && next.id == uint32(p>>16)&0xFFFFFF && next.lastKey().Str() == s.Key {
-			t.addSlot(next, v)
-			return
-		}
+	if next := s.added.Load(); next != nil && next.from == t.shapeID && t.hash == nil && v.n != tagNil {
+		t.addSlot(next, v)
+		return
 	}
 	old := t.shapeID
 	if slot := t.shape.findSite(s); slot >= 0 {
@@ -201,7 +198,7 @@ func (t *Table) setSite(s *Site, v Value) {
 	}
 	t.setField(s.key(), v)
 	if t.shapeID != old {
-		s.added.Store(uint64(old)<<40 | uint64(t.shapeID)<<16)
+		s.added.Store(t.shape)
 	}
 }
 

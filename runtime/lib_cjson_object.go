@@ -1,9 +1,6 @@
 package runtime
 
-import (
-	"strings"
-	"sync/atomic"
-)
+import "strings"
 
 // Objects that come from JSON are records, so that a script's obj.name finds its
 // field by an inline cache. Shapes live for ever, and JSON is data: big objects are
@@ -11,10 +8,8 @@ import (
 const (
 	maxJSONRecord   = 32      // fields of an object that becomes a record
 	maxDataShapes   = 1 << 14 // shapes made from data, in the process
-	maxDataChildren = 32      // of one shape; the rest of maxChildren is the program's
+	maxDataChildren = 32      // of one shape
 )
-
-var dataShapes atomic.Int32
 
 // newJSONObject returns the table of an object, given as key, value, key, value...
 func newJSONObject(pairs []Value) *Table {
@@ -54,15 +49,14 @@ func (s *Shape) withData(key Value) *Shape {
 		return c
 	}
 	shapes.mu.Lock()
-	c, children := s.next[key.Str()], len(s.next)
-	shapes.mu.Unlock()
-	if c != nil {
-		s.last.Store(c)
-		return c
+	defer shapes.mu.Unlock()
+	if s.next[key.Str()] == nil {
+		if s.data >= maxDataChildren || shapes.data >= maxDataShapes || s.find(key) >= 0 {
+			return nil
+		}
+		s.data++
+		shapes.data++
+		key = String(strings.Clone(key.Str())) // a shape must not keep the text alive
 	}
-	if children >= maxDataChildren || s.find(key) >= 0 || dataShapes.Load() >= maxDataShapes {
-		return nil
-	}
-	dataShapes.Add(1)
-	return s.with(String(strings.Clone(key.Str()))) // a shape must not keep the text alive
+	return s.transition(key)
 }

@@ -97,7 +97,7 @@ func TestDataShapes(t *testing.T) {
 			t.Fatalf("%s: %s", text, err)
 		}
 	}
-	if n := dataShapes.Load(); n > maxDataShapes {
+	if n := shapes.data; n > maxDataShapes {
 		t.Errorf("%d shapes", n)
 	}
 }

@@ -299,15 +299,16 @@ func tableClone(th *Thread, args []Value) (Value, int) {
 }
 
 func (t *Table) clone() *Table {
-	c := NewTable(len(t.arr), len(t.shape.keys))
+	fields := len(t.shape.keys)
+	c := NewTable(len(t.arr), fields)
 	for i := range t.arr {
 		c.SetInt(i+1, t.arr[i])
 	}
-	for k, v, pos := t.nextKeyed(keyedBase); pos != 0; k, v, pos = t.nextKeyed(pos) {
-		if k.IsString() {
-			c.SetStr(k.Str(), v)
-		} else {
-			c.Set(k, v)
+	copy(c.rec.slice(fields), t.rec.slice(fields))
+	c.shape, c.shapeID = t.shape, t.shapeID
+	if t.hash != nil {
+		for i := range t.hash.entries {
+			c.Set(t.hash.entries[i].key, t.hash.entries[i].value)
 		}
 	}
 	return c

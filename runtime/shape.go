@@ -12,6 +12,7 @@ import (
 // along a transition to the shape that has one key more.
 type Shape struct {
 	id     uint32
+	from   uint32  // id of the shape that has the last key less
 	keys   []Value // shares its backing array with the first child
 	hashes []uint32
 
@@ -23,20 +24,24 @@ type Shape struct {
 	index atomic.Pointer[shapeIndex] // of big shapes, built after a few lookups
 	looks atomic.Uint32              // lookups so far, until index is built
 	next  map[string]*Shape          // all children; under shapes.mu
+	data  int                        // children whose key came from data; under shapes.mu
 }
 
+// Limits. None of them is a limit of the language: what has no place in a record goes to
+// the hash part.
 const (
-	maxRecord   = 200     // keys in a record; further keys go to the hash part
-	maxChildren = 256     // transitions of one shape; a table that would need more is a dictionary
-	maxShapes   = 1 << 22 // shapes in all; ids must fit the 24 bits of a proto cache
-	linearKeys  = 8       // shapes up to this size are searched without an index
+	maxRecord  = 200     // keys in a record, so that 1 + a slot fits a byte
+	maxShapes  = 1 << 18 // shapes that stores make, some 100 MB; those of constructors do not count
+	linearKeys = 8       // shapes up to this size are searched without an index
 )
 
 // shapes is the global registry. The lock is only taken to follow a transition
 // that is not the shape's most recent one.
 var shapes = struct {
 	mu   sync.Mutex
-	seen uint32
+	seen uint32 // shapes so far
+	made uint32 // of them by stores to new fields
+	data uint32 // of them from data
 }{seen: 1}
 
 // emptyShape is the shape of a table without record keys. Shape id 0 is never
@@ -54,22 +59,24 @@ func hashString(s string) uint64 {
 	return maphash.String(hashSeed, s)
 }
 
-// NewShape returns the shape of a record with these keys in this order.
+// NewShape returns the shape of a constructor with these keys, which must be different
+// and at most 200, in this order. Programs have as many constructors as they like.
 func NewShape(keys ...string) *Shape {
+	if len(keys) > maxRecord {
+		panic("runtime: a record cannot have so many fields")
+	}
+	shapes.mu.Lock()
+	defer shapes.mu.Unlock()
 	s := emptyShape
 	for _, k := range keys {
-		next := s.with(String(k))
-		if next == nil {
-			panic("runtime: record literal with too many fields")
-		}
-		s = next
+		s = s.transition(String(k))
 	}
 	return s
 }
 
 // with returns the shape that has key (kept as it is: keys come from the program's
-// text, where equal constants share their bytes, which makes find fast) after s's keys, or nil when the table
-// should use its hash part: too many keys, or too many different ones.
+// text, where equal constants share their bytes, which makes find fast) after s's keys,
+// or nil when the table should use its hash part: too many keys, or too many shapes.
 func (s *Shape) with(key Value) *Shape {
 	if c := s.last.Load(); c != nil && sameString(c.keys[len(s.keys)], key) {
 		return c
@@ -79,17 +86,25 @@ func (s *Shape) with(key Value) *Shape {
 	}
 	shapes.mu.Lock()
 	defer shapes.mu.Unlock()
-	name := key.Str()
-	c := s.next[name]
-	if c == nil {
-		if len(s.next) >= maxChildren || shapes.seen >= maxShapes {
+	if s.next[key.Str()] == nil {
+		if shapes.made >= maxShapes {
 			return nil
 		}
+		shapes.made++
+	}
+	return s.transition(key)
+}
+
+// transition returns the child for key, which is made if need be, and makes it the most
+// recent one. The caller holds shapes.mu.
+func (s *Shape) transition(key Value) *Shape {
+	c := s.next[key.Str()]
+	if c == nil {
 		c = s.child(key)
 		if s.next == nil {
 			s.next = make(map[string]*Shape, 1)
 		}
-		s.next[c.keys[len(s.keys)].Str()] = c
+		s.next[c.lastKey().Str()] = c
 	}
 	s.last.Store(c)
 	return c
@@ -102,7 +117,7 @@ func (s *Shape) lastKey() Value { return s.keys[len(s.keys)-1] }
 func (s *Shape) child(key Value) *Shape {
 	shapes.seen++
 	hash := uint32(hashString(key.Str()))
-	c := &Shape{id: shapes.seen, events: s.events}
+	c := &Shape{id: shapes.seen, from: s.id, events: s.events}
 	if len(s.next) == 0 {
 		c.keys = append(s.keys, key)
 		c.hashes = append(s.hashes, hash)

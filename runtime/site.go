@@ -8,14 +8,13 @@ import "sync/atomic"
 // lost entry costs a lookup, never a wrong answer.
 //
 //	own     shape<<32 | slot: a table of this shape has the key in this slot
-//	added   old shape<<40 | new shape<<16: a store added the key to a table of the
-//	        old shape
+//	added   the shape that a store moved a table to, whose last key is the site's
 //	chains  where tables that lack the key led along __index
 type Site struct {
 	Key string
 
 	own    atomic.Uint64
-	added  atomic.Uint64
+	added  atomic.Pointer[Shape]
 	chains atomic.Pointer[chains]
 	misses atomic.Uint32 // times chains was replaced
 	hashed atomic.Uint64 // hash of Key, 0 until it was needed
