@@ -9,7 +9,19 @@ import "sync/atomic"
 //
 //	own     shape<<32 | slot: a table of this shape has the key in this slot
 //	added   the shape that a store moved a table to, whose last key is the site's
-//	chains  where tables that lack the key led along __index
+//	chains  where tables that have no value for the key led along __index
+//
+// An entry may only say what holds for every table of its shapes at any time, and these
+// facts are all that there are:
+//
+//   - A shape has the key in the slot where it was found, or lacks it, for ever.
+//   - A table of a shape that has the key has it nowhere else. One that lacks it may
+//     have it in its hash part, so without a test of hash nothing follows.
+//   - Whether a slot holds nil is a fact of one table at one time. Who uses an entry
+//     looks at the value and goes on, as Lua does, where it is nil.
+//   - Which metatable a table has, and what stands under __index and __newindex there,
+//     is found anew each time (indexTable, lacks). So setmetatable, rawset, next with
+//     stores, table.clear and changes of classes have nothing to invalidate.
 type Site struct {
 	Key string
 
@@ -22,11 +34,13 @@ type Site struct {
 
 // chain is the way from a table of shape own along __index: the table at level i
 // (from 1) has shape shapes[i-1]. The one at the last level has the key in slot, or,
-// if not found, lacks it like the others and has no __index itself.
+// if not found, lacks it like those between and has no __index itself. The first table
+// has the key in slot first-1, with nil there, or lacks it too if first is 0.
 type chain struct {
 	own    uint32
 	depth  uint8
 	found  bool
+	first  uint16
 	slot   uint32
 	shapes [maxChain + 1]uint32 // one more than needed, so that an index masked with 3 is in range
 }
@@ -58,7 +72,7 @@ func (s *Site) hash() uint64 {
 	return h
 }
 
-// follow looks the key up for t, which has no value for it in its record.
+// follow looks the key up for t by the ways that are known.
 func (s *Site) follow(t *Table) (v Value, ok bool) {
 	cs := s.chains.Load()
 	if cs == nil || t.hash != nil {
@@ -69,6 +83,11 @@ next:
 		c := &cs.way[i]
 		if c.own != t.shapeID {
 			continue
+		}
+		if c.first != 0 {
+			if v = *t.rec.at(uint32(c.first - 1)); v.n != tagNil {
+				return v, true
+			}
 		}
 		u := t
 		for d := range c.depth {
@@ -113,7 +132,8 @@ func (m *Table) metaIndex() *Table {
 	return h.Table()
 }
 
-// learn finds the way for t and remembers it, when there is one.
+// learn finds the way for t, which has no value for the key, and remembers it, when
+// there is one.
 func (s *Site) learn(t *Table) {
 	if s.misses.Load() > maxMisses {
 		return
@@ -121,7 +141,9 @@ func (s *Site) learn(t *Table) {
 	c := chain{own: t.shapeID}
 	for u := t; ; {
 		slot := u.shape.findSite(s)
-		if u != t && slot >= 0 {
+		if u == t {
+			c.first = uint16(slot + 1)
+		} else if slot >= 0 {
 			if u.rec.at(uint32(slot)).n == tagNil {
 				return // the way would go on from here only while this is nil
 			}
