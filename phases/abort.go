@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/http1"
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // abortWatch notices that the client has gone away while its request is being
@@ -48,7 +49,8 @@ func (w *abortWatch) run() {
 		return
 	}
 	w.halt, w.done = make(chan struct{}), make(chan struct{})
-	go w.wait(w.raw, w.gone, w.halt, w.done)
+	raw, gone, halt, done := w.raw, w.gone, w.halt, w.done
+	rt.Go(func() { w.wait(raw, gone, halt, done) })
 }
 
 // wait ends when the client does, or when halt is closed and the read deadline

@@ -45,6 +45,7 @@ func (l *listener) handle(nc net.Conn) {
 	c := connPool.Get().(*conn)
 	c.owner, c.number, c.served, c.taken, c.req = l, connNumbers.Add(1), 0, false, nil
 	l.process.track(c)
+	defer c.guard(nc)
 	nc, ok := c.start(nc)
 	handed := ok && l.handOver(nc)
 	if ok && !handed {
@@ -249,7 +250,7 @@ func (c *conn) action() string {
 func (r *Request) serveNothing(status int) {
 	r.begin()
 	r.terminate(status)
-	r.finish()
+	r.guardFinish()
 }
 
 // ReadBody implements Downstream.

@@ -84,16 +84,16 @@ func (r *Request) run(s step) {
 // of the output, the log phase.
 func (r *Request) Serve() {
 	r.begin()
-	r.run(stepServerRewrite)
-	r.finish()
+	r.guardPhases(func(r *Request) { r.run(stepServerRewrite) })
+	r.guardFinish()
 }
 
 // ServeError answers a request whose head could not be understood.
 func (r *Request) ServeError(status int) {
 	r.KeepAlive = false
 	r.begin()
-	r.run(r.finalize(status))
-	r.finish()
+	r.guardPhases(func(r *Request) { r.run(r.finalize(status)) })
+	r.guardFinish()
 }
 
 // begin places a new request at its server.

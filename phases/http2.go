@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // http2Server serves the connections of a listener that speak HTTP/2. The framing
@@ -59,7 +61,8 @@ func (s *http2Server) serve(l *listener, nc net.Conn) {
 		}
 		s.server.Protocols.SetHTTP2(true)
 		s.server.Protocols.SetUnencryptedHTTP2(true)
-		go func() { _ = s.server.Serve(&s.queue) }()
+		server := s.server
+		rt.Go(func() { _ = server.Serve(&s.queue) })
 	}
 	s.mu.Unlock()
 	select {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // listener is one open address. It outlives configurations: a reload gives it
@@ -143,7 +144,7 @@ func (l *listener) serve() {
 		nc, err := l.socket.Accept()
 		switch {
 		case err == nil:
-			go l.handle(nc)
+			rt.Go(func() { l.handle(nc) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, syscall.ECONNABORTED):

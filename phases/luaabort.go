@@ -23,13 +23,13 @@ func (r *Request) watchClient(run *luaRun) *clientWatch {
 	}
 	w := &clientWatch{r: r, run: run, done: make(chan struct{})}
 	baton := run.ctx.Worker.baton
-	go func() {
+	rt.Go(func() {
 		select {
 		case <-gone:
 			w.clientGone(baton)
 		case <-w.done:
 		}
-	}()
+	})
 	return w
 }
 

@@ -123,9 +123,8 @@ func (r *Request) runLuaPhase(h *luaHandler, p Phase) int {
 		}
 	}
 	w := r.enterLua()
-	rc := r.runEntry(w, h, p)
-	r.leaveLua()
-	return rc
+	defer r.leaveLua()
+	return r.runEntry(w, h, p)
 }
 
 // runEntry runs the handler's code as an entry thread with its light threads.
@@ -214,6 +213,9 @@ func (r *Request) luaAborted(abort rt.Abort, p Phase) int {
 		return r.InternalRedirect(a.uri, a.args)
 	case luaJump:
 		return rcDeclined
+	case *rt.Defect:
+		r.Log(LogAlert, a.Error())
+		return r.luaFailed()
 	}
 	r.Logf(LogErr, "lua handler aborted: %v", abort)
 	return r.luaFailed()

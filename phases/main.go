@@ -181,6 +181,7 @@ func newProcess(o options, chunks rt.ChunkSet) *process {
 	if err := p.logs.Open(); err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: [alert] could not open error log file: %v\n", err)
 	}
+	rt.ReportDefects(func(d *rt.Defect) { p.log(LogAlert, d.Error()) })
 	return p
 }
 

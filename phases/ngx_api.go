@@ -53,7 +53,7 @@ func (l lib) addTo(t *rt.Table) {
 // part of the server.
 func OpenNgx(st *rt.State, w *Worker) {
 	api := &ngxAPI{worker: w, st: st, null: rt.LightUserdata(&ngxNull)}
-	st.Host = api
+	st.Host, st.Defect = api, logDefect
 	ngx := rt.NewTable(0, 128)
 	api.ngx = ngx
 	for _, l := range []lib{ngxOutput, ngxControl, ngxTime, ngxText, ngxLogLib} {

@@ -110,6 +110,7 @@ func (t *luaTimer) start() {
 // fires the timer that is due first: goroutines do not come here in the order
 // in which their timers expired.
 func (api *ngxAPI) timerExpired() {
+	defer rt.Guard()
 	w := api.worker
 	w.baton.Acquire()
 	defer w.baton.Release()
@@ -145,6 +146,9 @@ func (t *luaTimer) fire(premature bool) {
 	})
 	if failure != nil && abort == nil {
 		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
+	}
+	if d, ok := abort.(*rt.Defect); ok {
+		c.log(LogAlert, d.Error())
 	}
 	run.ctx.sockets.closeSockets()
 	if run.ctx.Table != nil {
@@ -213,7 +217,7 @@ func (api *ngxAPI) abortTimers() {
 		t := heap.Pop(&set.pending).(*luaTimer)
 		t.clock.Stop()
 		set.aborted = append(set.aborted, t)
-		go api.fireAborted()
+		rt.Go(api.fireAborted)
 	}
 }
 

@@ -115,13 +115,13 @@ func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return no("no available Lua vm")
 	}
 	done, killed := make(chan struct{}), make(chan struct{})
-	go func() {
+	rt.Go(func() {
+		defer close(done)
 		pool.slots <- struct{}{}
 		call.run(vm)
 		<-pool.slots
 		vms.give(vm)
-		close(done)
-	}()
+	})
 	th.Block(func() { close(killed) }, func() {
 		select {
 		case <-done:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/http1"
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // output is what a connection has to send. Bytes are collected and sent by one
@@ -97,7 +98,7 @@ func (o *output) Push() error {
 	defer o.mu.Unlock()
 	if o.busy == nil && !o.sendNow() {
 		o.busy = make(chan struct{})
-		go o.drain()
+		rt.Go(o.drain)
 	}
 	return o.err
 }

@@ -202,7 +202,7 @@ func (p *process) activate(c *Cycle) error {
 	p.cycle.Store(c)
 	c.StartWorkers()
 	for _, l := range opened {
-		go l.serve()
+		rt.Go(l.serve)
 	}
 	return nil
 }
@@ -224,7 +224,7 @@ func (p *process) reload() {
 	if err := p.writePid(c); err != nil {
 		p.log(LogEmerg, err.Error())
 	}
-	go func() {
+	rt.Go(func() {
 		old.Drain()
 		old.AbortTimers()
 		for old.requests.Load() > 0 {
@@ -232,7 +232,7 @@ func (p *process) reload() {
 		}
 		old.WaitTimers()
 		old.StopWorkers()
-	}()
+	})
 }
 
 // drainPoll is how often a replaced configuration is asked whether its last
@@ -302,13 +302,13 @@ func (p *process) endConns() <-chan struct{} {
 	for c := range p.conns {
 		c.interrupt()
 	}
-	go func() {
+	rt.Go(func() {
 		for _, l := range p.listeners {
 			l.http2.stop()
 		}
 		<-idle
 		close(done)
-	}()
+	})
 	return done
 }
 

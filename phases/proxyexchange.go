@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // exchange is one proxied request: its attempts, and the response of the one
@@ -246,7 +248,7 @@ func (x *exchange) watchClient() func() bool {
 	}
 	done := make(chan struct{})
 	result := make(chan bool, 1)
-	go func() {
+	rt.Go(func() {
 		select {
 		case <-gone:
 			if c := x.conn; c != nil {
@@ -256,7 +258,7 @@ func (x *exchange) watchClient() func() bool {
 		case <-done:
 			result <- false
 		}
-	}()
+	})
 	return func() bool {
 		close(done)
 		return <-result

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // nameCache keeps what name servers answered, for one resolver directive.
@@ -129,7 +131,7 @@ func exchangeDNS(ctx context.Context, q *dns.Msg, server string) (*dns.Msg, erro
 		err    error
 	}
 	done := make(chan outcome, 1)
-	go func() {
+	rt.Go(func() {
 		client := dns.Client{Net: "udp", Timeout: resendInterval}
 		a, _, err := client.ExchangeContext(ctx, q, server)
 		if err == nil && a.Truncated {
@@ -137,7 +139,7 @@ func exchangeDNS(ctx context.Context, q *dns.Msg, server string) (*dns.Msg, erro
 			a, _, err = client.ExchangeContext(ctx, q, server)
 		}
 		done <- outcome{a, err}
-	}()
+	})
 	select {
 	case o := <-done:
 		return o.answer, o.err

@@ -3,7 +3,6 @@ package runtime
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"strings"
 )
 
@@ -11,8 +10,8 @@ import (
 // with an *Error.
 type Error struct {
 	Value     Value
-	Traceback string // set where an error leaves Lua (Thread.PCall)
-	GoStack   []byte // of an internal error
+	Traceback string  // set where an error leaves Lua (Thread.PCall)
+	Defect    *Defect // the panic of Go code that it stands for, nil normally
 
 	// Args is what error or assert was called with, where Value is a message
 	// made of it. ngx.thread.wait gives it too: ngx_lua hands over all that is on
@@ -122,19 +121,23 @@ func (th *Thread) restore(p protection) {
 }
 
 // caught turns a recovered panic value into an error; an Abort goes on unwinding. A
-// panic of Go itself is a defect of this program: it becomes a Lua error that
-// says so, and its Go stack is kept for the log.
+// panic of Go itself is a defect of this program: it is reported and becomes a Lua
+// error that says so.
 func (th *Thread) caught(x any) *Error {
 	switch x := x.(type) {
 	case *Error:
 		return x
+	case *Defect: // also an Abort, for handlers
 	case Abort:
 		panic(x)
 	}
-	return &Error{
-		Value:   String(fmt.Sprintf("internal error: %v", x)),
-		GoStack: debug.Stack(),
+	d := NewDefect(x)
+	if f := th.State.Defect; f != nil {
+		f(th, d)
+	} else {
+		d.report()
 	}
+	return &Error{Value: String(fmt.Sprintf("internal error: %v", d.Value)), Defect: d}
 }
 
 // PCall calls f for the host and returns all results or the error, with its
@@ -184,7 +187,7 @@ func (th *Thread) handled(handler Value, err *Error) *Error {
 	if again != nil {
 		return &Error{Value: String("error in error handling")}
 	}
-	return &Error{Value: v, GoStack: err.GoStack}
+	return &Error{Value: v, Defect: err.Defect}
 }
 
 // frame is a level of the Lua call stack.

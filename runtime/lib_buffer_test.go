@@ -153,8 +153,8 @@ func FuzzBufferDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data string) {
 		results, err := th.PCall(lib.GetStr("decode"), String(data))
 		if err != nil {
-			if err.GoStack != nil {
-				t.Fatalf("decode %q: %v\n%s", data, err, err.GoStack)
+			if err.Defect != nil {
+				t.Fatalf("decode %q: %v\n%s", data, err, err.Defect)
 			}
 			return
 		}

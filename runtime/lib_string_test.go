@@ -26,8 +26,8 @@ func FuzzPattern(f *testing.F) {
 		lib := th.State.Globals.GetStr("string").Table()
 		call := func(name string, args ...Value) []Value {
 			results, err := th.PCall(lib.GetStr(name), args...)
-			if err != nil && err.GoStack != nil {
-				t.Fatalf("%s(%q, %q): %v\n%s", name, subject, pattern, err, err.GoStack)
+			if err != nil && err.Defect != nil {
+				t.Fatalf("%s(%q, %q): %v\n%s", name, subject, pattern, err, err.Defect)
 			}
 			return results
 		}
@@ -64,8 +64,8 @@ func FuzzFormat(f *testing.F) {
 		th := NewState(Options{}).Main()
 		fn := th.State.Globals.GetStr("string").Table().GetStr("format")
 		_, err := th.PCall(fn, String(format), canonicalNumber(x), String(s), canonicalNumber(x))
-		if err != nil && err.GoStack != nil {
-			t.Fatalf("format(%q): %v\n%s", format, err, err.GoStack)
+		if err != nil && err.Defect != nil {
+			t.Fatalf("format(%q): %v\n%s", format, err, err.Defect)
 		}
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return

@@ -111,13 +111,14 @@ func (g *ThreadGroup) Run(th *Thread, body func() bool) Abort {
 	return abort
 }
 
-// call runs body and turns the Abort that ends it into a result.
+// call runs body and turns the Abort that ends it into a result. So does any other
+// panic, which is a Defect.
 func (lt *LightThread) call(body func() bool) (ok bool, abort Abort) {
 	defer func() {
 		if r := recover(); r != nil {
 			a, isAbort := r.(Abort)
 			if !isAbort {
-				panic(r)
+				a = NewDefect(r)
 			}
 			abort = a
 		}
@@ -161,7 +162,7 @@ func (th *Thread) spawn(child *Thread, body func() ([]Value, bool)) *LightThread
 	g := parent.group
 	lt := g.add(child, th)
 	g.post(parent)
-	go lt.main(body)
+	Go(func() { lt.main(body) })
 	parent.awaitTurn()
 	return lt
 }
@@ -176,7 +177,8 @@ func (g *ThreadGroup) Inject(f Value, failed func(*Thread, *Error)) bool {
 		return false
 	}
 	child := g.entry.thread.newLightThread()
-	go g.add(child, g.entry.thread).main(child.caller(f, nil, failed))
+	lt, body := g.add(child, g.entry.thread), child.caller(f, nil, failed)
+	Go(func() { lt.main(body) })
 	return true
 }
 
@@ -424,10 +426,25 @@ func (th *Thread) Block(interrupt, wait func()) {
 	}
 	lt.interrupt = interrupt
 	lt.group.passOn()
-	wait()
+	defect := stopPanic(wait)
 	lt.group.baton.acquireAs(&lt.turn)
 	lt.interrupt = nil
 	lt.unwindIfKilled()
+	if defect != nil {
+		panic(defect)
+	}
+}
+
+// stopPanic calls f and returns the panic that ended it: unwinding Lua code needs the
+// baton, which f runs without.
+func stopPanic(f func()) (d *Defect) {
+	defer func() {
+		if x := recover(); x != nil {
+			d = NewDefect(x)
+		}
+	}()
+	f()
+	return nil
 }
 
 // A Parking is one wait of a light thread for something that happens in Lua or in
@@ -474,6 +491,7 @@ func (p *Parking) Wait(d time.Duration) bool {
 	lt := p.light
 	if d >= 0 {
 		timer := time.AfterFunc(d, func() {
+			defer Guard()
 			if p.claim(parkExpired) {
 				p.requeue()
 			}

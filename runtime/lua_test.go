@@ -145,7 +145,7 @@ func TestInternalError(t *testing.T) {
 		return Int(len(p.arr)), 1
 	})
 	_, err := th.PCall(f)
-	if err == nil || !strings.HasPrefix(err.Error(), "internal error: ") || err.GoStack == nil {
+	if err == nil || !strings.HasPrefix(err.Error(), "internal error: ") || err.Defect == nil {
 		t.Errorf("got %v", err)
 	}
 }

@@ -18,6 +18,10 @@ type State struct {
 	// Host is what the embedding program attaches to the state.
 	Host any
 
+	// Defect learns of panics of Go code below Lua code, which sees them as errors; nil
+	// for the default of ReportDefects.
+	Defect func(*Thread, *Defect)
+
 	// Baton is the right to run in this state.
 	Baton *Baton
 

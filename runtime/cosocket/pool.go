@@ -230,6 +230,7 @@ func (p *Pools) put(pl *pool, ic *idleConn, counted bool) {
 
 // watchAll starts watchers for what has been idle for a while.
 func (p *Pools) watchAll() {
+	defer rt.Guard()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweep = nil
@@ -260,7 +261,7 @@ func (p *Pools) watch(pl *pool, ic *idleConn) {
 		end = ic.since.Add(ic.timeout)
 	}
 	ic.conn.SetReadDeadline(end)
-	go func() {
+	rt.Go(func() {
 		defer close(ic.watcher)
 		var one [1]byte
 		n, err := ic.conn.Read(one[:])
@@ -283,7 +284,7 @@ func (p *Pools) watch(pl *pool, ic *idleConn) {
 		p.logf("lua tcp socket keepalive close handler: fd:%d", descriptor(ic.conn))
 		ic.conn.Close()
 		p.closedLocked(pl)
-	}()
+	})
 }
 
 // quiet reports that a connection is open and that no data waits in it.
