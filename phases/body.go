@@ -195,8 +195,9 @@ func (b *bodyReader) fail(err error) int {
 	return 400
 }
 
-// bodyFiles counts the files of bodies; nginx names them by number.
-var bodyFiles atomic.Uint64
+// tempNumbers counts what nginx numbers with ngx_next_temp_number: files of bodies
+// and the boundaries of multipart answers.
+var tempNumbers atomic.Uint64
 
 // createBodyFile makes the temporary file of a body.
 func (r *Request) createBodyFile() (*os.File, error) {
@@ -205,7 +206,7 @@ func (r *Request) createBodyFile() (*os.File, error) {
 		return os.CreateTemp("", "body")
 	}
 	for {
-		name := fmt.Sprintf("%s/%010d", strings.TrimSuffix(dir, "/"), bodyFiles.Add(1))
+		name := fmt.Sprintf("%s/%010d", strings.TrimSuffix(dir, "/"), tempNumbers.Add(1))
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
@@ -226,29 +227,45 @@ func (r *Request) bodyTempDir() string {
 	return dir
 }
 
-// DiscardBody gives up the body without reading it; the connection throws the
-// bytes away after the response (ngx_http_discard_request_body).
+// DiscardBody gives up the body: what has come of it is thrown away now, and the
+// rest after the response. It returns rcOK, or a status for a body that cannot be
+// read (ngx_http_discard_request_body).
 func (r *Request) DiscardBody() int {
-	if r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken {
+	if r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken || r.ContentLength <= 0 && !r.Chunked {
 		return rcOK
 	}
 	r.Body.Discarded = true
+	if !r.sendContinue() {
+		return 500
+	}
+	if r.Conn.SkipBody() != nil {
+		r.Log(LogErr, "client sent invalid chunked body")
+		return 400
+	}
 	return rcOK
 }
 
-// sendContinue answers "Expect: 100-continue" once, before the body is read.
+// continueLine answers "Expect: 100-continue".
+var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+
+// sendContinue answers "Expect: 100-continue" once, before the body is read or
+// thrown away. The answer overtakes what is buffered (ngx_http_test_expect).
 func (r *Request) sendContinue() bool {
-	if r.expectTested || r.HTTPMajor == 1 && r.HTTPMinor == 0 || r.HTTPMajor < 1 {
+	if r.expectTested || r.HTTPMajor != 1 || r.HTTPMinor == 0 {
+		return true
+	}
+	expect, ok := r.In.Get("Expect")
+	if !ok {
 		return true
 	}
 	r.expectTested = true
-	expect, ok := r.In.Get("Expect")
-	if !ok || !equalFold(expect, "100-continue") {
+	if !equalFold(expect, "100-continue") {
 		return true
 	}
 	r.Log(LogDebug, "send 100 Continue")
-	r.Conn.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
-	return r.Conn.Flush() == nil
+	r.bodySent += int64(len(continueLine))
+	r.bytesSent += int64(len(continueLine))
+	return r.Conn.Interim(continueLine) == nil
 }
 
 // BodyBytes is the body that was read, from memory or from its file.

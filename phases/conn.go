@@ -181,6 +181,7 @@ func (c *conn) request() *Request {
 		r.In = append(r.In, Header{Name: f.Name, Value: f.Value})
 	}
 	r.ContentLength, r.Chunked, r.KeepAlive = h.ContentLength, h.Chunked, h.KeepAlive
+	r.Pipelined = c.rd.Pipelined
 	r.Server = b.listen.FindServer(r, h.Host)
 	return r
 }
@@ -262,7 +263,9 @@ func (c *conn) ReadBody(p []byte) (int, error) {
 func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 	c.watch.pause(&c.rd)
 	c.rd.BodyTimeout = d
+	before := c.rd.BodyTaken()
 	n, err := c.rd.ReadBody(p)
+	c.req.bodyReceived += c.rd.BodyTaken() - before
 	c.watch.resume(&c.rd)
 	switch {
 	case err == nil || err == io.EOF:
@@ -272,6 +275,16 @@ func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 		err = ErrBodyTimeout
 	}
 	return n, err
+}
+
+// SkipBody implements Downstream.
+func (c *conn) SkipBody() error {
+	c.watch.pause(&c.rd)
+	defer c.watch.resume(&c.rd)
+	if c.rd.SkipBody() != nil {
+		return ErrBadChunk
+	}
+	return nil
 }
 
 // InterruptRead implements Downstream.

@@ -263,6 +263,38 @@ func setKeepalive(c *compiler, d *conf.Directive) error {
 	return nil
 }
 
+// setKeepaliveDisable reads keepalive_disable none, msie6 or safari.
+func setKeepaliveDisable(c *compiler, d *conf.Directive) error {
+	f := &c.loc.keepaliveDisable
+	if f.set {
+		return errDuplicate
+	}
+	var set browsers
+	for _, arg := range d.Args {
+		bit, ok := map[string]browsers{"none": 0, "msie6": browserMSIE6, "safari": browserSafari}[lowerString(arg)]
+		if !ok {
+			return fmt.Errorf("invalid value \"%s\"", arg)
+		}
+		set |= bit
+	}
+	return f.put(set)
+}
+
+// setOutputBuffers reads output_buffers NUMBER SIZE. A response goes out before
+// the next piece is read, so their number does not count.
+func setOutputBuffers(c *compiler, d *conf.Directive) error {
+	f := &c.loc.outputBuffer
+	if f.set {
+		return errDuplicate
+	}
+	n, ok := parseDecimal(d.Args[0])
+	size, good := parseSize(d.Args[1], false)
+	if !ok || n == 0 || !good || size == 0 {
+		return errInvalidValue
+	}
+	return f.put(size)
+}
+
 func setLargeHeaders(c *compiler, d *conf.Directive) error {
 	s := c.srv
 	if s.largeHeaderCount.set {
@@ -377,6 +409,10 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.keepaliveHeader.merge(outer.keepaliveHeader, 0)
 	l.keepaliveRequests.merge(outer.keepaliveRequests, 1000)
 	l.keepaliveTime.merge(outer.keepaliveTime, time.Hour)
+	l.keepaliveDisable.merge(outer.keepaliveDisable, browserMSIE6)
+	l.msiePadding.merge(outer.msiePadding, true)
+	l.msieRefresh.merge(outer.msieRefresh, false)
+	l.outputBuffer.merge(outer.outputBuffer, 32<<10)
 	l.sendTimeout.merge(outer.sendTimeout, time.Minute)
 	l.lingeringClose.merge(outer.lingeringClose, 1)
 	l.lingeringTime.merge(outer.lingeringTime, 30*time.Second)

@@ -34,6 +34,12 @@ type Downstream interface {
 	// other error; a malformed chunk is ErrBadChunk.
 	ReadBody(p []byte) (int, error)
 
+	// SkipBody throws away what has come of the body, without waiting for the
+	// rest; the error is ErrBadChunk.
+	SkipBody() error
+	// Interim sends p at once, ahead of what is buffered.
+	Interim(p []byte) error
+
 	// InterruptRead makes a ReadBody that another goroutine waits in return soon.
 	InterruptRead()
 

@@ -113,7 +113,13 @@ func (r *Request) echoHandler() int {
 	if rc := r.echoSendHeader(); rc != rcOK || r.HeaderOnly {
 		return rc
 	}
-	return r.output(nil, outLast)
+	if rc := r.output(nil, outLast); rc != rcOK || r != r.Main {
+		return rc
+	}
+	if r.ContentLength > 0 || r.Chunked { // only now does the module think of the body
+		r.Conn.Push()
+	}
+	return r.DiscardBody()
 }
 
 // echoEach runs the commands between echo_foreach_split and echo_end once for
@@ -338,14 +344,17 @@ func (r *Request) echoExec(cmd *echoCommand) int {
 	return r.InternalRedirect(uri, args)
 }
 
-// echoFilterHead prepares for text around the body: its length is not known.
-func (r *Request) echoFilterHead() {
-	r.Out.ClearLength()
-	r.Out.Del("Accept-Ranges")
+// echoHeader prepares for text around the body: its length is not known.
+func (r *Request) echoHeader() int {
+	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
+		r.Out.ClearLength()
+		r.Out.clearRanges()
+	}
+	return rcOK
 }
 
-// echoFilterBody puts echo_before_body and echo_after_body around the body.
-func (r *Request) echoFilterBody(p []byte, flags int) int {
+// echoBody puts echo_before_body and echo_after_body around the body.
+func (r *Request) echoBody(p []byte, flags int) int {
 	st := r.echoState()
 	if !st.began {
 		st.began = true
@@ -354,23 +363,21 @@ func (r *Request) echoFilterBody(p []byte, flags int) int {
 		}
 	}
 	if flags&outLast == 0 || st.finished || r.Loc.echoAfter == nil {
-		return r.pass(p, flags)
+		return r.bodyFilters(bodyEcho+1, p, flags)
 	}
 	st.finished = true
-	if len(p) > 0 {
-		if rc := r.pass(p, flags&^outLast); rc != rcOK {
-			return rc
-		}
+	if rc := r.bodyFilters(bodyEcho+1, p, flags&^outLast); rc != rcOK {
+		return rc
 	}
 	if rc := r.echoPass(r.Loc.echoAfter); rc != rcOK {
 		return rc
 	}
-	return r.pass(nil, flags)
+	return r.bodyFilters(bodyEcho+1, nil, flags)
 }
 
 func (r *Request) echoPass(cmds []echoCommand) int {
 	for i := range cmds {
-		if rc := r.pass(r.echoTextOf(&cmds[i]), 0); rc != rcOK {
+		if rc := r.bodyFilters(bodyEcho+1, r.echoTextOf(&cmds[i]), 0); rc != rcOK {
 			return rc
 		}
 	}

@@ -181,11 +181,20 @@ func (r *Request) updateLocation() {
 			r.KeepAlive = false
 		case r.Conn != nil && r.Conn.Requests() >= int64(l.keepaliveRequests.v):
 			r.KeepAlive = false
+		case r.In.Has("User-Agent") && r.keepaliveDisabled():
+			r.KeepAlive = false
 		}
 	}
 	if l.handler != nil {
 		r.handler = l.handler
 	}
+}
+
+// keepaliveDisabled reports whether the client is one whose connections are not
+// kept (keepalive_disable).
+func (r *Request) keepaliveDisabled() bool {
+	is := r.browser() & r.Loc.keepaliveDisable.v
+	return is&browserMSIE6 != 0 && r.Method == "POST" || is&browserSafari != 0
 }
 
 // rewrite runs the location's script and rewrite_by_lua, in the order that
@@ -305,7 +314,7 @@ func (r *Request) finalize(rc int) step {
 		}
 		return r.specialResponse(rc)
 	}
-	if rc == rcError {
+	if rc == rcError || r.filterFinalized {
 		r.terminate(rc)
 	}
 	return stepEnd
@@ -324,8 +333,8 @@ func (r *Request) terminate(rc int) {
 // finish ends a main request: what is still buffered goes out, the log phase
 // runs, temporary files go.
 func (r *Request) finish() {
-	if !r.Terminated {
-		r.endOutput()
+	if !r.Terminated || r.HeadersSent && (r.outputEnded || r.HeaderOnly) {
+		r.endOutput() // what is complete has been given to the client, come what may
 	}
 	r.logging = true
 	r.closeSockets()

@@ -8,6 +8,7 @@ const (
 	escapePath      escapeKind = iota // a whole URI path
 	escapeArgs                        // arguments
 	escapeComponent                   // one component of a URI
+	escapeRefresh                     // a URI in a page's attribute
 )
 
 const upperHex = "0123456789ABCDEF"
@@ -18,7 +19,10 @@ func (k escapeKind) mustEscape(c byte) bool {
 	if c <= ' ' || c >= 0x7f {
 		return true
 	}
-	if k != escapeComponent {
+	switch k {
+	case escapeRefresh:
+		return c == '"' || c == '\''
+	case escapePath, escapeArgs:
 		switch c {
 		case '"', '#', '%', '<', '>', '?', '\\', '^', '`', '{', '|', '}':
 			return true

@@ -22,71 +22,74 @@ func (r *Request) SendHeader() int {
 	if r.ErrStatus != 0 {
 		r.Out.Status, r.Out.StatusLine = r.ErrStatus, ""
 	}
-	if r.Method == "HEAD" {
-		r.HeaderOnly = true
-	}
-	if rc := r.notModifiedFilter(); rc != rcOK {
+	if rc := r.headerFilters(); rc != rcDone {
 		return rc
 	}
-	if h := r.Loc.lua(PhaseHeaderFilter); h != nil {
-		if rc := r.runHeaderFilter(h); rc != rcOK {
+	return rcOK
+}
+
+// headerFilters runs the header filters in the order in which nginx calls them:
+// the reverse of the order in which its modules stand in a build. That is
+// Debian's, with the modules ndk, lua, echo and headers-more loaded one after the
+// other: a dynamic filter module is put before copy_filter, so the one loaded last
+// is called first, behind not_modified and before the filters that are built in.
+// A filter that ends the chain answers rcDone or what SendHeader is to return.
+func (r *Request) headerFilters() int {
+	for _, filter := range [...]func(*Request) int{
+		(*Request).notModifiedFilter, // built in, yet behind copy_filter
+		(*Request).moreHeadersFilter,
+		(*Request).echoHeader,
+		(*Request).luaHeader,
+		(*Request).luaCaptureHeader, // ngx_lua puts it in before its own
+		(*Request).headersFilter,    // expires and add_header
+		(*Request).charsetFilter,
+		(*Request).gzipHeader,
+		(*Request).rangeHeader, // the length is that of the whole until here
+		(*Request).writeHead,   // chunked and header
+	} {
+		if rc := filter(r); rc != rcOK {
 			return rc
 		}
 	}
-	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
-		r.echoFilterHead()
-	}
-	if r.Cycle.lua.captures && r.logs(LogDebug) {
-		r.Logf(LogDebug, "lua capture header filter, uri \"%s\"", r.URI)
-	}
-	if r.captured != nil {
-		r.HeadersSent = true
-		return rcOK
-	}
-	if r.Loc.moreHeaders != nil {
-		r.runMoreHeaders()
-	}
-	if r.Loc.addHeaders != nil || r.Loc.expires.kind != expiresOff {
-		r.headersFilter()
-	}
-	r.charsetFilter()
-	if r.Parent != nil { // its text goes into the main request's answer
-		r.HeadersSent = true
-		return rcOK
-	}
-	if rc := r.rangeFilter(); rc != rcOK {
-		return rc
-	}
-	r.gzipHeader()
-	r.writeHead()
 	return rcOK
 }
 
 // writeHead decides on framing and keep-alive and writes the head into the
-// connection (ngx_http_chunked_header_filter, ngx_http_header_filter).
-func (r *Request) writeHead() {
+// connection (ngx_http_chunked_header_filter, ngx_http_header_filter). The head of
+// a subrequest goes nowhere: its text stands in the main request's answer.
+func (r *Request) writeHead() int {
 	r.HeadersSent = true
+	if r.Parent != nil {
+		return rcOK
+	}
 	o := &r.Out
 	if r.HTTPMajor < 1 { // HTTP/0.9 has no head
 		r.KeepAlive = false
-		return
+		return rcOK
 	}
-	switch {
-	case o.Status == 204:
-		r.HeaderOnly = true
-		o.ContentType, o.LastModified = "", -1
-		o.ClearLength()
-	case o.Status == 304:
-		r.HeaderOnly = true
-	case o.Status < 200 && o.Status != 0:
-		// 101: what follows is another protocol, without framing
-	case r.HeaderOnly && o.ContentLength < 0:
-		// HEAD: nothing to frame
-	case o.ContentLength < 0:
-		if r.HTTPMinor >= 1 && r.Loc.chunkedEncoding.v {
+	isHead := r.Method == "HEAD"
+	framed := o.Status >= 200 && o.Status != 204 && o.Status != 304 && !isHead // behind a 101 comes another protocol
+	if framed && o.ContentLength < 0 {
+		if r.HTTPMinor >= 1 && r.Loc.chunkedEncoding.v || r.HTTPMajor > 1 {
 			r.chunkedOut = true
 		} else {
 			r.KeepAlive = false
+		}
+	}
+	if isHead {
+		r.HeaderOnly = true
+	}
+	if o.LastModified >= 0 && o.Status != 200 && o.Status != 206 && o.Status != 304 {
+		o.LastModified = -1
+	}
+	if o.StatusLine == "" { // what an upstream says is not looked at
+		switch o.Status {
+		case 204:
+			r.HeaderOnly = true
+			o.ContentType, o.LastModified = "", -1
+			o.ClearLength()
+		case 304:
+			r.HeaderOnly = true
 		}
 	}
 	if r.Cycle.stopping.Load() {
@@ -95,12 +98,13 @@ func (r *Request) writeHead() {
 	if hw, ok := r.Conn.(headWriter); ok {
 		r.chunkedOut = false
 		hw.writeHead(r)
-		return
+		return rcOK
 	}
 	head := r.appendHead(r.headBuf[:0])
 	r.headBuf = head
 	r.Conn.Write(head)
 	r.bytesSent += int64(len(head))
+	return rcOK
 }
 
 // appendHead writes the status line and all headers in nginx's order.
@@ -135,7 +139,7 @@ func (r *Request) appendHead(b []byte) []byte {
 		b = strconv.AppendInt(b, o.ContentLength, 10)
 		b = append(b, '\r', '\n')
 	}
-	if o.LastModified >= 0 && (o.Status == 200 || o.Status == 206 || o.Status == 304) && !o.Headers.Has("Last-Modified") {
+	if o.LastModified >= 0 && !o.Headers.Has("Last-Modified") {
 		b = append(b, "Last-Modified: "...)
 		b = append(b, formatHTTPTime(o.LastModified)...)
 		b = append(b, '\r', '\n')
@@ -235,60 +239,74 @@ func (r *Request) Output(p []byte, last bool) int {
 	return r.output(p, flags)
 }
 
-func (r *Request) output(p []byte, flags int) int {
-	if h := r.Loc.lua(PhaseBodyFilter); h != nil {
-		if r.lua.bodyEnded { // the script has set ngx.arg[2]: the rest is dropped
-			return rcOK
-		}
-		var rc int
-		if p, flags, rc = r.runBodyFilter(h, p, flags); rc != rcOK {
-			return rc
-		}
-	}
-	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
-		return r.echoFilterBody(p, flags)
-	}
-	return r.pass(p, flags)
-}
+func (r *Request) output(p []byte, flags int) int { return r.bodyFilters(bodyRange, p, flags) }
 
-// pass hands a piece of the body to what comes behind the modules' filters:
-// the memory of a captured subrequest, or the client.
-func (r *Request) pass(p []byte, flags int) int {
-	if r.Cycle.lua.captures && r.logs(LogDebug) {
-		r.Logf(LogDebug, "lua capture body filter, uri \"%s\"", r.URI)
-	}
-	if r.captured != nil {
-		r.captured.write(p)
+// bodyStage is a place in the chain of body filters.
+type bodyStage uint8
+
+// The body filters in the order in which nginx calls them (see headerFilters).
+// range is built in but stands behind copy_filter, so that the others, Lua's
+// among them, see only what the client asked for; what is put around the body by
+// echo goes through Lua; gzip compresses what they made of it.
+const (
+	bodyRange bodyStage = iota
+	bodyEcho
+	bodyLua
+	bodyCapture  // a subrequest's body for Lua ends here
+	bodyPostpone // and any other goes on as part of the main request's
+	bodyGzip
+	bodyChunked
+)
+
+// bodyFilters passes a piece of the body through the filters from s on. A filter
+// that applies takes over and calls bodyFilters for the next stage with what it
+// made of the piece.
+func (r *Request) bodyFilters(s bodyStage, p []byte, flags int) int {
+	switch s {
+	case bodyRange:
+		if r.ranged != nil {
+			return r.rangeBody(p, flags)
+		}
+		fallthrough
+	case bodyEcho:
+		if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
+			return r.echoBody(p, flags)
+		}
+		fallthrough
+	case bodyLua:
+		if h := r.Loc.lua(PhaseBodyFilter); h != nil && !r.HeaderOnly {
+			return r.luaBody(h, p, flags)
+		}
+		fallthrough
+	case bodyCapture:
+		if r.Cycle.lua.captures && r.logs(LogDebug) {
+			r.Logf(LogDebug, "lua capture body filter, uri \"%s\"", r.URI)
+		}
 		if flags&outLast != 0 {
 			r.outputEnded = true
 		}
-		return rcOK
-	}
-	return r.emit(p, flags)
-}
-
-// emit is the end of the filter chain: framing and the connection.
-func (r *Request) emit(p []byte, flags int) int {
-	m := r.Main
-	if flags&outLast != 0 {
-		r.outputEnded = true
-		if r != m {
-			flags &^= outLast
+		if r.captured != nil {
+			r.captured.write(p)
+			return rcOK
+		}
+		fallthrough
+	case bodyPostpone:
+		if r != r.Main {
+			return r.Main.bodyFilters(bodyGzip, p, flags&^outLast)
+		}
+		fallthrough
+	case bodyGzip:
+		if r.gzip != nil {
+			return r.gzipBody(p, flags)
 		}
 	}
-	if m.gzip != nil {
-		return m.gzipBody(p, flags)
-	}
-	return m.frame(p, flags)
+	return r.frame(p, flags)
 }
 
 // frame writes body bytes of the main request with their transfer coding.
 func (m *Request) frame(p []byte, flags int) int {
 	if m.HeaderOnly || !m.HeadersSent {
 		return rcOK
-	}
-	if m.ranged != nil {
-		p = m.ranged.cut(p)
 	}
 	conn := m.Conn
 	before := m.bodySent

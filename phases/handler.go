@@ -91,6 +91,7 @@ func (h *Handler) Close() error {
 type foreignConn struct {
 	output
 	req    *http.Request
+	r      *Request
 	writer *responseConn
 	number int64
 }
@@ -126,6 +127,7 @@ func serveForeign(c *Cycle, l *Listen, number int64, w http.ResponseWriter, req 
 	defer c.requests.Add(-1)
 	r := c.NewRequest(x, l)
 	defer r.Release()
+	x.r = r
 	status := r.fill(req)
 	r.Server = l.FindServer(r, r.Host)
 	if status == 0 {
@@ -189,11 +191,21 @@ func (x *foreignConn) writeHead(r *Request) {
 // ReadBody implements Downstream.
 func (x *foreignConn) ReadBody(p []byte) (int, error) {
 	n, err := x.req.Body.Read(p)
+	if x.r != nil {
+		x.r.bodyReceived += int64(n)
+	}
 	if n > 0 {
 		return n, nil
 	}
 	return 0, err
 }
+
+// SkipBody implements Downstream. What was read ahead is the other server's
+// business.
+func (x *foreignConn) SkipBody() error { return nil }
+
+// Interim implements Downstream: net/http sends interim responses itself.
+func (x *foreignConn) Interim([]byte) error { return nil }
 
 // InterruptRead implements Downstream.
 func (x *foreignConn) InterruptRead() { _ = x.writer.control.SetReadDeadline(time.Unix(1, 0)) }

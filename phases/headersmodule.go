@@ -14,7 +14,7 @@ type headersConf struct {
 	expires     expiresRule
 	moreHeaders []moreHeader
 	moreInput   []moreHeader
-	charset     opt[string]
+	charset     charsetConf
 	gzip        gzipConf
 }
 
@@ -105,7 +105,10 @@ func setExpires(c *compiler, d *conf.Directive) error {
 
 // headersFilter adds what expires and add_header say
 // (ngx_http_headers_filter).
-func (r *Request) headersFilter() {
+func (r *Request) headersFilter() int {
+	if r != r.Main || r.Loc.addHeaders == nil && r.Loc.expires.kind == expiresOff {
+		return rcOK
+	}
 	safe := false
 	switch r.Out.Status {
 	case 200, 201, 204, 206, 301, 302, 303, 304, 307, 308:
@@ -135,6 +138,7 @@ func (r *Request) headersFilter() {
 			r.Out.Headers.Add(h.name, value)
 		}
 	}
+	return rcOK
 }
 
 func (r *Request) addExpires(e *expiresRule) {
@@ -190,6 +194,6 @@ func (h *headersConf) merge(outer *headersConf) {
 	if outer.moreInput != nil {
 		h.moreInput = append(append([]moreHeader(nil), outer.moreInput...), h.moreInput...)
 	}
-	h.charset.merge(outer.charset, "")
+	h.charset.merge(&outer.charset)
 	h.gzip.merge(&outer.gzip)
 }

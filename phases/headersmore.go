@@ -98,8 +98,8 @@ func (h *moreHeader) applies(status int, contentType string) bool {
 	return false
 }
 
-// runMoreHeaders is the header filter of headers-more.
-func (r *Request) runMoreHeaders() {
+// moreHeadersFilter is the header filter of headers-more.
+func (r *Request) moreHeadersFilter() int {
 	status := r.finalStatus()
 	for i := range r.Loc.moreHeaders {
 		h := &r.Loc.moreHeaders[i]
@@ -117,6 +117,7 @@ func (r *Request) runMoreHeaders() {
 			}
 		}
 	}
+	return rcOK
 }
 
 // runMoreInput changes request headers at the end of the rewrite phase.

@@ -71,6 +71,10 @@ type coreConf struct {
 	keepaliveHeader   opt[time.Duration]
 	keepaliveRequests opt[int]
 	keepaliveTime     opt[time.Duration]
+	keepaliveDisable  opt[browsers]
+	msiePadding       opt[bool]
+	msieRefresh       opt[bool]
+	outputBuffer      opt[int64] // the pieces in which files go through filters, bytes
 	sendTimeout       opt[time.Duration]
 	lingeringClose    opt[int] // off, on, always
 	lingeringTime     opt[time.Duration]

@@ -186,10 +186,10 @@ func (r *Request) luaFailed() int {
 // ngx.exit(ngx.OK).
 func (r *Request) luaEnded(p Phase) int {
 	if p == PhaseContent {
-		return r.luaSendLast()
+		return r.luaFinishOutput()
 	}
 	if r.HeadersSent || r.lua.pending() {
-		if rc := r.luaSendLast(); rc != rcOK {
+		if rc := r.luaFinishOutput(); rc != rcOK {
 			return rc
 		}
 		return 200
@@ -230,7 +230,7 @@ func (r *Request) luaExited(code int, p Phase) int {
 	}
 	silent := code == rcError || code == statusRequestTimeout || code == statusClientClosed || code == statusClose
 	if r.lua.pending() && r.Out.Status != 0 && !silent {
-		if rc := r.luaSendLast(); rc != rcOK {
+		if rc := r.luaFinishOutput(); rc != rcOK {
 			return rc
 		}
 		if code >= 200 {
@@ -239,13 +239,13 @@ func (r *Request) luaExited(code int, p Phase) int {
 		return code
 	}
 	if code == rcOK && p == PhaseContent || code >= 200 && code < 300 && code != 204 {
-		if rc := r.luaSendLast(); rc != rcOK {
+		if rc := r.luaFinishOutput(); rc != rcOK {
 			return rc
 		}
 	}
 	if r.HeadersSent && code > rcOK && !silent {
 		if p == PhaseContent {
-			if rc := r.luaSendLast(); rc != rcOK {
+			if rc := r.luaFinishOutput(); rc != rcOK {
 				return rc
 			}
 		}
@@ -309,9 +309,13 @@ func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx)) (resu
 	return results, exit, rc
 }
 
-// runHeaderFilter runs header_filter_by_lua. ngx.exit in it sends an error
-// page instead of this response.
-func (r *Request) runHeaderFilter(h *luaHandler) int {
+// luaHeader runs header_filter_by_lua. ngx.exit in it sends an error page instead
+// of this response (ngx_http_lua_header_filter).
+func (r *Request) luaHeader() int {
+	h := r.Loc.lua(PhaseHeaderFilter)
+	if h == nil {
+		return rcOK
+	}
 	r.Logf(LogDebug, "lua header filter for user lua code, uri \"%s\"", r.URI)
 	_, exit, rc := r.runFilter(h, PhaseHeaderFilter, nil)
 	switch {
@@ -320,20 +324,48 @@ func (r *Request) runHeaderFilter(h *luaHandler) int {
 	case exit == rcOK || exit == rcDeclined || r.filterFinalized && exit > rcOK:
 		return rcOK
 	case exit > rcOK:
-		r.filterFinalize(exit)
+		return r.filterFinalize(exit, r.lua.ctx)
 	}
 	return rcError
 }
 
-// filterFinalize answers with an error page from inside a filter
-// (ngx_http_filter_finalize_request).
-func (r *Request) filterFinalize(status int) {
-	r.filterFinalized = true
-	r.run(r.specialResponse(status))
+// luaCaptureHeader ends the chain for a subrequest that Lua captures.
+func (r *Request) luaCaptureHeader() int {
+	if r.Cycle.lua.captures && r.logs(LogDebug) {
+		r.Logf(LogDebug, "lua capture header filter, uri \"%s\"", r.URI)
+	}
+	if r.captured == nil {
+		return rcOK
+	}
+	r.HeadersSent = true
+	if r.Method == "HEAD" {
+		r.HeaderOnly = true
+	}
+	return rcDone
 }
 
-// runBodyFilter runs body_filter_by_lua on a piece of the body.
-func (r *Request) runBodyFilter(h *luaHandler, p []byte, flags int) ([]byte, int, int) {
+// filterFinalize answers with the error page of status from inside a header
+// filter: what the response had so far is forgotten, and so are the contexts of
+// the modules but for the one given. Its result is for the filter to return: the
+// handler whose response this was must not go on
+// (ngx_http_filter_finalize_request).
+func (r *Request) filterFinalize(status int, ctx *rt.Table) int {
+	r.Out.reset()
+	r.echo = nil
+	r.lua.headersSet = false
+	r.lua.ctx = ctx
+	r.filterFinalized = true
+	r.run(r.specialResponse(status))
+	return rcError
+}
+
+// luaBody runs body_filter_by_lua on a piece of the body. What a script makes
+// empty goes no further unless it ends or flushes the body
+// (ngx_http_lua_body_filter).
+func (r *Request) luaBody(h *luaHandler, p []byte, flags int) int {
+	if r.lua.bodyEnded { // the script has set ngx.arg[2]: the rest is dropped
+		return rcOK
+	}
 	if r.logs(LogDebug) {
 		r.Logf(LogDebug, "lua body filter for user lua code, uri \"%s\"", r.URI)
 	}
@@ -347,20 +379,23 @@ func (r *Request) runBodyFilter(h *luaHandler, p []byte, flags int) ([]byte, int
 		p, eof = ctx.Chunk, ctx.EOF
 	})
 	if rc != rcOK {
-		return nil, 0, rcError
+		return rcError
 	}
 	if len(results) > 0 && results[0].IsNumber() {
 		code = int(results[0].Num())
 	}
 	if code == rcError || code >= 300 {
-		return nil, 0, rcError
+		return rcError
 	}
 	flags &^= outLast
 	if eof {
 		flags |= outLast
 		r.lua.bodyEnded = true
 	}
-	return p, flags, rcOK
+	if len(p) == 0 && flags == 0 {
+		return rcOK
+	}
+	return r.bodyFilters(bodyLua+1, p, flags)
 }
 
 // logPhase runs log_by_lua and writes the access log.

@@ -13,7 +13,7 @@ func (r *Request) luaSendHeader() bool {
 	r.luaContentType()
 	if !r.lua.headersSet {
 		r.Out.ClearLength()
-		r.Out.allowRanges = false
+		r.Out.clearRanges()
 	}
 	if r.lua.buffering {
 		return true
@@ -31,27 +31,56 @@ func (r *Request) luaContentType() {
 
 // luaWrite sends a piece of a script's output. For an HTTP/1.0 client it is
 // kept until the end, so that the length can be announced
-// (lua_http10_buffering).
+// (lua_http10_buffering). An empty piece only sends the head.
 func (r *Request) luaWrite(p []byte) bool {
-	if r.luaBuffers() {
-		r.lua.out = append(r.lua.out, p...)
+	if len(p) == 0 {
 		return r.luaSendHeader()
 	}
-	return r.luaSendHeader() && r.output(p, 0) == rcOK
-}
-
-// luaBuffers tells whether output is kept back, deciding so at the first call.
-func (r *Request) luaBuffers() bool {
-	if r.lua.buffering {
+	rc, ended := r.luaBeginOutput()
+	switch {
+	case rc != rcOK:
+		return false
+	case ended:
+		return true
+	case r.lua.buffering:
+		r.Logf(LogDebug, "lua buffering output bufs for the HTTP 1.0 request")
+		r.lua.out = append(r.lua.out, p...)
 		return true
 	}
-	if r.HeadersSent || r.lua.headersSet && r.Out.ContentLength >= 0 || r != r.Main ||
-		r.HTTPMajor > 1 || r.HTTPMajor == 1 && r.HTTPMinor > 0 || !r.Loc.http10Buffering.v {
-		return false
+	return r.output(p, 0) == rcOK
+}
+
+// luaBeginOutput is what comes before any output of a script: the head is sent, or
+// output begins to be kept back. ended says that there is no body to send
+// (ngx_http_lua_send_chain_link).
+func (r *Request) luaBeginOutput() (rc int, ended bool) {
+	if r.Method == "HEAD" {
+		r.HeaderOnly = true
 	}
-	r.Logf(LogDebug, "lua buffering output bufs for the HTTP 1.0 request")
-	r.lua.buffering = true
-	return true
+	if r.Loc.http10Buffering.v && !r.HeadersSent && r.Out.ContentLength < 0 &&
+		(r.HTTPMajor < 1 || r.HTTPMajor == 1 && r.HTTPMinor == 0) {
+		r.lua.buffering = true
+	}
+	if !r.luaSendHeader() {
+		return rcError, false
+	}
+	if !r.HeaderOnly {
+		return rcOK, false
+	}
+	r.outputEnded = true
+	if r.lua.buffering {
+		return r.luaSendBufferedHead(), true
+	}
+	return rcOK, true
+}
+
+// luaFinishOutput ends the body after a script has; a request body that it did not
+// read is thrown away.
+func (r *Request) luaFinishOutput() int {
+	if rc := r.DiscardBody(); rc != rcOK {
+		return rc
+	}
+	return r.luaSendLast()
 }
 
 // luaSendLast ends the body unless the script has done so.
@@ -59,42 +88,33 @@ func (r *Request) luaSendLast() int {
 	if r.outputEnded || r.rawSocket {
 		return rcOK
 	}
-	if r.luaBuffers() {
-		return r.luaSendBuffered()
+	rc, ended := r.luaBeginOutput()
+	if rc != rcOK || ended {
+		return rc
 	}
-	if !r.luaSendHeader() {
-		return r.headerFailure()
-	}
-	if r.HeaderOnly && r == r.Main {
-		r.outputEnded = true
-		return rcOK
+	if r.lua.buffering {
+		if rc := r.luaSendBufferedHead(); rc != rcOK {
+			return rc
+		}
+		if len(r.lua.out) > 0 {
+			if rc := r.output(r.lua.out, 0); rc != rcOK {
+				return rc
+			}
+		}
 	}
 	return r.output(nil, outLast)
 }
 
-// luaSendBuffered sends what was kept back, with its length.
-func (r *Request) luaSendBuffered() int {
-	r.luaSendHeader()
+// luaSendBufferedHead sends the head of output that was kept back, with its length.
+func (r *Request) luaSendBufferedHead() int {
 	r.lua.buffering = false
-	r.Out.ClearLength()
-	r.Out.ContentLength = int64(len(r.lua.out))
+	if !r.HeaderOnly && r.Out.ContentLength < 0 {
+		r.Out.ContentLength = int64(len(r.lua.out))
+	}
 	if r.SendHeader() != rcOK {
-		return r.headerFailure()
+		return rcError
 	}
-	if r.HeaderOnly {
-		r.outputEnded = true
-		return rcOK
-	}
-	return r.output(r.lua.out, outLast)
-}
-
-// headerFailure is the answer after a header filter refused; when the filter
-// has sent an error page by itself there is nothing left to do.
-func (r *Request) headerFailure() int {
-	if r.filterFinalized {
-		return rcOK
-	}
-	return rcError
+	return rcOK
 }
 
 // pending reports whether output is kept back.

@@ -176,7 +176,7 @@ func ngxRespGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	switch {
 	case o.Status == 101:
 		g.add("connection", "upgrade")
-	case r.KeepAlive:
+	case r.KeepAlive && !r.logging:
 		g.add("connection", "keep-alive")
 	default:
 		g.add("connection", "close")

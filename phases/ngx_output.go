@@ -142,7 +142,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	case r.outputEnded:
 		return fail(th, "seen eof")
 	}
-	if !r.luaSendHeader() || r.Output(nil, true) != rcOK {
+	if r.luaSendLast() != rcOK {
 		return fail(th, "nginx output filter error")
 	}
 	if r == r.Main {

@@ -64,6 +64,14 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Interim implements Downstream.
+func (o *output) Interim(p []byte) error {
+	o.mu.Lock()
+	o.buf = append(append(make([]byte, 0, len(p)+len(o.buf)), p...), o.buf...)
+	o.mu.Unlock()
+	return o.Push()
+}
+
 // Buffered is the number of bytes that wait to be sent.
 func (o *output) Buffered() int {
 	o.mu.Lock()

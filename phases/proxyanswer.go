@@ -45,11 +45,17 @@ func (x *exchange) answer() int {
 	}
 	r.Out.ContentLength = x.length
 	if rc := r.SendHeader(); rc != rcOK {
-		return r.headerFailure()
+		return rc
 	}
 	if bodyless || r.HeaderOnly && r == r.Main {
 		x.finishConn(bodyless)
 		return r.output(nil, outLast)
+	}
+	if x.streams() && x.conn.rd.Buffered() == 0 {
+		// The head need not wait for a body that has yet to come.
+		if rc := r.output(nil, outFlush); rc != rcOK {
+			return rc
+		}
 	}
 	return x.copyBody()
 }
@@ -101,11 +107,10 @@ func (x *exchange) copyHeaders() {
 			o.ContentType = h.Value
 		case "last-modified":
 			o.LastModified = -1
-			if t, err := time.Parse(httpTimeFormat, h.Value); err == nil {
-				o.LastModified = t.Unix()
-			} else {
-				o.Headers.Add(h.Name, h.Value)
+			if t, ok := parseHTTPTime(h.Value); ok {
+				o.LastModified = t
 			}
+			o.Headers.Add(h.Name, h.Value)
 		case "server":
 			o.Set("Server", h.Value)
 		case "date":
@@ -170,13 +175,16 @@ func (x *exchange) rewriteLocation(value string) string {
 	return value
 }
 
+// streams reports whether what the upstream sends goes out at once.
+func (x *exchange) streams() bool { return !x.r.Loc.proxyBuffering.v || x.unbuffer }
+
 // copyBody passes the body on as it comes.
 func (x *exchange) copyBody() int {
 	r := x.r
 	body := x.bodyReader()
 	buf := make([]byte, 16<<10)
 	flags := 0
-	if !r.Loc.proxyBuffering.v || x.unbuffer {
+	if x.streams() {
 		flags = outFlush
 	}
 	x.st.action = "reading upstream"

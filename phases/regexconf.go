@@ -91,3 +91,10 @@ func (re *confRegex) exec(r *Request, s string) bool {
 	}
 	return true
 }
+
+// matches is exec for a place that has no use for captures.
+func (re *confRegex) matches(r *Request, s string) bool {
+	r.regexInput.Reset(s)
+	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)
+	return err == nil && ov != nil
+}

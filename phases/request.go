@@ -26,6 +26,7 @@ type Request struct {
 	In          Headers
 	Host        string // Host header: validated, lower case, no port
 	HeaderBytes int64  // size of the head on the wire
+	Pipelined   bool   // it had come when the request before was being answered
 
 	// ContentLength is the declared size of the body, -1 when there is none;
 	// Chunked says that the body comes in chunks.
@@ -75,7 +76,8 @@ type Request struct {
 	captured    *capture // body of a captured subrequest, nil otherwise
 	outputEnded bool
 	logging     bool // the log phase: the answer is done and, for nginx, keep-alive spent
-	// filterFinalized: a header filter answered with an error page.
+	// filterFinalized: a header filter answered with an error page; the
+	// connection ends with it.
 	filterFinalized bool
 	chunkedOut      bool
 	lastChunk       bool
@@ -87,6 +89,7 @@ type Request struct {
 	chunkSize       [20]byte // room for the line before a chunk
 	bodySent        int64    // on the wire, transfer coding included
 	bytesSent       int64
+	bodyReceived    int64 // on the wire, as far as something has asked for the body
 
 	lua      luaRequest
 	echo     *echoState

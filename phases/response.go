@@ -3,7 +3,6 @@ package phases
 import (
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Response is the head of the answer. What nginx keeps outside its header
@@ -41,6 +40,17 @@ func (o *Response) reset() {
 	*o = Response{ContentLength: -1, LastModified: -1, Headers: o.Headers[:0]}
 }
 
+// SetLocation makes a redirect's target; one without a host is completed when the
+// head is sent (absolute_redirect).
+func (o *Response) SetLocation(target string) {
+	o.ClearLocation()
+	if strings.HasPrefix(target, "/") {
+		o.Location = target
+		return
+	}
+	o.Headers.Add("Location", target)
+}
+
 // ClearLocation removes a redirect's target.
 func (o *Response) ClearLocation() {
 	o.Location = ""
@@ -68,6 +78,12 @@ const (
 	outLastModified
 	outLocation
 )
+
+// clearRanges takes back that parts of the body may be asked for.
+func (o *Response) clearRanges() {
+	o.allowRanges = false
+	o.Headers.Del("Accept-Ranges")
+}
 
 // classify tells whether a header is one of the special ones; the length is
 // looked at first, so that most names cost one comparison.
@@ -118,8 +134,8 @@ func (o *Response) Set(name, value string) {
 		o.ContentLength, o.customLength = n, true
 	case outLastModified:
 		o.LastModified = -1
-		if t, err := time.Parse(httpTimeFormat, value); err == nil {
-			o.LastModified = t.Unix()
+		if t, ok := parseHTTPTime(value); ok {
+			o.LastModified = t
 			return
 		}
 	case outServer:

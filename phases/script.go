@@ -86,16 +86,16 @@ func (r *Request) sendReturn(status int, text []byte) int {
 	r.Out.Status = status
 	switch status {
 	case 301, 302, 303, 307, 308:
-		r.Out.ClearLocation()
-		r.Out.Location = string(text)
+		r.Out.SetLocation(string(text))
 		return status
-	case 204:
-		r.HeaderOnly = true
 	}
 	r.Out.ContentLength = int64(len(text))
 	r.setContentType()
 	if rc := r.SendHeader(); rc == rcError || rc > rcOK || r.HeaderOnly {
 		return rc
+	}
+	if len(text) == 0 && r != r.Main {
+		return rcOK // copy_filter drops an empty buffer that ends only a subrequest
 	}
 	return r.Output(text, true)
 }
@@ -245,8 +245,7 @@ func (r *Request) rewriteRedirect(o *rewriteOp, uri, args string) int {
 		target += sep + r.Args
 	}
 	r.Logf(LogDebug, "rewritten redirect: \"%s\"", target)
-	r.Out.ClearLocation()
-	r.Out.Location = target
+	r.Out.SetLocation(target)
 	return o.redirect
 }
 
@@ -352,7 +351,7 @@ func setReturn(c *compiler, d *conf.Directive) error {
 	default:
 		op.status = int(code)
 		if len(d.Args) == 2 {
-			textArg, op.body = d.Args[1], true
+			textArg, op.body = d.Args[1], d.Args[1] != ""
 		}
 	}
 	var err error

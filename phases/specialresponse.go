@@ -41,8 +41,13 @@ func (r *Request) specialResponse(code int) step {
 			}
 		}
 	}
+	r.expectTested = true
 	if r.DiscardBody() != rcOK {
 		r.KeepAlive = false
+	}
+	if r.refreshes() && (code == 301 || code == 302) {
+		r.sendRefresh()
+		return stepEnd
 	}
 	r.sendBuiltinPage(code)
 	return stepEnd
@@ -52,6 +57,9 @@ func (r *Request) specialResponse(code int) step {
 func (r *Request) sendErrorPage(p *errorPage) step {
 	if p.status != keepStatus {
 		r.ErrStatus = p.status
+	}
+	if p.status > 0 && p.status != 200 {
+		r.expectTested = true
 	}
 	target := p.target.eval(r)
 	if strings.HasPrefix(target, "/") {
@@ -69,10 +77,14 @@ func (r *Request) sendErrorPage(p *errorPage) step {
 	default:
 		r.ErrStatus = 302
 	}
-	r.Out.ClearLocation()
-	r.Out.Location = target
+	r.Out.SetLocation(target)
+	r.expectTested = true
 	if r.DiscardBody() != rcOK {
 		r.KeepAlive = false
+	}
+	if r.refreshes() {
+		r.sendRefresh()
+		return stepEnd
 	}
 	r.sendBuiltinPage(r.ErrStatus)
 	return stepEnd
@@ -104,11 +116,33 @@ func (r *Request) sendBuiltinPage(code int) {
 	r.output(page, outLast)
 }
 
-// wantsPadding reports whether the client is one that hides short error pages.
+// wantsPadding reports whether the client is one that hides short error pages
+// (msie_padding).
 func (r *Request) wantsPadding() bool {
-	if r.HTTPMajor < 1 {
-		return false
+	return r.HTTPMajor >= 1 && r.Loc.msiePadding.v && r.browser()&(browserMSIE|browserChrome) != 0
+}
+
+// refreshes reports whether the client is to be redirected by a page (msie_refresh).
+func (r *Request) refreshes() bool {
+	return r.Loc.msieRefresh.v && r.browser()&browserMSIE != 0
+}
+
+// sendRefresh answers with a page that leads to the redirect's target
+// (ngx_http_send_refresh).
+func (r *Request) sendRefresh() {
+	o := &r.Out
+	target, _ := o.Get("Location")
+	page := "<html><head><meta http-equiv=\"Refresh\" content=\"0; URL=" + escapeURI(target, escapeRefresh) +
+		"\"></head><body></body></html>\r\n"
+	r.ErrStatus = 200
+	o.ContentType = "text/html"
+	o.ClearLocation()
+	o.ClearLength()
+	o.ContentLength = int64(len(page))
+	o.clearRanges()
+	o.Del("Last-Modified")
+	o.Del("ETag")
+	if r.SendHeader() == rcOK && !r.HeaderOnly {
+		r.output([]byte(page), outLast)
 	}
-	agent, _ := r.In.Get("User-Agent")
-	return strings.Contains(agent, "MSIE ") && !strings.Contains(agent, "Opera") || strings.Contains(agent, "Chrome/")
 }

@@ -3,7 +3,6 @@ package phases
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -144,41 +143,108 @@ func (r *Request) sendFile(file *os.File, info os.FileInfo) int {
 	r.Out.ContentLength = size
 	r.Out.LastModified = info.ModTime().Unix()
 	if r.Loc.etag.v {
-		r.Out.Headers.Add("ETag", fileTag(info))
+		r.Out.Headers.Set("ETag", fileTag(info))
 	}
 	r.setContentType()
 	r.Out.allowRanges = true
 	if rc := r.SendHeader(); rc != rcOK || r.HeaderOnly {
 		return rc
 	}
-	if size == 0 {
-		return r.Output(nil, true)
+	s := fileSender{r: r, file: file}
+	if n := int(r.Loc.outputBuffer.v); n <= 32<<10 {
+		buf := fileBuffers.Get().(*[32 << 10]byte)
+		defer fileBuffers.Put(buf)
+		s.buf = buf[:n]
+	} else {
+		s.buf = make([]byte, n)
 	}
-	buf := fileBuffers.Get().(*[32 << 10]byte)
-	defer fileBuffers.Put(buf)
-	for left := size; left > 0; {
-		n, err := io.ReadAtLeast(file, buf[:], int(min(left, int64(len(buf)))))
-		left -= int64(n)
-		if err != nil {
-			r.Logf(LogAlert, "read() failed while reading \"%s\": %v", file.Name(), err)
-			return rcError
+	switch c := r.ranged; {
+	case c == nil:
+		return s.send(byteRange{0, size}, nil, nil, true)
+	case c.heads == nil:
+		r.ranged = nil
+		return s.send(c.ranges[0], nil, nil, true)
+	default:
+		r.ranged = nil
+		return s.sendRanges(c)
+	}
+}
+
+// fileSender passes a file on piece by piece: a piece has been sent before the
+// next is read.
+type fileSender struct {
+	r    *Request
+	file *os.File
+	buf  []byte
+}
+
+// sendRanges sends several ranges with the text around them. They may overlap and
+// go back. The text before a range goes out with the last piece of the one before,
+// as the buffers of copy_filter do.
+func (s *fileSender) sendRanges(c *rangeCut) int {
+	for i, b := range c.ranges {
+		var head, tail []byte
+		if i == 0 {
+			head = []byte(c.heads[0])
 		}
-		if rc := r.Output(buf[:n], left <= 0); rc != rcOK {
+		last := i == len(c.ranges)-1
+		if last {
+			tail = []byte(c.tail)
+		} else {
+			tail = []byte(c.heads[i+1])
+		}
+		if rc := s.send(b, head, tail, last); rc != rcOK {
 			return rc
-		}
-		if left > 0 && r.captured == nil {
-			rc := rcOK
-			r.wait(func() {
-				if r.Main.Conn.Flush() != nil {
-					rc = rcError
-				}
-			})
-			if rc != rcOK {
-				return rc
-			}
 		}
 	}
 	return rcOK
+}
+
+// send sends a range of the file: head by itself, tail with the last piece. last
+// ends the body.
+func (s *fileSender) send(b byteRange, head, tail []byte, last bool) int {
+	r := s.r
+	if len(head) > 0 {
+		if rc := r.Output(head, false); rc != rcOK {
+			return rc
+		}
+	}
+	if b.size() == 0 {
+		if r != r.Main {
+			return rcOK // copy_filter drops an empty buffer that ends only a subrequest
+		}
+		return r.Output(nil, last)
+	}
+	for at := b.start; at < b.end; {
+		p := s.buf[:min(b.end-at, int64(len(s.buf)))]
+		if _, err := s.file.ReadAt(p, at); err != nil {
+			r.Logf(LogAlert, "read() failed while reading \"%s\": %v", s.file.Name(), err)
+			return rcError
+		}
+		at += int64(len(p))
+		end := at == b.end
+		if end && len(tail) > 0 {
+			p = append(p[:len(p):len(p)], tail...)
+		}
+		if rc := r.Output(p, end && last); rc != rcOK {
+			return rc
+		}
+		if !end && !s.drain() {
+			return rcError
+		}
+	}
+	return rcOK
+}
+
+// drain waits until the client has taken what was sent.
+func (s *fileSender) drain() bool {
+	r := s.r
+	if r.captured != nil {
+		return true
+	}
+	ok := true
+	r.wait(func() { ok = r.Main.Conn.Flush() == nil })
+	return ok
 }
 
 // fileTag is the entity tag of a file: its time and its size.

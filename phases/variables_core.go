@@ -248,13 +248,18 @@ func builtinVariables() []variable {
 			return ""
 		})},
 		{name: "content_type", get: header("Content-Type")},
-		{name: "content_length", get: header("Content-Length")},
+		{name: "content_length", volatile: true, get: contentLength},
 		{name: "status", volatile: true, get: always(func(r *Request) string { return threeDigits(r.finalStatus()) })},
 		{name: "body_bytes_sent", volatile: true, get: always(func(r *Request) string { return strconv.FormatInt(r.Main.bodySent, 10) })},
 		{name: "bytes_sent", volatile: true, get: always(func(r *Request) string { return strconv.FormatInt(r.Main.bytesSent, 10) })},
 		{name: "connection", get: always(func(r *Request) string { return strconv.FormatInt(r.Main.Conn.Number(), 10) })},
 		{name: "connection_requests", get: always(func(r *Request) string { return strconv.FormatInt(r.Main.Conn.Requests(), 10) })},
-		{name: "pipe", volatile: true, get: always(func(*Request) string { return "." })},
+		{name: "pipe", volatile: true, get: always(func(r *Request) string {
+			if r.Main.Pipelined {
+				return "p"
+			}
+			return "."
+		})},
 		{name: "pid", get: always(func(*Request) string { return strconv.Itoa(os.Getpid()) })},
 		{name: "msec", volatile: true, get: always(func(*Request) string { return milliseconds(time.Duration(time.Now().UnixNano())) })},
 		{name: "time_local", volatile: true, get: always(func(*Request) string { return time.Now().Format("02/Jan/2006:15:04:05 -0700") })},
@@ -270,7 +275,7 @@ func builtinVariables() []variable {
 		{name: "upstream_response_length", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.lengths })},
 		{name: "tcpinfo_rtt", get: noTCPInfo}, {name: "tcpinfo_rttvar", get: noTCPInfo},
 		{name: "tcpinfo_snd_cwnd", get: noTCPInfo}, {name: "tcpinfo_rcv_space", get: noTCPInfo},
-		{name: "gzip_ratio", volatile: true, get: func(*Request) (string, bool) { return "", false }},
+		{name: "gzip_ratio", volatile: true, get: gzipRatio},
 		{name: "echo_request_method", volatile: true, get: always(func(r *Request) string { return r.Method })},
 		{name: "echo_client_request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
 		{name: "echo_request_uri", volatile: true, get: always(echoRequestURI)},
@@ -311,14 +316,16 @@ func requestBodyVar(r *Request) (string, bool) {
 	return string(b.Data), len(b.Data) > 0
 }
 
-func requestLength(r *Request) string {
-	n := r.Main.HeaderBytes
-	if r.Main.Conn != nil {
-		if b, ok := r.Main.Conn.(interface{ BodyReceived() int64 }); ok {
-			n += b.BodyReceived()
-		}
+// contentLength is $content_length: of a chunked body once it has been read.
+func contentLength(r *Request) (string, bool) {
+	if v, ok := r.In.Get("Content-Length"); ok {
+		return v, true
 	}
-	return strconv.FormatInt(n, 10)
+	return strconv.FormatInt(r.ContentLength, 10), r.ContentLength >= 0
+}
+
+func requestLength(r *Request) string {
+	return strconv.FormatInt(r.Main.HeaderBytes+r.Main.bodyReceived, 10)
 }
 
 // finalStatus is the status as $status and the access log give it.

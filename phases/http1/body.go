@@ -16,6 +16,7 @@ type body struct {
 	chunked bool
 	state   chunkState
 	done    bool
+	taken   int64 // bytes consumed, the syntax of chunks included
 }
 
 // init prepares for the body that h announces.
@@ -39,6 +40,48 @@ func (rd *Reader) BodyLeft() int64 {
 	return rd.body.left
 }
 
+// BodyTaken is the number of bytes read of the body as it came over the wire.
+func (rd *Reader) BodyTaken() int64 { return rd.body.taken }
+
+// SkipBody throws away what has been read ahead of the body, without waiting for
+// more. The error is ErrBadChunk.
+func (rd *Reader) SkipBody() error {
+	for b := &rd.body; !b.done && rd.start < rd.end; {
+		if b.chunked && b.state != chunkData {
+			if err := rd.chunkSyntax(); err != nil {
+				return err
+			}
+			continue
+		}
+		n := min(int64(rd.end-rd.start), b.left)
+		rd.start += int(n)
+		b.passed(n)
+	}
+	return nil
+}
+
+// chunkSyntax reads what has been read ahead of the lines between chunks.
+func (rd *Reader) chunkSyntax() error {
+	n, err := rd.body.parse(rd.Buffered())
+	rd.start += n
+	rd.body.taken += int64(n)
+	return err
+}
+
+// passed notes that n bytes of data were read.
+func (b *body) passed(n int64) {
+	b.left -= n
+	b.taken += n
+	if b.left > 0 {
+		return
+	}
+	if b.chunked {
+		b.state = chunkAfterData
+	} else {
+		b.done = true
+	}
+}
+
 // ReadBody reads the next bytes of the body, transfer coding removed. It returns
 // io.EOF at the body's end, ErrBadChunk, ErrTimeout, io.ErrUnexpectedEOF when the
 // client went away early, or a network error.
@@ -52,9 +95,7 @@ func (rd *Reader) ReadBody(p []byte) (int, error) {
 			return 0, nil
 		}
 		if b.chunked && b.state != chunkData {
-			n, err := b.parse(rd.Buffered())
-			rd.start += n
-			if err != nil {
+			if err := rd.chunkSyntax(); err != nil {
 				return 0, err
 			}
 			if b.state != chunkData && !b.done {
@@ -65,14 +106,7 @@ func (rd *Reader) ReadBody(p []byte) (int, error) {
 			continue
 		}
 		n, err := rd.bodyBytes(p[:min(int64(len(p)), b.left)])
-		b.left -= int64(n)
-		if b.left == 0 {
-			if b.chunked {
-				b.state = chunkAfterData
-			} else {
-				b.done = true
-			}
-		}
+		b.passed(int64(n))
 		if n > 0 || err != nil {
 			return n, err
 		}

@@ -1,0 +1,98 @@
+package phases
+
+import (
+	"fmt"
+
+	"github.com/moonphase/moonphase/phases/conf"
+)
+
+// charsetConf is what charset and charset_types say. Text is never recoded: that
+// takes charset_map and source_charset.
+type charsetConf struct {
+	charset opt[template]
+	types   typeSet
+}
+
+func (c *charsetConf) merge(outer *charsetConf) {
+	c.charset.merge(outer.charset, template{lit: "off"})
+	c.types.merge(outer.types, defaultCharsetTypes)
+}
+
+// defaultCharsetTypes are charset_types' own.
+var defaultCharsetTypes = typeSet{"text/html": true, "text/xml": true, "text/plain": true, "text/vnd.wap.wml": true,
+	"application/javascript": true, "application/rss+xml": true}
+
+// typeSet holds content types, or "*" for all (ngx_http_types_slot); nil is unset.
+type typeSet map[string]bool
+
+func (t *typeSet) merge(outer, def typeSet) {
+	if *t == nil {
+		if *t = outer; *t == nil {
+			*t = def
+		}
+	}
+}
+
+// has tells whether the set holds the type of a Content-Type
+// (ngx_http_test_content_type).
+func (t typeSet) has(contentType string) bool {
+	if contentType == "" {
+		return false
+	}
+	for i := 0; i < len(contentType); i++ {
+		if contentType[i] == ';' {
+			contentType = contentType[:i]
+			break
+		}
+	}
+	return t["*"] || t[lowerString(contentType)]
+}
+
+// contentTypes stores the arguments of a *_types directive on top of the types
+// that are always there.
+func contentTypes(field func(l *Location) *typeSet, always ...string) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		t := field(c.loc)
+		if *t == nil {
+			*t = typeSet{}
+			for _, name := range always {
+				(*t)[name] = true
+			}
+		}
+		for _, arg := range d.Args {
+			name := lowerString(arg)
+			if (*t)[name] {
+				c.warnf(d, "duplicate MIME type \"%s\"", arg)
+			}
+			(*t)[name] = true
+		}
+		return nil
+	}
+}
+
+func setCharset(c *compiler, d *conf.Directive) error {
+	f := &c.loc.charset.charset
+	if f.set {
+		return errDuplicate
+	}
+	t, err := c.template(d.Args[0])
+	if err != nil {
+		return err
+	}
+	if !t.isStatic() && d.Args[0][0] != '$' {
+		return fmt.Errorf("invalid value \"%s\"", d.Args[0])
+	}
+	return f.put(t)
+}
+
+// charsetFilter names the charset of text types (ngx_http_charset_header_filter).
+// A subrequest's head is not sent, so only the main request's is named.
+func (r *Request) charsetFilter() int {
+	cs := &r.Loc.charset
+	o := &r.Out
+	if r != r.Main || cs.charset.v.lit == "off" || o.Charset != "" || !cs.types.has(o.ContentType) {
+		return rcOK
+	}
+	o.Charset = cs.charset.v.eval(r)
+	return rcOK
+}

@@ -1,0 +1,91 @@
+package phases
+
+// notModifiedFilter turns a 200 into a 304, or into the error page of 412, when
+// the client's conditions say so (ngx_http_not_modified_filter_module). Content
+// of every kind is judged: what has neither date nor entity tag fails
+// If-Unmodified-Since and If-Match.
+func (r *Request) notModifiedFilter() int {
+	if r.Out.Status != 200 || r != r.Main {
+		return rcOK
+	}
+	if since, ok := r.In.Get("If-Unmodified-Since"); ok && !r.unmodifiedSince(since) {
+		return r.filterFinalize(412, nil)
+	}
+	if match, ok := r.In.Get("If-Match"); ok && !r.etagMatches(match, false) {
+		return r.filterFinalize(412, nil)
+	}
+	since, hasSince := r.In.Get("If-Modified-Since")
+	none, hasNone := r.In.Get("If-None-Match")
+	switch {
+	case !hasSince && !hasNone:
+		return rcOK
+	case hasSince && r.modifiedSince(since):
+		return rcOK
+	case hasNone && !r.etagMatches(none, true):
+		return rcOK
+	}
+	o := &r.Out
+	o.Status, o.StatusLine = 304, ""
+	o.ContentType = ""
+	o.ClearLength()
+	o.clearRanges()
+	o.Headers.Del("Content-Encoding")
+	return rcOK
+}
+
+// unmodifiedSince judges If-Unmodified-Since; a date that is none is before
+// every modification.
+func (r *Request) unmodifiedSince(since string) bool {
+	t, ok := parseHTTPTime(since)
+	return r.Out.LastModified >= 0 && ok && t >= r.Out.LastModified
+}
+
+// modifiedSince judges If-Modified-Since as if_modified_since says.
+func (r *Request) modifiedSince(since string) bool {
+	mode := r.Loc.ifModifiedSince.v
+	if r.Out.LastModified < 0 || mode == 0 {
+		return true
+	}
+	t, ok := parseHTTPTime(since)
+	if !ok {
+		t = -1
+	}
+	return t != r.Out.LastModified && (mode == 1 || t < r.Out.LastModified)
+}
+
+// etagMatches looks for the response's entity tag in a list of them, byte by
+// byte as nginx does; weak comparison ignores the W/ marks.
+func (r *Request) etagMatches(list string, weak bool) bool {
+	if list == "*" {
+		return true
+	}
+	etag, ok := r.Out.Headers.Get("ETag")
+	if !ok {
+		return false
+	}
+	mark := func(s string) bool { return weak && len(s) > 2 && s[:2] == "W/" }
+	if mark(etag) {
+		etag = etag[2:]
+	}
+	blank := func(c byte) bool { return c == ' ' || c == '\t' }
+	for i := 0; i < len(list); {
+		if mark(list[i:]) {
+			i += 2
+		}
+		if len(etag) > len(list)-i {
+			return false
+		}
+		if list[i:i+len(etag)] == etag {
+			for i += len(etag); i < len(list) && blank(list[i]); i++ {
+			}
+			if i == len(list) || list[i] == ',' {
+				return true
+			}
+		}
+		for ; i < len(list) && list[i] != ','; i++ {
+		}
+		for ; i < len(list) && (blank(list[i]) || list[i] == ','); i++ {
+		}
+	}
+	return false
+}
