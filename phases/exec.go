@@ -33,6 +33,7 @@ func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
 	// Servers log what is printed and warn of new globals; a script's output and
 	// globals are its own.
 	w.State.Globals.SetMeta(nil)
+	w.State.Loaded.GetStr("package").Table().SetStr("path", rt.String(DefaultScriptPath()))
 	w.State.Globals.SetStr("print", rt.NewGoFunction("print", rt.Print))
 	arg := rt.NewTable(len(args), 1)
 	arg.Set(rt.Int(0), rt.String(script))
@@ -118,3 +119,7 @@ func NativeModules() ([]string, error) {
 	}
 	return w.State.NativeModules(), nil
 }
+
+// DefaultScriptPath is package.path of a plain script: LuaJIT's own, or what LUA_PATH
+// says.
+func DefaultScriptPath() string { return rt.DefaultPath() }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
-	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // luaConf is what the Lua module's directives say in a location.
@@ -355,17 +354,4 @@ func (c *compiler) finishLua() error {
 	m.loadRestyCore.merge(opt[bool]{}, true)
 	m.saRestart.merge(opt[bool]{}, true)
 	return nil
-}
-
-// expandPath puts the default path in the place of ";;" and the prefix in the
-// place of "$prefix".
-func expandPath(text string, old rt.Value, prefix string) string {
-	text = strings.ReplaceAll(text, "${prefix}", prefix)
-	text = strings.ReplaceAll(text, "$prefix", prefix)
-	if !old.IsString() || !strings.Contains(text, ";;") {
-		return text
-	}
-	text = strings.Replace(text, ";;", ";\x01;", 1)
-	text = strings.Replace(text, "\x01", old.Str(), 1)
-	return strings.Trim(text, ";")
 }

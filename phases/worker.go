@@ -125,21 +125,18 @@ func (r *Request) privateWorker() *Worker {
 	return w
 }
 
-// setPackagePaths applies lua_package_path and lua_package_cpath; ";;" stands
-// for the default.
+// debianLuaPath comes before LuaJIT's own path in Debian's ngx_lua.
+const debianLuaPath = "/usr/share/lua/5.1/?.lua;"
+
+// DefaultLuaPath is package.path without lua_package_path, and what ";;" stands for
+// in it. LUA_PATH in the environment changes it.
+func DefaultLuaPath() string { return debianLuaPath + ";" + rt.DefaultPath() }
+
+// setPackagePaths applies lua_package_path and lua_package_cpath.
 func (c *Cycle) setPackagePaths(st *rt.State) {
-	v := st.Globals.GetStr("package")
-	if !v.IsTable() {
-		return
-	}
-	pkg := v.Table()
-	set := func(field string, path opt[string]) {
-		if path.set {
-			pkg.SetStr(field, rt.String(expandPath(path.v, pkg.GetStr(field), c.Prefix)))
-		}
-	}
-	set("path", c.lua.packagePath)
-	set("cpath", c.lua.packageCPath)
+	prefix := strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix)
+	st.Loaded.GetStr("package").Table().SetStr("path", rt.String(DefaultLuaPath()))
+	st.SetPackagePath(prefix.Replace(c.lua.packagePath.v), prefix.Replace(c.lua.packageCPath.v))
 }
 
 // StartWorkers runs init_worker_by_lua in every worker. An error is logged and

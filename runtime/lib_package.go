@@ -1,18 +1,55 @@
 package runtime
 
 import (
+	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 )
 
-// The search paths that LuaJIT has without configuration.
+// The search paths that Debian's LuaJIT has without configuration.
 const (
-	defaultPath = "./?.lua;/usr/local/share/luajit-2.1.0-beta3/?.lua;" +
-		"/usr/local/share/lua/5.1/?.lua;/usr/local/share/lua/5.1/?/init.lua"
-	defaultCPath = "./?.so;/usr/local/lib/lua/5.1/?.so;/usr/local/lib/lua/5.1/loadall.so"
+	builtinPath = "./?.lua;/usr/share/luajit-2.1.0-beta3/?.lua;/usr/local/share/lua/5.1/?.lua;" +
+		"/usr/local/share/lua/5.1/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
+	builtinCPath = "./?.so;/usr/local/lib/lua/5.1/?.so;/usr/lib/%s-linux-gnu/lua/5.1/?.so;/usr/local/lib/lua/5.1/loadall.so"
 )
+
+// The same with LUA_PATH and LUA_CPATH of the environment that the process was
+// started in; servers clear it later.
+var (
+	defaultPath  = fromEnv("LUA_PATH", builtinPath)
+	defaultCPath = fromEnv("LUA_CPATH", fmt.Sprintf(builtinCPath, machine()))
+)
+
+// machine is the first word of Debian's name for the architecture.
+func machine() string {
+	switch runtime.GOARCH {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	}
+	return runtime.GOARCH
+}
+
+func fromEnv(name, builtin string) string {
+	path, ok := os.LookupEnv(name)
+	if !ok {
+		return builtin
+	}
+	return withDefault(path, builtin)
+}
+
+// withDefault puts a path in the place of ";;".
+func withDefault(path, old string) string {
+	path = strings.ReplaceAll(path, ";;", ";\x01;")
+	return strings.ReplaceAll(path, "\x01", old)
+}
+
+// DefaultPath is what package.path is in a new state.
+func DefaultPath() string { return defaultPath }
 
 var packageLib = []libFunc{
 	{"loadlib", packageLoadlib},
@@ -53,10 +90,7 @@ func (st *State) SetPackagePath(path, cpath string) {
 		if path == "" {
 			return
 		}
-		old := st.pkg.GetStr(field).Str()
-		path = strings.ReplaceAll(path, ";;", ";\x01;")
-		path = strings.ReplaceAll(path, "\x01", old)
-		st.pkg.SetStr(field, String(path))
+		st.pkg.SetStr(field, String(withDefault(path, st.pkg.GetStr(field).Str())))
 	}
 	set("path", path)
 	set("cpath", cpath)

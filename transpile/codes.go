@@ -41,8 +41,16 @@ var catalogue = []CodeInfo{
 	},
 	{
 		Code: diag.MissingModule, Title: "a required module is not on lua_package_path",
-		Text: "nginx finds this out at the first request; here it is an error of the build. " +
-			"Put the module on lua_package_path, or require it under pcall when the program can do without it.",
+		Text: "nginx finds this out at the first request. Here it is an error of the build when the chunk surely runs and cannot " +
+			"do without the module; in a function, in a branch or in a module that is loaded under pcall it is a warning, and LuaJIT's " +
+			"error when the program gets there. Put the module on lua_package_path, or require it under pcall.",
+	},
+	{
+		Code: diag.ComputedModule, Title: "a module name that is computed at run time",
+		Text: "A built program has the modules it was built with. Names that are constant, or put together of constants and of the " +
+			"module's own name, are followed; of \"plugins.\" .. name every module below plugins is taken. This name can be anything: if no " +
+			"other place names the module it means, require fails at run time. `--module NAME` (a glob works) or the comment " +
+			"`-- moonphase:require NAME` adds modules, and ends this warning.",
 	},
 	{
 		Code: diag.Syntax, Title: "syntax error",

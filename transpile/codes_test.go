@@ -34,7 +34,7 @@ func TestCatalogue(t *testing.T) {
 
 // allFindings looks at src as a phase's chunk and as a module.
 func allFindings(src string) []Diagnostic {
-	_, ds := Requires("t.lua", []byte(src))
+	_, ds := Modules("t.lua", "", []byte(src))
 	asModule := VetInput{Source: []byte(src), Module: "m", File: "t.lua", Line: 1, Col: 1}
 	asPhase := VetInput{Source: []byte(src), Directives: []string{"log_by_lua_block"}, File: "t.lua", Line: 1, Col: 1}
 	ds = append(ds, Vet(VetProgram{Chunks: []VetInput{asModule}})...)

@@ -32,9 +32,10 @@ const (
 
 // Codes of findings that the command makes about what surrounds the chunks.
 const (
-	CodeConf          = diag.Conf
-	CodeMissingFile   = diag.MissingFile
-	CodeMissingModule = diag.MissingModule
+	CodeConf           = diag.Conf
+	CodeMissingFile    = diag.MissingFile
+	CodeMissingModule  = diag.MissingModule
+	CodeComputedModule = diag.ComputedModule
 )
 
 // CompareDiagnostics orders by file, line, column and code.

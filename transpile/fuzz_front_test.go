@@ -17,7 +17,7 @@ func FuzzFront(f *testing.F) {
 		f.Add([]byte(row), "")
 	}
 	f.Fuzz(func(t *testing.T, src []byte, directive string) {
-		_, ds := RequiresOf("t.lua", "m", src)
+		_, ds := Modules("t.lua", "m", src)
 		in := VetInput{Source: src, Module: "m", File: "t.lua", Line: 1, Col: 1}
 		if directive != "" {
 			in.Module, in.Directives = "", []string{directive}

@@ -56,7 +56,7 @@ func TestMessages(t *testing.T) {
 		recordMessages(t, rows)
 	}
 	for _, row := range rows {
-		_, ds := Requires("t.lua", []byte(row.src))
+		_, ds := Modules("t.lua", "", []byte(row.src))
 		got := LuaError(ds)
 		if got == "" && len(ds) > 0 {
 			got = ds[0].Msg

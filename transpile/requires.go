@@ -8,18 +8,23 @@ import (
 // Require is one module that a chunk asks for.
 type Require = modules.Require
 
-// Requires lists the modules that a chunk asks for under names known at compile
-// time, and what is wrong with the chunk. name is the file name for diagnostics.
-func Requires(name string, src []byte) ([]Require, []Diagnostic) {
-	return RequiresOf(name, "", src)
+// ModuleFacts is what a chunk requires, and what it gives to require.
+type ModuleFacts struct {
+	modules.Facts
+	silences front.Silences
 }
 
-// RequiresOf is Requires for a chunk that is itself required as module, so that
-// names built from its own (`require(... .. ".part")`) are known.
-func RequiresOf(name, module string, src []byte) ([]Require, []Diagnostic) {
+// Silenced reports whether a comment of the chunk switches a finding off.
+func (f *ModuleFacts) Silenced(line int, code Code) bool { return f.silences.Cover(line, code) }
+
+// Modules finds what a chunk has to do with modules, and what is wrong with the
+// chunk. name is the file name for diagnostics; module is what the chunk itself is
+// required as, or "", so that names built from its own (`require(... .. ".part")`)
+// are known.
+func Modules(name, module string, src []byte) (ModuleFacts, []Diagnostic) {
 	chunk, ds := front.Load(name, src)
 	if chunk == nil {
-		return nil, ds
+		return ModuleFacts{}, ds
 	}
-	return modules.Find(chunk, module), ds
+	return ModuleFacts{modules.Find(chunk, module), front.SilencesOf(chunk.Comments)}, ds
 }

@@ -156,7 +156,7 @@ func compile(c *Chunk, stem string, opt Options) (out output) {
 	out.diags = ds
 	if tree == nil {
 		out.names = []string{out.prefix + "Chunk"}
-		out.file.Data, out.err = emit.Broken(out.prefix, diag.LuaError(ds), eo)
+		out.file.Data, out.err = emit.Broken(out.prefix, refusal(ds), eo)
 		return out
 	}
 	out.fn = name
@@ -164,6 +164,20 @@ func compile(c *Chunk, stem string, opt Options) (out output) {
 	out.names = lowered.Names()
 	out.file.Data, out.err = emit.Chunk(lowered, eo)
 	return out
+}
+
+// refusal is what loading a chunk with errors raises, after the chunk's name and a
+// colon: LuaJIT's text, or ours for what only this compiler refuses.
+func refusal(ds []Diagnostic) string {
+	if text := diag.LuaError(ds); text != "" {
+		return text
+	}
+	for _, d := range ds {
+		if d.Severity == diag.Error {
+			return fmt.Sprintf("%d: %s (moonphase %s)", d.Line, d.Msg, d.Code)
+		}
+	}
+	return "0: not compiled"
 }
 
 // DumpIR returns the compiler's intermediate form of a chunk as text, for people

@@ -32,7 +32,7 @@ type VetProgram struct {
 }
 
 // Vet finds mistakes in a program that compiles: warnings, sorted and placed in
-// the files the chunks stand in. Chunks with errors are left out; Requires has
+// the files the chunks stand in. Chunks with errors are left out; Modules has
 // those.
 func Vet(p VetProgram) []Diagnostic {
 	var chunks []*vet.Chunk

@@ -31,7 +31,7 @@ func newBuildCmd() *cobra.Command {
 	var (
 		out, prefix, confPath string
 		modules               []string
-		lazy                  bool
+		checks                checks
 	)
 	cmd := &cobra.Command{
 		Use:     "build [-p PREFIX] -c nginx.conf -o BIN",
@@ -43,7 +43,15 @@ func newBuildCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return buildServer(cmd, prefix, confPath, out, modules, lazy)
+			prog, err := program.FromConf(confPath, program.Options{Prefix: prefix, Modules: modules})
+			if err != nil {
+				return refuse(err)
+			}
+			job, err := newJob(cmd, prog, confPath+"\n"+prefix, serverMain, checks)
+			if err != nil {
+				return err
+			}
+			return runJob(job, out)
 		},
 	}
 	f := cmd.Flags()
@@ -51,30 +59,15 @@ func newBuildCmd() *cobra.Command {
 	f.StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
 	f.StringVarP(&confPath, "conf", "c", "nginx.conf", "the config, relative to the prefix")
 	f.StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
-	f.BoolVar(&lazy, "lazy-errors", false, "build broken chunks too; they fail when they run, as under nginx")
+	f.BoolVar(&checks.lazy, "lazy-errors", false, "build broken chunks too; they fail when they run, as under nginx")
+	checks.flags(f)
 	cmd.MarkFlagRequired("output")
 	return cmd
 }
 
-// buildServer compiles the config to the binary out.
-func buildServer(cmd *cobra.Command, prefix, confPath, out string, modules []string, lazy bool) error {
-	prog, err := program.FromConf(confPath, program.Options{Prefix: prefix, Modules: modules})
-	if err != nil {
-		return refuse(err)
-	}
-	if lazy {
-		prog.Findings = nil
-	}
-	job, err := newJob(cmd, prog, confPath+"\n"+prefix, serverMain)
-	if err != nil {
-		return err
-	}
-	return runJob(job, out)
-}
-
 // newJob transpiles the program for a binary with the given main.
-func newJob(cmd *cobra.Command, prog *program.Program, id, main string) (*gobuild.Job, error) {
-	files, err := transpileAll(cmd, prog, transpile.Options{Package: "lua"}, strict(true))
+func newJob(cmd *cobra.Command, prog *program.Program, id, main string, c checks) (*gobuild.Job, error) {
+	files, err := transpileAll(cmd, prog, transpile.Options{Package: "lua"}, c)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ func newExecCmd() *cobra.Command {
 	var (
 		out     string
 		modules []string
+		checks  checks
 	)
 	cmd := &cobra.Command{
 		Use:   "exec [-o BIN] script.lua [ARG ...]",
@@ -45,7 +46,7 @@ func newExecCmd() *cobra.Command {
 				return err
 			}
 			main := fmt.Sprintf(scriptMain, phases.FileKey(script), script)
-			job, err := newJob(cmd, prog, "script\n"+dir+"\n"+script, main)
+			job, err := newJob(cmd, prog, "script\n"+dir+"\n"+script, main, checks)
 			if err != nil {
 				return err
 			}
@@ -59,5 +60,6 @@ func newExecCmd() *cobra.Command {
 	f.SetInterspersed(false) // what follows the script is the script's
 	f.StringVarP(&out, "output", "o", "", "only build, to this binary")
 	f.StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
+	checks.flags(f)
 	return cmd
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/moonphase/moonphase/cmd/moonphase/internal/outdir"
 	"github.com/moonphase/moonphase/cmd/moonphase/internal/program"
@@ -19,6 +21,7 @@ func newGenCmd() *cobra.Command {
 		out, prefix, confPath, pkg string
 		modules                    []string
 		check, line                bool
+		checks                     checks
 	)
 	cmd := &cobra.Command{
 		Use:   "gen [-o DIR] [-p PREFIX] [-c nginx.conf] [FILE.lua or DIR ...]",
@@ -44,7 +47,8 @@ func newGenCmd() *cobra.Command {
 				}
 				pkg = packageName(filepath.Base(abs))
 			}
-			files, err := transpileAll(cmd, prog, transpile.Options{Package: pkg, NoLines: !line}, strict(confPath != ""))
+			checks.loose = confPath == ""
+			files, err := transpileAll(cmd, prog, transpile.Options{Package: pkg, NoLines: !line}, checks)
 			if err != nil {
 				return err
 			}
@@ -62,6 +66,7 @@ func newGenCmd() *cobra.Command {
 	f.StringVar(&pkg, "package", "", "package name (default: the folder's)")
 	f.StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
 	f.BoolVar(&check, "check", false, "write nothing; exit 1 and show what would change")
+	checks.flags(f)
 	f.BoolVar(&line, "line", true, "let Go positions speak of the Lua files (//line)")
 	return cmd
 }
@@ -157,27 +162,46 @@ func serverPaths(prefix, confPath string) (string, string, error) {
 	return prefix + "/", confPath, err
 }
 
-// strictness says which findings stop a command.
-type strictness bool
+// checks say which findings stop a command, and which it does not speak of.
+type checks struct {
+	strict bool // warnings stop it too (--strict)
+	lazy   bool // broken Lua is built and fails when it runs (--lazy-errors)
+	// loose: a package of loose files may get its modules from elsewhere.
+	loose bool
+}
 
-// strict: a server or a script is not built with a module missing; a package
-// of loose files may get its modules from elsewhere.
-func strict(complete bool) strictness { return strictness(complete) }
+// flags adds --strict to a command.
+func (c *checks) flags(f *pflag.FlagSet) {
+	f.BoolVar(&c.strict, "strict", false, "let warnings about the Lua stop the command")
+}
 
-// transpileAll turns the program into Go files. Errors in the Lua are printed
-// and refuse the work.
-func transpileAll(cmd *cobra.Command, prog *program.Program, opt transpile.Options, complete strictness) ([]outdir.File, error) {
-	var fatal []transpile.Diagnostic
-	for _, d := range prog.Findings {
-		if d.Code == transpile.CodeMissingModule && !bool(complete) {
+// sort gives the findings that are told, in order, and whether one of them refuses
+// the work.
+func (c checks) sort(all []transpile.Diagnostic) (told []transpile.Diagnostic, refused bool) {
+	for _, d := range all {
+		module := d.Code == transpile.CodeMissingModule || d.Code == transpile.CodeComputedModule
+		if module && c.loose {
 			continue
 		}
-		if d.Severity == transpile.Error {
-			fatal = append(fatal, d)
+		if d.Severity == transpile.Error && c.lazy && d.Code != transpile.CodeConf {
+			d.Severity = transpile.Warning
 		}
+		if d.Severity == transpile.Error || d.Severity == transpile.Warning && c.strict {
+			refused = true
+		}
+		told = append(told, d)
 	}
-	if len(fatal) > 0 {
-		printFindings(cmd.ErrOrStderr(), fatal)
+	slices.SortStableFunc(told, transpile.CompareDiagnostics)
+	return told, refused
+}
+
+// transpileAll turns the program into Go files. What was found in its Lua is
+// printed; errors refuse the work.
+func transpileAll(cmd *cobra.Command, prog *program.Program, opt transpile.Options, c checks) ([]outdir.File, error) {
+	told, refused := c.sort(prog.Findings)
+	fromHere(told)
+	printFindings(cmd.ErrOrStderr(), told)
+	if refused {
 		return nil, &exitError{code: exitFindings}
 	}
 	result, err := transpile.Transpile(prog.Chunks, opt)

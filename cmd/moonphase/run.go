@@ -13,6 +13,7 @@ func newRunCmd() *cobra.Command {
 	var (
 		prefix  string
 		modules []string
+		checks  checks
 	)
 	cmd := &cobra.Command{
 		Use:     "run [-p PREFIX] nginx.conf",
@@ -32,7 +33,7 @@ func newRunCmd() *cobra.Command {
 			if err != nil {
 				return refuse(err)
 			}
-			job, err := newJob(cmd, prog, confPath+"\n"+prefix, serverMain)
+			job, err := newJob(cmd, prog, confPath+"\n"+prefix, serverMain, checks)
 			if err != nil {
 				return err
 			}
@@ -46,5 +47,6 @@ func newRunCmd() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
 	cmd.Flags().StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
+	checks.flags(cmd.Flags())
 	return cmd
 }

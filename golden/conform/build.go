@@ -110,8 +110,8 @@ func (c *collection) add(b *block, chunk transpile.Chunk) {
 	n := h.Sum32() % packages
 	chunk.GoName = fmt.Sprintf("p%d_chunk_%d", n, len(c.chunks[n]))
 	c.chunks[n] = append(c.chunks[n], chunk)
-	requires, _ := transpile.RequiresOf(chunk.Name, chunk.Module, chunk.Source)
-	for _, r := range requires {
+	facts, _ := transpile.Modules(chunk.Name, chunk.Module, chunk.Source)
+	for _, r := range facts.Requires {
 		path := filepath.Join("/usr/share/lua/5.1", strings.ReplaceAll(r.Module, ".", "/")+".lua")
 		if src, err := os.ReadFile(path); err == nil && !c.native[r.Module] {
 			c.add(b, transpile.Chunk{Key: "module " + r.Module, Name: "@" + path, Module: r.Module, Source: src})

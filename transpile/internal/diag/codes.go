@@ -38,7 +38,8 @@ const (
 	SharedDict      Code = "L3012"
 	BadRegex        Code = "L3013"
 
-	Conf          Code = "C1001"
-	MissingFile   Code = "C1002"
-	MissingModule Code = "C1003"
+	Conf           Code = "C1001"
+	MissingFile    Code = "C1002"
+	MissingModule  Code = "C1003"
+	ComputedModule Code = "C1004"
 )

@@ -76,7 +76,7 @@ func TestForms(t *testing.T) {
 		{"self tail call", "local function f(n) if n == 0 then return 0 end return f(n - 1) end return f(9)", "assign n:int = (SubI n 1)", "static testF (SubI"},
 		{"mutual tail calls", "local a, b function a(n) return b(n) end function b(n) return a(n) end return a(1)", "(tailcall b n)", "(call b"},
 		{"tail call", "local function f(n) return n() end g(f)", "(tailcall n)", "(call n"},
-		{"main calls", "return f()", "(call (Global.f)", "tailcall"},
+		{"main calls", "return f()", "(tailcall (Global.f)", "(call"},
 		{"choice", "local x = a == b and 1 or 2 return x", "declare x:int", "Truthy"},
 		{"cheap or", "local x = f() return x or 5", "(Or x", "if"},
 		{"costly or", "local x = f() or g() return x", "if (not (Truthy x))", "(Or "},

@@ -168,18 +168,17 @@ func (f *fn) operandsTail(x []ir.Expr) []ir.Expr {
 
 // retCall returns all results of a call; false when it has a fixed number.
 func (f *fn) retCall(c *ast.Call) bool {
-	tail := f.out.Kind != ir.Main
-	x := f.call(c, tail)
+	x := f.call(c, true)
 	switch x := x.(type) {
 	case *ir.Call:
 		f.leave()
-		x.Tail = tail
+		x.Tail = true
 		f.emit(&ir.Return{X: []ir.Expr{x}, Line: c.OpPos.Line})
 		return true
 	case *ir.StaticCall:
 		if len(x.Func.Results) == 1 && x.Func.Results[0] == ir.Multi {
 			var m ir.Expr = x
-			if !tail || f.static != nil && !f.static.Marker {
+			if f.static != nil && !f.static.Marker {
 				m = f.finished(x)
 			}
 			f.retMulti(m, c.OpPos.Line)

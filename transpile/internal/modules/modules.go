@@ -12,44 +12,65 @@ import (
 	"github.com/moonphase/moonphase/transpile/internal/ast"
 )
 
+// Facts is what a chunk has to do with modules.
+type Facts struct {
+	// Requires are in program order, then those that comments add.
+	Requires []Require
+	// Provides names modules that the chunk itself puts where require looks
+	// before it looks for files: package.preload, package.loaded, module(name).
+	Provides []string
+	// ProvidesAny is set when it does so under names that are not known, or
+	// adds a searcher of its own.
+	ProvidesAny bool
+}
+
 // Require is one module that a chunk asks for.
 type Require struct {
 	// Module is the name. With a * in it, it is a pattern: the module is one of
 	// those that match, * standing for any part of a name. Patterns are Optional.
+	// "" is a name that is computed at run time.
 	Module    string
 	Line, Col int // of the name
 	// Optional is set when the chunk catches the failure, as in pcall(require, "x").
 	Optional bool
-	// Conditional is set when the require stands in a function or a branch: the
-	// chunk may load without it.
+	// Conditional is set when the chunk may load without it: the require stands in
+	// a function, in a branch, or behind one that returns.
 	Conditional bool
+	// Comment is set when a comment says so.
+	Comment bool
 }
 
-// Find lists what a bound chunk requires, in program order, then what its
-// comments add. module is the name the chunk itself is required by, or "":
-// `require(... .. ".part")` builds on it.
-func Find(chunk *ast.Chunk, module string) []Require {
-	f := &finder{module: module, items: map[*ast.Local][]string{}, caught: map[*ast.Func]bool{}}
+// Find looks through a bound chunk. module is the name the chunk itself is required
+// by, or "": `require(... .. ".part")` builds on it.
+func Find(chunk *ast.Chunk, module string) Facts {
+	f := &finder{
+		module: module, items: map[*ast.Local]loopItems{},
+		caught: map[*ast.Func]bool{}, handed: map[*ast.Local][][]ast.Expr{},
+	}
 	// A function may be handed to pcall further down than its requires stand.
 	ast.Walk(chunk.Main.Body, f.markCaught)
 	f.body(chunk.Main.Body, false)
 	f.comments(chunk.Comments)
-	return f.found
+	return f.facts
 }
 
 type finder struct {
 	module string
-	items  map[*ast.Local][]string // loop variables that run over constant strings
-	caught map[*ast.Func]bool      // functions that run under pcall
-	depth  int                     // functions around the place that is looked at
-	branch int                     // branches of if around it
-	found  []Require
+	items  map[*ast.Local]loopItems    // loop variables that run over constant lists
+	caught map[*ast.Func]bool          // functions that run under pcall
+	handed map[*ast.Local][][]ast.Expr // arguments of pcall(f, ...), by f
+	depth  int                         // functions around the place that is looked at
+	branch int                         // branches around it
+	left   bool                        // the main function may have returned before it
+	facts  Facts
 	steps  int // left for the name that is looked at
 }
 
-// maxSteps bounds the work on one name: locals that are built from one another
-// can make it as long as they like.
-const maxSteps = 1000
+// loopItems is what a loop variable runs over.
+type loopItems struct {
+	exprs []ast.Expr
+	keys  bool // these are keys
+}
 
 // markCaught notes functions whose errors are caught: pcall(f), pcall(function() ... end).
 func (f *finder) markCaught(n any) bool {
@@ -63,6 +84,7 @@ func (f *finder) markCaught(n any) bool {
 	case *ast.Name:
 		if fn.Local != nil && fn.Local.FuncValue != nil {
 			f.caught[fn.Local.FuncValue] = true
+			f.handed[fn.Local] = append(f.handed[fn.Local], c.Args[min(handler(c)+1, len(c.Args)):])
 		}
 	}
 	return true
@@ -77,6 +99,14 @@ func catches(c *ast.Call) bool {
 	return name == "pcall" || name == "xpcall"
 }
 
+// handler is the number of arguments between the function and its own arguments.
+func handler(c *ast.Call) int {
+	if ast.GlobalPath(c.Fn) == "xpcall" {
+		return 1
+	}
+	return 0
+}
+
 // body looks through n; caught is set when its errors are caught.
 func (f *finder) body(n any, caught bool) {
 	ast.Walk(n, func(n any) bool {
@@ -87,14 +117,34 @@ func (f *finder) body(n any, caught bool) {
 			f.depth--
 			return false
 		case *ast.IfStmt:
-			for _, c := range n.Clauses {
-				f.body(c.Cond, caught)
-				f.inBranch(c.Body, caught)
-			}
-			f.inBranch(n.Else, caught)
+			f.ifStmt(n, caught)
+			return false
+		case *ast.WhileStmt:
+			f.body(n.Cond, caught)
+			f.inBranch(n.Body, caught)
+			return false
+		case *ast.NumForStmt:
+			f.inBranch(n.Body, caught)
 			return false
 		case *ast.GenForStmt:
-			f.loop(n)
+			f.loop(n, caught)
+			return false
+		case *ast.Logical:
+			f.body(n.L, caught)
+			f.branch++
+			f.body(n.R, caught)
+			f.branch--
+			return false
+		case *ast.ReturnStmt:
+			for _, e := range n.Exprs {
+				f.body(e, caught)
+			}
+			f.leaves()
+			return false
+		case *ast.BreakStmt, *ast.GotoStmt:
+			f.leaves()
+		case *ast.AssignStmt:
+			f.assigns(n)
 		case *ast.Call:
 			f.call(n, caught)
 		}
@@ -102,7 +152,21 @@ func (f *finder) body(n any, caught bool) {
 	})
 }
 
-// inBranch looks through a branch of an if, which may be nil.
+func (f *finder) ifStmt(s *ast.IfStmt, caught bool) {
+	for i, c := range s.Clauses {
+		if i > 0 {
+			f.branch++
+		}
+		f.body(c.Cond, caught)
+		if i > 0 {
+			f.branch--
+		}
+		f.inBranch(c.Body, caught)
+	}
+	f.inBranch(s.Else, caught)
+}
+
+// inBranch looks through a block that may not run; it may be nil.
 func (f *finder) inBranch(b *ast.Block, caught bool) {
 	if b == nil {
 		return
@@ -112,194 +176,134 @@ func (f *finder) inBranch(b *ast.Block, caught bool) {
 	f.branch--
 }
 
-// loop notes `for _, name in ipairs { "a", "b" } do`, a common way to load plugins.
-func (f *finder) loop(s *ast.GenForStmt) {
-	if len(s.Vars) != 2 || len(s.Exprs) != 1 {
-		return
-	}
-	c, ok := s.Exprs[0].(*ast.Call)
-	if !ok || c.Fn == nil || len(c.Args) != 1 {
-		return
-	}
-	if name := ast.GlobalPath(c.Fn); name != "ipairs" && name != "pairs" {
-		return
-	}
-	t, ok := value(c.Args[0]).(*ast.Table)
-	if !ok {
-		return
-	}
-	for _, field := range t.Fields {
-		f.steps = maxSteps
-		if name, ok := f.text(field.Value); ok {
-			f.items[s.Vars[1]] = append(f.items[s.Vars[1]], name)
-		}
+// leaves notes a way around the rest of the main function.
+func (f *finder) leaves() {
+	if f.depth == 0 {
+		f.left = true
 	}
 }
 
-// call notes require(name), and pcall(require, name) with its relatives.
+// conditional reports whether the chunk may run without the place that is looked at.
+func (f *finder) conditional() bool { return f.depth > 0 || f.branch > 0 || f.left }
+
+// loop looks through a loop, and notes what `for _, name in ipairs { "a", "b" } do`
+// runs over, a common way to load plugins: its body surely runs.
+func (f *finder) loop(s *ast.GenForStmt, caught bool) {
+	for _, e := range s.Exprs {
+		f.body(e, caught)
+	}
+	if t := iterated(s); t != nil && len(t.Fields) > 0 {
+		if len(s.Vars) > 1 {
+			f.items[s.Vars[1]] = loopItems{exprs: fieldValues(t)}
+		}
+		f.items[s.Vars[0]] = loopItems{exprs: fieldKeys(t), keys: true}
+		f.body(s.Body, caught)
+		return
+	}
+	f.inBranch(s.Body, caught)
+}
+
+// iterated is the table constructor that a loop over pairs or ipairs runs over, or nil.
+func iterated(s *ast.GenForStmt) *ast.Table {
+	if len(s.Vars) == 0 || len(s.Exprs) != 1 {
+		return nil
+	}
+	c, ok := s.Exprs[0].(*ast.Call)
+	if !ok || c.Fn == nil || len(c.Args) != 1 {
+		return nil
+	}
+	if name := ast.GlobalPath(c.Fn); name != "ipairs" && name != "pairs" {
+		return nil
+	}
+	t, _ := value(c.Args[0]).(*ast.Table)
+	return t
+}
+
+func fieldValues(t *ast.Table) []ast.Expr {
+	list := make([]ast.Expr, len(t.Fields))
+	for i, field := range t.Fields {
+		list[i] = field.Value
+	}
+	return list
+}
+
+func fieldKeys(t *ast.Table) []ast.Expr {
+	var list []ast.Expr
+	for _, field := range t.Fields {
+		if field.Key != nil {
+			list = append(list, field.Key)
+		}
+	}
+	return list
+}
+
+// leavers unwind the handler that calls them.
+var leavers = map[string]bool{"ngx.exit": true, "ngx.exec": true, "ngx.redirect": true, "os.exit": true}
+
+// call notes require(name), pcall(require, name) with its relatives, and what
+// else takes the name of a module.
 func (f *finder) call(c *ast.Call, caught bool) {
 	if c.Fn == nil {
 		return
 	}
-	fn, args := c.Fn, c.Args
-	if catches(c) {
-		caught = true
-		handler := 0
-		if ast.GlobalPath(c.Fn) == "xpcall" {
-			handler = 1
+	switch path := ast.GlobalPath(c.Fn); {
+	case path == "require":
+		if len(c.Args) > 0 {
+			f.require(c.Args[0], caught)
 		}
-		if len(args) < handler+2 {
-			return
+		return
+	case path == "ngx.run_worker_thread": // answers false when there is no such module
+		if len(c.Args) > 1 {
+			f.branch++
+			f.require(c.Args[1], caught)
+			f.branch--
 		}
-		fn, args = args[0], args[handler+1:]
-	}
-	if len(args) == 0 || ast.GlobalPath(fn) != "require" {
+		return
+	case path == "module":
+		if len(c.Args) > 0 {
+			f.provide(c.Args[0])
+		}
+		return
+	case path == "rawset" && len(c.Args) == 3:
+		f.put(c.Args[0], c.Args[1], c.Args[2])
+		return
+	case path == "table.insert" && len(c.Args) > 0 && searchers[ast.GlobalPath(c.Args[0])]:
+		f.facts.ProvidesAny = true
+		return
+	case leavers[path]:
+		f.leaves()
 		return
 	}
+	// pcall(require, name), and helpers of the same kind.
+	for i, arg := range c.Args {
+		if ast.GlobalPath(arg) != "require" {
+			continue
+		}
+		if name := i + 1; catches(c) && i == 0 {
+			if name += handler(c); name < len(c.Args) {
+				f.require(c.Args[name], true)
+			}
+		} else if name < len(c.Args) {
+			f.require(c.Args[name], true)
+		}
+		return
+	}
+}
+
+// require notes the module that a require of e asks for.
+func (f *finder) require(e ast.Expr, caught bool) {
 	f.steps = maxSteps
-	for _, name := range f.names(args[0]) {
-		pos := args[0].ExprPos()
-		f.found = append(f.found, Require{
-			Module: name, Line: pos.Line, Col: pos.Col, Optional: caught || strings.Contains(name, "*"),
-			Conditional: f.depth > 0 || f.branch > 0,
+	names, complete := f.names(e, f.depth == 0)
+	if !complete {
+		names = append(names, name{pos: e.ExprPos()})
+	}
+	for _, n := range names {
+		glob := strings.Contains(n.text, "*")
+		f.facts.Requires = append(f.facts.Requires, Require{
+			Module: n.text, Line: n.pos.Line, Col: n.pos.Col, Optional: caught || glob,
+			Conditional: f.conditional() || n.choice,
 		})
 	}
-}
-
-// names is what a module name can be, as far as it is constant.
-func (f *finder) names(e ast.Expr) []string {
-	if n, ok := e.(*ast.Name); ok && n.Local != nil && n.Local.Assigned == 0 {
-		if items := f.items[n.Local]; items != nil {
-			return items
-		}
-	}
-	if l, ok := e.(*ast.Logical); ok { // require(fast and "a" or "b")
-		return append(f.names(l.L), f.names(l.R)...)
-	}
-	if name, ok := f.text(e); ok {
-		return []string{name}
-	}
-	if pattern := f.pattern(e); usable(pattern) {
-		return []string{pattern}
-	}
-	return nil
-}
-
-// pattern is e's text with a * for each part that is not constant.
-func (f *finder) pattern(e ast.Expr) string {
-	if f.steps--; f.steps < 0 {
-		return "*"
-	}
-	if s, ok := f.text(e); ok {
-		return s
-	}
-	if b, ok := value(e).(*ast.Binary); ok && b.Op == ".." {
-		return strings.ReplaceAll(f.pattern(b.L)+f.pattern(b.R), "**", "*")
-	}
-	return "*"
-}
-
-// usable: a pattern names the folder its modules are in. Anything less would
-// take in every module there is.
-func usable(pattern string) bool {
-	folder, _, ok := strings.Cut(pattern, "*")
-	return ok && strings.Contains(folder, ".")
-}
-
-// text is the value of a constant string expression.
-func (f *finder) text(e ast.Expr) (string, bool) {
-	if f.steps--; f.steps < 0 {
-		return "", false
-	}
-	switch e := e.(type) {
-	case *ast.StringExpr:
-		return e.Value, true
-	case *ast.VarargExpr:
-		// The first argument of a module's chunk is the module's name.
-		return f.module, f.module != "" && f.depth == 0
-	case *ast.Name:
-		init := value(e)
-		if _, ok := init.(*ast.VarargExpr); ok { // local NAME = ...
-			return f.module, f.module != "" && e.Local.Func.Parent == nil
-		}
-		if init != ast.Expr(e) {
-			return f.text(init)
-		}
-	case *ast.Call:
-		return f.parent(e)
-	case *ast.Logical: // string.match(..., ".*%.") or ""
-		if s, ok := f.text(e.L); ok && e.Op == "or" {
-			return s, true
-		}
-	case *ast.Binary:
-		if e.Op != ".." {
-			return "", false
-		}
-		l, ok := f.text(e.L)
-		if !ok {
-			return "", false
-		}
-		r, ok := f.text(e.R)
-		return l + r, ok
-	}
-	return "", false
-}
-
-// parents are the ways in which modules cut the last part off their own name:
-// the function, its pattern, and whether the dot before that part stays.
-var parents = []struct {
-	function, pattern string
-	dot               bool
-}{
-	{"match", ".*%.", true}, {"match", "(.*%.)", true}, {"match", "^(.*%.)", true}, {"match", "(.-)[^%.]+$", true},
-	{"match", "^(.-)[^%.]+$", true}, {"match", "(.+)%.[^%.]+$", false}, {"match", "^(.+)%.[^%.]+$", false},
-	{"match", "(.*)%.", false}, {"match", "^(.*)%.", false},
-	{"gsub", "[^%.]+$", true}, {"gsub", "[^%.]*$", true}, {"gsub", "%.[^%.]+$", false}, {"gsub", "%.[^%.]*$", false},
-}
-
-// parent is the value of (...):match("(.-)[^%.]+$") and its like.
-func (f *finder) parent(c *ast.Call) (string, bool) {
-	var args []ast.Expr
-	function := c.Method
-	if c.Fn != nil {
-		var ok bool
-		if function, ok = strings.CutPrefix(ast.GlobalPath(c.Fn), "string."); !ok {
-			return "", false
-		}
-		args = c.Args
-	} else {
-		args = append([]ast.Expr{c.Obj}, c.Args...)
-	}
-	if len(args) < 2 {
-		return "", false
-	}
-	pattern, ok := args[1].(*ast.StringExpr)
-	if !ok {
-		return "", false
-	}
-	name, ok := f.text(args[0])
-	i := strings.LastIndexByte(name, '.')
-	if !ok || i < 0 {
-		return "", false
-	}
-	for _, p := range parents {
-		if p.function == function && p.pattern == pattern.Value {
-			if p.dot {
-				i++
-			}
-			return name[:i], true
-		}
-	}
-	return "", false
-}
-
-// value looks through the name of a local that keeps its first value.
-func value(e ast.Expr) ast.Expr {
-	n, ok := e.(*ast.Name)
-	if !ok || n.Local == nil || n.Local.Assigned > 0 || n.Local.Init == nil {
-		return e
-	}
-	return n.Local.Init
 }
 
 // directive is the comment that adds modules.
@@ -312,7 +316,7 @@ func (f *finder) comments(cs []ast.Comment) {
 			continue
 		}
 		for _, name := range strings.Fields(strings.ReplaceAll(rest, ",", " ")) {
-			f.found = append(f.found, Require{Module: name, Line: c.Pos.Line, Col: c.Pos.Col})
+			f.facts.Requires = append(f.facts.Requires, Require{Module: name, Line: c.Pos.Line, Col: c.Pos.Col, Comment: true})
 		}
 	}
 }

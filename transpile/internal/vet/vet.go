@@ -13,10 +13,10 @@ package vet
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/moonphase/moonphase/transpile/internal/ast"
 	"github.com/moonphase/moonphase/transpile/internal/diag"
+	"github.com/moonphase/moonphase/transpile/internal/front"
 )
 
 // Chunk is a bound chunk and where it comes from.
@@ -81,8 +81,8 @@ type unit struct {
 	*Chunk
 	exports  map[string]*ast.Func // functions of the table it returns
 	table    *ast.Local           // the local that holds that table
-	silenced map[int][]string     // line -> codes, "" for all
-	seen     map[report]bool      // uses of the API that are reported already
+	silenced front.Silences
+	seen     map[report]bool // uses of the API that are reported already
 }
 
 // report is a finding about a place that several calls can lead to.
@@ -92,7 +92,7 @@ type report struct {
 }
 
 func newUnit(c *Chunk) *unit {
-	u := &unit{Chunk: c, silenced: silences(c.Tree.Comments), seen: map[report]bool{}}
+	u := &unit{Chunk: c, silenced: front.SilencesOf(c.Tree.Comments), seen: map[report]bool{}}
 	u.findExports()
 	return u
 }
@@ -103,38 +103,10 @@ func (u *unit) isModule() bool { return u.Module != "" && len(u.Directives) == 0
 // isScript: a plain script, not run by a directive.
 func (u *unit) isScript() bool { return u.Module == "" && len(u.Directives) == 0 }
 
-// silences reads the comments that switch findings off.
-func silences(cs []ast.Comment) map[int][]string {
-	m := map[int][]string{}
-	for _, c := range cs {
-		text := strings.TrimSpace(c.Text)
-		rest, ok := strings.CutPrefix(text, "moonphase:ignore")
-		if !ok {
-			// luacheck's codes are not ours: the line is left alone as a whole.
-			if !strings.HasPrefix(text, "luacheck: ignore") && !strings.HasPrefix(text, "luacheck:ignore") {
-				continue
-			}
-			rest = ""
-		}
-		line := c.Pos.Line
-		if c.Own {
-			line = c.End.Line + 1
-		}
-		codes := strings.Fields(strings.ReplaceAll(rest, ",", " "))
-		if len(codes) == 0 {
-			codes = []string{""}
-		}
-		m[line] = append(m[line], codes...)
-	}
-	return m
-}
-
 // warn adds a finding about the current chunk.
 func (p *program) warn(code diag.Code, pos ast.Pos, length int, help, format string, args ...any) *diag.Diagnostic {
-	for _, c := range p.unit.silenced[pos.Line] {
-		if c == "" || c == string(code) {
-			return &diag.Diagnostic{}
-		}
+	if p.unit.silenced.Cover(pos.Line, code) {
+		return &diag.Diagnostic{}
 	}
 	line, col := p.unit.place(pos)
 	if col == 0 {

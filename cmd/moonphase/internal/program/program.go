@@ -42,6 +42,8 @@ type Program struct {
 	directives map[string][]string
 	dicts      []string // of lua_shared_dict; nil without a configuration
 	origin     map[string]origin
+	maybe      map[string]bool   // keys of chunks that nobody says will ever run
+	roots      map[string]string // by key, the chunk of a directive (or file) through which one is part of the program
 }
 
 // origin maps a position inside a chunk to the file it stands in.
@@ -70,7 +72,7 @@ func FromConf(path string, opt Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.path = newSearchPath(luaPackagePath(tree.Directives), opt.Prefix, opt.Prefix)
+	p.path = newSearchPath(luaPackagePath(tree.Directives), phases.DefaultLuaPath(), opt.Prefix, opt.Prefix)
 	refs, errs := phases.FindChunks(tree.Directives, opt.Prefix)
 	p.Refs = refs
 	p.dicts = sharedDicts(tree.Directives)
@@ -107,7 +109,7 @@ func FromScript(path string, opt Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.path = newSearchPath(scriptPath(), opt.Prefix, opt.Prefix)
+	p.path = newSearchPath(phases.DefaultScriptPath(), "", opt.Prefix, opt.Prefix)
 	p.add(transpile.Chunk{Key: phases.FileKey(path), Name: "@" + path, File: path, Source: src}, origin{file: path, line: 1, col: 1})
 	p.close()
 	return p, nil
@@ -121,7 +123,7 @@ func FromFiles(inputs []string, opt Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.path = newSearchPath(scriptPath(), opt.Prefix, opt.Prefix)
+	p.path = newSearchPath(phases.DefaultScriptPath(), "", opt.Prefix, opt.Prefix)
 	for _, in := range inputs {
 		files, err := luaFiles(in)
 		if err != nil {
@@ -141,20 +143,15 @@ func FromFiles(inputs []string, opt Options) (*Program, error) {
 }
 
 func newProgram(opt Options) (*Program, error) {
-	p := &Program{opt: opt, native: map[string]bool{}, seen: map[string]bool{}, origin: map[string]origin{}, directives: map[string][]string{}}
+	p := &Program{
+		opt: opt, native: map[string]bool{}, seen: map[string]bool{}, origin: map[string]origin{},
+		directives: map[string][]string{}, maybe: map[string]bool{}, roots: map[string]string{},
+	}
 	native, err := phases.NativeModules()
 	for _, m := range native {
 		p.native[m] = true
 	}
 	return p, err
-}
-
-// scriptPath is package.path of plain scripts: $LUA_PATH or the default.
-func scriptPath() string {
-	if env := os.Getenv("LUA_PATH"); env != "" {
-		return env
-	}
-	return DefaultPath
 }
 
 // addRef adds the chunk of one *_by_lua* directive, under a Go name for
@@ -167,6 +164,7 @@ func (p *Program) addRef(ref phases.ChunkRef, goName string) {
 		return
 	}
 	if !ref.HasVars {
+		delete(p.maybe, ref.Key)
 		p.addFile(ref, ref.Path, ref.Key)
 		return
 	}
@@ -175,7 +173,9 @@ func (p *Program) addRef(ref phases.ChunkRef, goName string) {
 		p.find(ref, fmt.Sprintf("no Lua file matches %q of %q", ref.Path, ref.Directive))
 	}
 	for _, path := range files {
-		p.addFile(ref, path, phases.FileKey(path))
+		key := phases.FileKey(path)
+		p.maybe[key] = !p.seen[key]
+		p.addFile(ref, path, key)
 	}
 }
 
@@ -203,82 +203,6 @@ func (p *Program) add(c transpile.Chunk, from origin) {
 	p.origin[c.Key] = from
 	p.path.add(templatesIn(c.Source))
 	p.Chunks = append(p.Chunks, c)
-}
-
-// close follows every require until nothing new is found, and reports the
-// syntax errors met.
-func (p *Program) close() {
-	modules := map[string]bool{}
-	for _, c := range p.Chunks {
-		modules[c.Module] = true
-	}
-	addModule := func(name string) bool {
-		if modules[name] || p.native[name] {
-			return true
-		}
-		path, src, ok := p.path.find(name)
-		if ok {
-			modules[name] = true
-			p.add(transpile.Chunk{Key: phases.FileKey("module " + name), Name: "@" + path, Module: name, File: path, Source: src},
-				origin{filepath.Clean(p.path.abs(path)), 1, 1})
-		}
-		return ok
-	}
-	for _, pattern := range p.opt.Modules {
-		names := p.path.glob(pattern)
-		if !strings.Contains(pattern, "*") {
-			names = []string{pattern}
-		}
-		for _, name := range names {
-			if !addModule(name) {
-				p.Findings = append(p.Findings, transpile.Diagnostic{Code: transpile.CodeMissingModule,
-					Severity: transpile.Error, Msg: fmt.Sprintf("--module %s: not found on the Lua path", name)})
-			}
-		}
-	}
-	var patterns []string
-	follow := func(from int, report func(transpile.Chunk, transpile.Diagnostic)) {
-		for i := from; i < len(p.Chunks); i++ { // grows while it runs
-			c := p.Chunks[i]
-			requires, problems := transpile.RequiresOf(c.Name, c.Module, c.Source)
-			for _, d := range problems {
-				report(c, d)
-			}
-			for _, r := range requires {
-				switch {
-				case strings.Contains(r.Module, "*"):
-					patterns = append(patterns, r.Module)
-				case !addModule(r.Module) && !r.Optional:
-					severity := transpile.Error
-					if r.Conditional && p.foreign(c) {
-						severity = transpile.Warning
-					}
-					report(c, transpile.Diagnostic{
-						Code: transpile.CodeMissingModule, Severity: severity, Line: r.Line, Col: r.Col,
-						Msg:  fmt.Sprintf("module '%s' not found", r.Module),
-						Help: "it is on none of: " + strings.Join(p.path.templates, ";"),
-					})
-				}
-			}
-		}
-	}
-	follow(0, func(c transpile.Chunk, d transpile.Diagnostic) { p.Findings = append(p.Findings, p.Place(c.Key, d)) })
-	// What only a computed name may ask for comes last: nobody says that the
-	// program ever loads it, so what is wrong with it is no finding.
-	for i := 0; i < len(patterns); i++ {
-		from := len(p.Chunks)
-		for _, name := range p.path.glob(patterns[i]) {
-			addModule(name)
-		}
-		follow(from, func(transpile.Chunk, transpile.Diagnostic) {})
-	}
-}
-
-// foreign reports whether the chunk is a module of a library that was installed
-// outside the server's own folder. Libraries have corners that nobody enters:
-// what they miss there is left to run time.
-func (p *Program) foreign(c transpile.Chunk) bool {
-	return c.Module != "" && !strings.HasPrefix(p.origin[c.Key].file, filepath.Clean(p.opt.Prefix)+"/")
 }
 
 // Place maps a diagnostic about a chunk's own text to the file that the chunk

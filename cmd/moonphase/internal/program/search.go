@@ -5,14 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
 
-// DefaultPath is what `;;` in lua_package_path stands for: LuaJIT's own
-// default, with Debian's folders for libraries that packages install.
-const DefaultPath = "./?.lua;/usr/local/share/luajit-2.1.0-beta3/?.lua;/usr/local/share/lua/5.1/?.lua;" +
-	"/usr/local/share/lua/5.1/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
+// openResty is where OpenResty keeps its Lua libraries: modules that no other folder
+// has are taken from there.
+const openResty = "/usr/local/openresty/site/lualib/?.lua;/usr/local/openresty/site/lualib/?/init.lua;" +
+	"/usr/local/openresty/lualib/?.lua;/usr/local/openresty/lualib/?/init.lua"
 
 // searchPath is package.path split into its templates; relative ones are
 // taken from dir.
@@ -23,13 +24,18 @@ type searchPath struct {
 
 // newSearchPath reads a lua_package_path value: $prefix is the server's
 // prefix, an empty template (`;;`) the default path.
-func newSearchPath(value, prefix, dir string) searchPath {
+func newSearchPath(value, def, prefix, dir string) searchPath {
 	value = strings.NewReplacer("${prefix}", prefix, "$prefix", prefix).Replace(value)
-	value = strings.Replace(value, ";;", ";"+DefaultPath+";", 1)
+	value = strings.ReplaceAll(value, ";;", ";"+def+";")
 	var p searchPath
 	p.dir = dir
 	p.add(value)
 	return p
+}
+
+// all is every template, those of last resort at the end.
+func (p *searchPath) all() []string {
+	return append(slices.Clip(p.templates), strings.Split(openResty, ";")...)
 }
 
 func (p *searchPath) add(templates string) {
@@ -44,7 +50,7 @@ func (p *searchPath) add(templates string) {
 // would, and its text.
 func (p *searchPath) find(module string) (path string, src []byte, ok bool) {
 	name := strings.ReplaceAll(module, ".", "/")
-	for _, t := range p.templates {
+	for _, t := range p.all() {
 		path := strings.ReplaceAll(t, "?", name)
 		if src, err := os.ReadFile(p.abs(path)); err == nil {
 			return path, src, true
@@ -57,8 +63,11 @@ func (p *searchPath) find(module string) (path string, src []byte, ok bool) {
 // any part of a name, dots included.
 func (p *searchPath) glob(pattern string) []string {
 	found := map[string]bool{}
-	want := wildcard(pattern)
-	for _, t := range p.templates {
+	want, sep := wildcard(pattern), "."
+	if strings.Contains(pattern, "/") {
+		sep = "/" // as the chunk writes its names
+	}
+	for _, t := range p.all() {
 		before, after, ok := strings.Cut(t, "?")
 		if !ok || strings.Contains(after, "?") {
 			continue
@@ -66,7 +75,7 @@ func (p *searchPath) glob(pattern string) []string {
 		root := p.abs(before)
 		constant, _, _ := strings.Cut(pattern, "*")
 		start := root
-		if i := strings.LastIndexByte(constant, '.'); i >= 0 {
+		if i := strings.LastIndexAny(constant, "./"); i >= 0 {
 			start = filepath.Join(root, filepath.FromSlash(strings.ReplaceAll(constant[:i], ".", "/")))
 		}
 		// A folder that is not there holds no module.
@@ -78,7 +87,7 @@ func (p *searchPath) glob(pattern string) []string {
 			if err != nil || !strings.HasSuffix(filepath.ToSlash(rel), after) {
 				return nil
 			}
-			name := strings.ReplaceAll(strings.TrimSuffix(filepath.ToSlash(rel), after), "/", ".")
+			name := strings.ReplaceAll(strings.TrimSuffix(filepath.ToSlash(rel), after), "/", sep)
 			if want.MatchString(name) {
 				found[name] = true
 			}
