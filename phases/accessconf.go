@@ -210,6 +210,9 @@ func setAuthRequestSet(c *compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
+	if v.get == nil {
+		v.get = noValue
+	}
 	value, err := c.template(d.Args[1])
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func (c *compiler) finish() error {
 			return err
 		}
 	}
-	if err := c.checkVariables(); err != nil {
+	if err := c.settleVariables(); err != nil {
 		return &conf.Error{Msg: err.Error()}
 	}
 	m := &c.cycle.Main
@@ -432,6 +432,8 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.nameInRedirect.merge(outer.nameInRedirect, false)
 	l.absoluteRedirect.merge(outer.absoluteRedirect, true)
 	l.recursiveErrors.merge(outer.recursiveErrors, false)
+	l.rewriteLog.merge(outer.rewriteLog, false)
+	l.uninitializedWarn.merge(outer.uninitializedWarn, true)
 	l.maxRanges.merge(outer.maxRanges, 1<<31-1)
 	l.subrequestBuffer.merge(outer.subrequestBuffer, 4096)
 	l.errorLog.merge(outer.errorLog, nil)

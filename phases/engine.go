@@ -84,7 +84,13 @@ func (r *Request) run(s step) {
 // of the output, the log phase.
 func (r *Request) Serve() {
 	r.begin()
-	r.guardPhases(func(r *Request) { r.run(stepServerRewrite) })
+	r.guardPhases(func(r *Request) {
+		if r.noServer {
+			r.run(r.finalize(500))
+		} else {
+			r.run(stepServerRewrite)
+		}
+	})
 	r.guardFinish()
 }
 
@@ -132,6 +138,9 @@ func (r *Request) findConfig() step {
 	r.URIChanged = false
 	r.Loc = r.Server.loc
 	found := r.findLocation()
+	if found == foundError {
+		return r.finalize(500)
+	}
 	l := r.Loc
 	if !r.Internal && l.internal {
 		return r.finalize(404)
@@ -350,7 +359,7 @@ func (r *Request) InternalRedirect(uri, args string) int {
 		r.Logf(LogErr, "rewrite or internal redirection cycle while internally redirecting to \"%s\"", uri)
 		return r.jumpTo(r.finalize(500))
 	}
-	r.URI, r.Args = uri, args
+	r.URI, r.Args, r.emptyArgs = uri, args, false
 	r.Logf(LogDebug, "internal redirect: \"%s?%s\"", uri, args)
 	r.clearContexts()
 	r.Loc = r.Server.loc

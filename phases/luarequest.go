@@ -33,8 +33,6 @@ type luaRequest struct {
 	headersSet bool // the script changed response headers
 	buffering  bool // output for an HTTP/1.0 client is kept back in out
 	out        []byte
-
-	limitRate string // $limit_rate as set by a script
 }
 
 // releaseCtx forgets ngx.ctx: at the end of the request, and at an internal

@@ -126,7 +126,7 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 			r.Logf(LogErr, "variable \"%s\" cannot be assigned a value (maybe you forgot to define it first?)", name)
 		case !v.changeable:
 			r.Logf(LogErr, "variable \"%s\" not changeable", name)
-		case sub.SetVar(name, value) == nil:
+		case sub.SetVar(name, value, true) == nil:
 			return
 		}
 		sub.Release()

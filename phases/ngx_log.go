@@ -60,7 +60,7 @@ func appendLogText(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
 			th.ArgError(i, "expected table to have __tostring metamethod")
 		}
 		return append(b, th.ToStringMeta(v)...)
-	case v.IsLight() && v == apiOf(th).null:
+	case v == rt.LightNull:
 		return append(b, "null"...)
 	case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
 		return appendScalar(b, v)

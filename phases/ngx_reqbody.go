@@ -87,7 +87,7 @@ func replaceableBody(th *rt.Thread, missing string) (*Request, *RequestBody) {
 func (r *Request) setBodyLength(n int64) {
 	r.ContentLength = n
 	r.Chunked = false
-	r.setRequestHeader("Content-Length", itoa(n))
+	r.setRequestHeader("Content-Length", []string{itoa(n)})
 }
 
 func ngxSetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
