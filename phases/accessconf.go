@@ -174,6 +174,9 @@ func (r *Request) accessBySubrequest() int {
 	}
 	defer sub.Release()
 	r.wait(sub.runSubrequest)
+	if rc := r.Main.killed; rc != 0 {
+		return rc
+	}
 	for _, set := range r.Loc.authSets {
 		r.setIndexed(set.index, set.value.eval(sub))
 	}

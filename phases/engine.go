@@ -311,11 +311,11 @@ func (r *Request) finalize(rc int) step {
 		r.handler = nil
 		return stepContent
 	}
+	if r.lua.ofLua {
+		r.endCapture(rc)
+		return stepEnd
+	}
 	if rc >= 300 || rc == 201 || rc == 204 {
-		if r.lua.ofLua { // the caller gets the status, not a page that says so
-			r.Out.Status = rc
-			return stepEnd
-		}
 		switch rc {
 		case statusClose, statusClientClosed, statusRequestTimeout:
 			r.terminate(rc)
@@ -333,10 +333,13 @@ func (r *Request) finalize(rc int) step {
 // word.
 func (r *Request) terminate(rc int) {
 	r.KeepAlive = false
-	if rc > 0 && (r.Out.Status == 0 || !r.HeadersSent) {
+	if rc > 0 && (r.Out.Status == 0 || !r.HeadersSent || r.Conn.Sent() == 0) {
 		r.Out.Status = rc
 	}
 	r.Terminated = true
+	if r != r.Main {
+		r.Main.killed = rc
+	}
 }
 
 // finish ends a main request: what is still buffered goes out, the log phase

@@ -67,7 +67,7 @@ func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	name = escapeHeaderName(headerName(r, name))
 	r.lua.headersSet = true
 	if args[2].IsNil() {
-		r.Out.Del(name)
+		r.Out.setLua(name, nil)
 	} else if !r.Out.setLua(name, headerValues(th, args[2])) {
 		th.Errorf("failed to set header")
 	}
@@ -86,7 +86,7 @@ func (o *Response) setLua(name string, values []string) bool {
 	kind := classify(name)
 	switch {
 	case kind == outContentLength:
-		return o.setLengths(values)
+		return o.setLengths(name, values)
 	case len(values) > 1 && oneValueAnswers.has(name):
 		values = values[len(values)-1:]
 	case len(values) > 1 && kind == outLocation:
@@ -116,7 +116,7 @@ func (o *Response) setLua(name string, values []string) bool {
 
 // setLengths gives Content-Length one value after the other, up to one that is no
 // number.
-func (o *Response) setLengths(values []string) bool {
+func (o *Response) setLengths(name string, values []string) bool {
 	if len(values) == 0 {
 		values = []string{""}
 	}
@@ -127,7 +127,7 @@ func (o *Response) setLengths(values []string) bool {
 		} else if _, ok := parseDecimal(v); !ok {
 			return false
 		}
-		o.Set("Content-Length", v)
+		o.Set(name, v)
 	}
 	return true
 }

@@ -35,7 +35,10 @@ func logLua(th *rt.Thread, level LogLevel, args []rt.Value) {
 		return
 	}
 	b := append(make([]byte, 0, 256), "[lua] "...)
-	if at, ok := th.Level(1); ok && !at.Native {
+	switch at, ok := th.Level(1); {
+	case ok && at.Native: // called last in a function that a library function called
+		b = append(b, "[C]:-1: "...)
+	case ok:
 		source := rt.ShortSource(at.Source)
 		b = append(b, source[strings.LastIndexByte(source, '/')+1:]...)
 		b = append(b, ':')

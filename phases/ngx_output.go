@@ -102,8 +102,8 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) > 1 {
 		th.Errorf("attempt to pass %d arguments, but accepted 0 or 1", len(args))
 	}
+	wait := optBool(th, args, 0)
 	r := gate(th, outputPhases, noRequestObject).R
-	wait := len(args) == 1 && args[0].Truthy()
 	switch {
 	case r.rawSocket:
 		return fail(th, "raw request socket acquired")

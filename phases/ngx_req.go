@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"math"
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -43,7 +44,7 @@ func ngxSetMethod(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if !id.IsNumber() {
 		th.Errorf("bad method number")
 	}
-	name, ok := methodName(id.Num())
+	name, ok := methodName(math.Trunc(id.Num()))
 	if !ok {
 		th.Errorf("unsupported HTTP method: %s", rt.NumberString(id.Num()))
 	}
@@ -64,11 +65,12 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if uri == "" {
 		th.Errorf("attempt to use zero-length uri")
 	}
-	jump := rt.ArgAt(args, 1).Truthy()
+	jump := optBool(th, args, 1)
+	binary := optBool(th, args, 2)
 	if jump {
 		gate(th, jumpPhases, noRequest)
 	}
-	if !rt.ArgAt(args, 2).Truthy() {
+	if !binary {
 		if c, bad := unsafeByte(uri); bad {
 			th.Errorf("unsafe byte \"0x%02x\" in uri \"%s\" (maybe you want to set the 'binary' argument?)", c, escapeUnsafe(uri))
 		}
@@ -86,6 +88,17 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r.URIChanged = true
 	r.Logf(LogDebug, "lua set uri jump to \"%s\"", uri)
 	panic(luaJump{})
+}
+
+// optBool is argument i, which must be a boolean where it is given.
+func optBool(th *rt.Thread, args []rt.Value, i int) bool {
+	if i >= len(args) {
+		return false
+	}
+	if !args[i].IsBool() {
+		th.ArgTypeError(args, i, "boolean")
+	}
+	return args[i].Truthy()
 }
 
 func ngxHTTPVersion(th *rt.Thread, args []rt.Value) (rt.Value, int) {
@@ -282,7 +295,10 @@ func ngxGetPostArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 0 or 1 arguments but seen %d", len(args))
 	}
 	r := realRequest(th, noRequestObject)
-	limit := th.OptInt(args, 0, maxArgs)
+	limit := maxArgs
+	if len(args) == 1 { // nil does not stand for the default
+		limit = th.CheckInt(args, 0)
+	}
 	b := r.bodyRead()
 	switch {
 	case b.Discarded, b.Taken:

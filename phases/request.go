@@ -61,6 +61,7 @@ type Request struct {
 	HeaderOnly       bool // no body goes out: HEAD, 204, 304
 	HeadersSent      bool
 	Terminated       bool     // given up: nothing more is sent
+	killed           int      // main request: what a subrequest gave up with, which ends this request too
 	Captures         []string // of the last regex: $0, $1, ... up to the last group that took part
 
 	next         step           // where a jump goes on
