@@ -102,6 +102,7 @@ type compiler struct {
 
 	http       bool // an http block was seen
 	afterMerge []func() error
+	tlsClients map[string]*tlsClientSetup // by what their directives say
 }
 
 // CompileOptions are the surroundings of a configuration.
@@ -127,7 +128,9 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 		cycle: newCycle(opts),
 		opts:  opts,
 		table: directiveIndex(),
-		level: inMain,
+
+		tlsClients: map[string]*tlsClientSetup{},
+		level:      inMain,
 	}
 	if err := c.block(tree); err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ type Cycle struct {
 	Workers []*Worker
 
 	vars     variableSet
+	defined  map[string]bool // variables that the configuration fills
 	hostname string
 
 	http              *Location // the http level
@@ -75,6 +76,7 @@ func newCycle(opts CompileOptions) *Cycle {
 		ConfPath:   opts.ConfPath,
 		Log:        opts.Log,
 		vars:       newVariableSet(),
+		defined:    map[string]bool{},
 		hostname:   lowerString(name),
 		chunks:     opts.Chunks,
 		upstreams:  map[string]*Upstream{},

@@ -31,6 +31,9 @@ type conn struct {
 	plain  bool // and the client does not speak it
 	proxy  clientClaim
 
+	ctx     connCtx                       // of the handshake's Lua code
+	verdict atomic.Pointer[clientVerdict] // of the client's certificate, once asked for
+
 	// waiting is set between requests, when a shutdown may cut the connection.
 	waiting atomic.Bool
 }
@@ -44,6 +47,8 @@ var connNumbers atomic.Int64
 func (l *listener) handle(nc net.Conn) {
 	c := connPool.Get().(*conn)
 	c.owner, c.number, c.served, c.taken, c.req = l, connNumbers.Add(1), 0, false, nil
+	c.ctx = connCtx{}
+	c.verdict.Store(nil)
 	l.process.track(c)
 	defer c.guard(nc)
 	nc, ok := c.start(nc)

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -62,17 +63,17 @@ func (c *compiler) endHTTP(root *Location, defaults *Server) error {
 	if err := c.defaultAccessLog(root); err != nil {
 		return err
 	}
-	root.merge(c, &Location{})
+	if err := root.merge(c, &Location{}); err != nil {
+		return err
+	}
 	defaults.merge(&Server{})
 	for _, s := range c.cycle.Servers {
 		s.merge(defaults)
-		s.loc.merge(c, root)
-		if err := c.mergeTree(s.loc); err != nil {
+		if err := c.mergeTree(s.loc, root); err != nil {
 			return err
 		}
 		for _, l := range s.named {
-			l.merge(c, s.loc)
-			if err := c.mergeTree(l); err != nil {
+			if err := c.mergeTree(l, s.loc); err != nil {
 				return err
 			}
 		}
@@ -90,16 +91,20 @@ func (c *compiler) endHTTP(root *Location, defaults *Server) error {
 	return nil
 }
 
-// mergeTree merges the levels below l.
-func (c *compiler) mergeTree(l *Location) error {
+// mergeTree merges l with the level around it, then the levels below it.
+func (c *compiler) mergeTree(l, outer *Location) error {
+	if err := l.merge(c, outer); err != nil {
+		return err
+	}
 	for _, child := range l.children {
-		child.merge(c, l)
-		if err := c.mergeTree(child); err != nil {
+		if err := c.mergeTree(child, l); err != nil {
 			return err
 		}
 	}
 	for _, inner := range l.ifs {
-		inner.merge(c, l)
+		if err := inner.merge(c, l); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -111,7 +116,7 @@ func (c *compiler) finish() error {
 			return err
 		}
 	}
-	if err := c.settleVariables(); err != nil {
+	if err := c.checkVariables(); err != nil {
 		return &conf.Error{Msg: err.Error()}
 	}
 	m := &c.cycle.Main
@@ -315,6 +320,44 @@ func setBodyTempPath(c *compiler, d *conf.Directive) error {
 	return c.loc.bodyTempPath.put(c.fullPath(d.Args[0]))
 }
 
+// setResolver reads resolver ADDRESS... [valid=TIME] [ipv4=off] [ipv6=off]
+// [local=on].
+func setResolver(c *compiler, d *conf.Directive) error {
+	if c.loc.resolver.set {
+		return errDuplicate
+	}
+	rc := &resolverConf{IPv4: true, IPv6: true}
+	for _, arg := range d.Args {
+		key, value, found := strings.Cut(arg, "=")
+		if !found {
+			addr := arg
+			if _, _, err := net.SplitHostPort(addr); err != nil {
+				addr = net.JoinHostPort(strings.Trim(addr, "[]"), "53")
+			}
+			rc.Servers = append(rc.Servers, addr)
+			continue
+		}
+		switch key {
+		case "valid":
+			t, ok := parseTime(value)
+			if !ok {
+				return fmt.Errorf("invalid parameter: %s", arg)
+			}
+			rc.Valid = t
+		case "ipv6":
+			rc.IPv6 = value == "on"
+		case "ipv4":
+			rc.IPv4 = value == "on"
+		case "local":
+			rc.Local = value == "on"
+		case "status_zone":
+		default:
+			return fmt.Errorf("invalid parameter: %s", arg)
+		}
+	}
+	return c.loc.resolver.put(rc)
+}
+
 // merge inherits what s does not say from the http level.
 func (s *Server) merge(outer *Server) {
 	s.headerBufferSize.merge(outer.headerBufferSize, 1024)
@@ -328,8 +371,9 @@ func (s *Server) merge(outer *Server) {
 	s.tls.merge(&outer.tls)
 }
 
-// merge inherits what l does not say from the level around it.
-func (l *Location) merge(c *compiler, outer *Location) {
+// merge inherits what l does not say from the level around it, and builds what
+// depends on several directives.
+func (l *Location) merge(c *compiler, outer *Location) error {
 	l.coreConf.merge(&outer.coreConf)
 	l.bodyConf.merge(&outer.bodyConf)
 	l.accessConf.merge(&outer.accessConf)
@@ -343,6 +387,10 @@ func (l *Location) merge(c *compiler, outer *Location) {
 			l.tryFiles, l.tryFilesCode = outer.tryFiles, outer.tryFilesCode
 		}
 	}
+	if err := l.ssl.build(c, luaSSL); err != nil {
+		return err
+	}
+	return l.buildProxySSL(c)
 }
 
 func (l *coreConf) merge(outer *coreConf) {
@@ -393,8 +441,6 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.nameInRedirect.merge(outer.nameInRedirect, false)
 	l.absoluteRedirect.merge(outer.absoluteRedirect, true)
 	l.recursiveErrors.merge(outer.recursiveErrors, false)
-	l.rewriteLog.merge(outer.rewriteLog, false)
-	l.uninitializedWarn.merge(outer.uninitializedWarn, true)
 	l.maxRanges.merge(outer.maxRanges, 1<<31-1)
 	l.subrequestBuffer.merge(outer.subrequestBuffer, 4096)
 	l.errorLog.merge(outer.errorLog, nil)

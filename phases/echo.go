@@ -322,7 +322,7 @@ func (r *Request) echoInclude(o SubrequestOptions) int {
 	}
 	sub.runSubrequest()
 	sub.Release()
-	return r.Main.killed
+	return rcOK
 }
 
 func (r *Request) echoExec(cmd *echoCommand) int {

@@ -96,8 +96,6 @@ type coreConf struct {
 	recursiveErrors   opt[bool]
 	maxRanges         opt[int]
 	subrequestBuffer  opt[int64]
-	rewriteLog        opt[bool]
-	uninitializedWarn opt[bool]
 
 	errorLog   opt[Logger]
 	accessLogs opt[[]*accessLog]
@@ -235,7 +233,6 @@ const (
 	foundPrefix          // regexes were tried, none matched
 	foundRegex           // search is over
 	foundRedirect        // /x asked for, only /x/ exists and it is a proxy
-	foundError           // a regex could not be tried to its end
 )
 
 // findLocation moves r.Loc to the location of r.URI inside the tree of r.Loc
@@ -259,7 +256,7 @@ func (r *Request) findLocation() int {
 	}
 	if found == foundPrefix {
 		switch inner := r.findLocation(); inner {
-		case foundExact, foundRegex, foundRedirect, foundError:
+		case foundExact, foundRegex, foundRedirect:
 			return inner
 		}
 	}
@@ -267,14 +264,9 @@ func (r *Request) findLocation() int {
 		return found
 	}
 	for _, re := range t.regexes {
-		switch re.regex.exec(r, r.URI) {
-		case rcError:
-			return foundError
-		case rcOK:
+		if re.regex.exec(r, r.URI) {
 			r.Loc = re
-			if r.findLocation() == foundError {
-				return foundError
-			}
+			r.findLocation()
 			return foundRegex
 		}
 	}

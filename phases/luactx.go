@@ -27,6 +27,7 @@ type LuaCtx struct {
 	Loc     *Location   // a timer's configuration: that of where it was made
 	sockets *socketHost // of a context without a request
 
+	number      int64    // for log lines: the connection's, 0 for none
 	peer        string   // timers: the client of the request that began it all, for log lines
 	subrequests int      // captures that some light thread of the handler waits for
 	onAbort     rt.Value // the function given to ngx.on_abort
@@ -53,10 +54,7 @@ type (
 	luaExit struct{ code int }
 	// luaExec is ngx.exec: an internal redirect, to a named location when uri
 	// begins with '@'.
-	luaExec struct {
-		uri, args string
-		hasArgs   bool // the URI had a "?": args may be empty, yet not absent
-	}
+	luaExec struct{ uri, args string }
 	// luaJump is ngx.req.set_uri(uri, true): the request has the new URI and
 	// looks for its location again.
 	luaJump struct{}

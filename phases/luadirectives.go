@@ -28,14 +28,7 @@ type luaConf struct {
 	socketBufferSize       opt[int64]
 	socketLogErrors        opt[bool]
 
-	sslProtocols      opt[[]string]
-	sslCiphers        opt[string]
-	sslVerifyDepth    opt[int]
-	sslTrusted        opt[string]
-	sslCRL            opt[string]
-	sslCertificate    opt[string]
-	sslCertificateKey opt[string]
-	sslConfCommands   [][2]string
+	ssl tlsClient // lua_ssl_*
 }
 
 func (l *luaConf) merge(outer *luaConf) {
@@ -57,16 +50,7 @@ func (l *luaConf) merge(outer *luaConf) {
 	l.socketPoolSize.merge(outer.socketPoolSize, 30)
 	l.socketBufferSize.merge(outer.socketBufferSize, 4096)
 	l.socketLogErrors.merge(outer.socketLogErrors, true)
-	l.sslProtocols.merge(outer.sslProtocols, nil)
-	l.sslCiphers.merge(outer.sslCiphers, "DEFAULT")
-	l.sslVerifyDepth.merge(outer.sslVerifyDepth, 1)
-	l.sslTrusted.merge(outer.sslTrusted, "")
-	l.sslCRL.merge(outer.sslCRL, "")
-	l.sslCertificate.merge(outer.sslCertificate, "")
-	l.sslCertificateKey.merge(outer.sslCertificateKey, "")
-	if l.sslConfCommands == nil {
-		l.sslConfCommands = outer.sslConfCommands
-	}
+	l.ssl.merge(&outer.ssl)
 }
 
 // LuaMain is what the Lua module's directives say to the whole http block.
@@ -105,12 +89,13 @@ func luaMain[T any](f func(m *LuaMain) *opt[T]) func(*compiler) *opt[T] {
 	return func(c *compiler) *opt[T] { return f(&c.cycle.lua) }
 }
 
+const luaSSL = "lua_ssl_"
+
 func luaDirectives() []directive {
 	const where = inAnyLoc
 	millis := func(f func(l *Location) *opt[time.Duration]) setter { return duration(loc(f)) }
 	on := func(f func(l *Location) *opt[bool]) setter { return onOff(loc(f)) }
-	str := func(f func(l *Location) *opt[string]) setter { return path(loc(f)) }
-	return []directive{
+	return append([]directive{
 		{"lua_package_path", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packagePath }))},
 		{"lua_package_cpath", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packageCPath }))},
 		{"lua_shared_dict", inHTTP, take2, setSharedDict},
@@ -141,29 +126,12 @@ func luaDirectives() []directive {
 		{"lua_socket_buffer_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.socketBufferSize }))},
 		{"lua_socket_send_lowat", where, take1, ignored},
 		{"lua_socket_log_errors", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.socketLogErrors })},
-		{"lua_ssl_protocols", inHTTPSrvLoc, takeMore1, setLuaSSLProtocols},
-		{"lua_ssl_ciphers", inHTTPSrvLoc, take1, text(loc(func(l *Location) *opt[string] { return &l.sslCiphers }))},
-		{"lua_ssl_verify_depth", inHTTPSrvLoc, take1, number(loc(func(l *Location) *opt[int] { return &l.sslVerifyDepth }))},
-		{"lua_ssl_trusted_certificate", inHTTPSrvLoc, take1, str(func(l *Location) *opt[string] { return &l.sslTrusted })},
-		{"lua_ssl_crl", inHTTPSrvLoc, take1, str(func(l *Location) *opt[string] { return &l.sslCRL })},
-		{"lua_ssl_certificate", inHTTPSrvLoc, take1, str(func(l *Location) *opt[string] { return &l.sslCertificate })},
-		{"lua_ssl_certificate_key", inHTTPSrvLoc, take1, str(func(l *Location) *opt[string] { return &l.sslCertificateKey })},
-		{"lua_ssl_conf_command", inHTTPSrvLoc, take2, setLuaSSLCommand},
-	}
+	}, tlsClientDirectives(luaSSL, func(l *Location) *tlsClient { return &l.ssl })...)
 }
 
 // path stores a file name, from the folder of the configuration file.
 func path(field func(c *compiler) *opt[string]) setter {
 	return func(c *compiler, d *conf.Directive) error { return field(c).put(c.fullConfPath(d.Args[0])) }
-}
-
-func setLuaSSLProtocols(c *compiler, d *conf.Directive) error {
-	return c.loc.sslProtocols.put(d.Args)
-}
-
-func setLuaSSLCommand(c *compiler, d *conf.Directive) error {
-	c.loc.sslConfCommands = append(c.loc.sslConfCommands, [2]string{d.Args[0], d.Args[1]})
-	return nil
 }
 
 // setCodeCache reads lua_code_cache. Without the cache each request gets a Lua

@@ -35,10 +35,7 @@ func logLua(th *rt.Thread, level LogLevel, args []rt.Value) {
 		return
 	}
 	b := append(make([]byte, 0, 256), "[lua] "...)
-	switch at, ok := th.Level(1); {
-	case ok && at.Native: // called last in a function that a library function called
-		b = append(b, "[C]:-1: "...)
-	case ok:
+	if at, ok := th.Level(1); ok && !at.Native {
 		source := rt.ShortSource(at.Source)
 		b = append(b, source[strings.LastIndexByte(source, '/')+1:]...)
 		b = append(b, ':')
@@ -63,7 +60,7 @@ func appendLogText(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
 			th.ArgError(i, "expected table to have __tostring metamethod")
 		}
 		return append(b, th.ToStringMeta(v)...)
-	case v == rt.LightNull:
+	case v.IsLight() && v == apiOf(th).null:
 		return append(b, "null"...)
 	case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
 		return appendScalar(b, v)
@@ -119,7 +116,7 @@ func (c *LuaCtx) log(level LogLevel, msg string) {
 		if c.Phase != PhaseInit {
 			msg += ", context: " + c.Phase.Directive() + c.peer
 		}
-		log.Output(level, 0, msg)
+		log.Output(level, c.number, msg)
 	}
 }
 

@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/cosocket"
+	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
 // openSockets adds ngx.socket to the ngx table.
@@ -162,7 +161,7 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var err error
-	th.Block(cancel, func() { address, err = l.resolve(ctx, h.api.worker.Cycle.Log, name) })
+	th.Block(cancel, func() { address, err = l.resolve(ctx, name) })
 	switch {
 	case err == nil:
 		return address, ""
@@ -170,43 +169,13 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 		before, _, _ := strings.Cut(name, "\x00") // what C prints of it
 		return "", "no resolver defined to resolve \"" + before + "\""
 	}
-	return "", err.Error()
+	return "", fmt.Sprintf("%s could not be resolved %v", name, err)
 }
 
 // TLS implements cosocket.Trust.
-func (h *socketHost) TLS() *tls.Config {
-	l := h.location()
-	cfg := &tls.Config{}
-	if path := l.sslTrusted.v; path != "" {
-		cfg.RootCAs = x509.NewCertPool()
-		pem, err := os.ReadFile(path)
-		if err != nil || !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			h.Log(cosocket.Error, fmt.Sprintf("cannot load certificates of lua_ssl_trusted_certificate \"%s\"", path))
-		}
-	}
-	if path := l.sslCertificate.v; path != "" {
-		if pair, err := tls.LoadX509KeyPair(path, l.sslCertificateKey.v); err == nil {
-			cfg.Certificates = []tls.Certificate{pair}
-		}
-	}
-	cfg.MinVersion, cfg.MaxVersion = protocolRange(l.sslProtocols.v)
-	return cfg
-}
-
-// protocolRange turns the names of lua_ssl_protocols into a range; 0 is the default.
-func protocolRange(names []string) (lowest, highest uint16) {
-	versions := map[string]uint16{"TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11, "TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
-	for _, name := range names {
-		v := versions[name]
-		if v == 0 {
-			continue
-		}
-		if lowest == 0 || v < lowest {
-			lowest = v
-		}
-		highest = max(highest, v)
-	}
-	return lowest, highest
+func (h *socketHost) TLS() (*tls.Config, *openssl.Verifier) {
+	ssl := &h.location().ssl
+	return ssl.config.Clone(), ssl.verifier
 }
 
 // DER implements cosocket.CertChain.

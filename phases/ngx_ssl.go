@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
 // ngxSSL is the module ngx.ssl, as far as Go's TLS can do what it asks.
@@ -323,7 +324,7 @@ func sslVersionName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	if !ok {
 		return fail(th, "bad ssl conn")
 	}
-	return rt.String(tlsVersionName(v)), 1
+	return rt.String(openssl.VersionName(v)), 1
 }
 
 func helloVersions(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
@@ -331,7 +332,7 @@ func helloVersions(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	list := rt.NewTable(len(t.hello.SupportedVersions), 0)
 	n := 0
 	for _, v := range t.hello.SupportedVersions {
-		if name := tlsVersionName(v); name != "" {
+		if name := openssl.VersionName(v); name != "" {
 			n++
 			list.SetInt(n, rt.String(name))
 		}
@@ -347,7 +348,7 @@ func helloSetProtocols(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		name := list.Int(i)
 		v := uint16(0)
 		if name.IsString() {
-			v = tlsVersionNames[name.Str()]
+			v = openssl.Versions[name.Str()]
 		}
 		if v == 0 {
 			continue

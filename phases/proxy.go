@@ -38,9 +38,8 @@ type proxyConf struct {
 	proxySSLName       opt[template]
 	proxySSLServerName opt[bool]
 	proxySSLVerify     opt[bool]
-	proxySSLTrusted    opt[string]
-	proxySSLCert       opt[string]
-	proxySSLKey        opt[string]
+	proxySSLReuse      opt[bool]
+	proxySSL           tlsClient
 }
 
 // proxyTarget is what proxy_pass names.
@@ -105,9 +104,8 @@ func (p *proxyConf) merge(outer *proxyConf, isIf bool) {
 	p.proxySSLName.merge(outer.proxySSLName, template{})
 	p.proxySSLServerName.merge(outer.proxySSLServerName, false)
 	p.proxySSLVerify.merge(outer.proxySSLVerify, false)
-	p.proxySSLTrusted.merge(outer.proxySSLTrusted, "")
-	p.proxySSLCert.merge(outer.proxySSLCert, "")
-	p.proxySSLKey.merge(outer.proxySSLKey, "")
+	p.proxySSLReuse.merge(outer.proxySSLReuse, true)
+	p.proxySSL.merge(&outer.proxySSL)
 }
 
 func proxyDirectives() []directive {
@@ -138,15 +136,13 @@ func proxyDirectives() []directive {
 		{"proxy_ssl_name", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxySSLName }))},
 		{"proxy_ssl_server_name", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLServerName })},
 		{"proxy_ssl_verify", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLVerify })},
-		{"proxy_ssl_trusted_certificate", where, take1, path(loc(func(l *Location) *opt[string] { return &l.proxySSLTrusted }))},
-		{"proxy_ssl_certificate", where, take1, path(loc(func(l *Location) *opt[string] { return &l.proxySSLCert }))},
-		{"proxy_ssl_certificate_key", where, take1, path(loc(func(l *Location) *opt[string] { return &l.proxySSLKey }))},
+		{"proxy_ssl_session_reuse", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLReuse })},
 	}
 	// Sizes of buffers this server does not have, and the details of the
 	// response cache, whose first directive says that there is none.
 	for _, name := range []string{
 		"proxy_buffers", "proxy_busy_buffers_size", "proxy_max_temp_file_size", "proxy_temp_file_write_size",
-		"proxy_request_buffering", "proxy_socket_keepalive", "proxy_send_lowat", "proxy_ssl_session_reuse",
+		"proxy_request_buffering", "proxy_socket_keepalive", "proxy_send_lowat",
 		"proxy_cache_path", "proxy_cache_key", "proxy_cache_valid", "proxy_cache_lock",
 		"proxy_cache_lock_timeout", "proxy_cache_lock_age", "proxy_cache_bypass", "proxy_no_cache", "proxy_cache_methods",
 		"proxy_cache_min_uses", "proxy_cache_use_stale", "proxy_cache_revalidate", "proxy_cache_background_update",
@@ -155,11 +151,10 @@ func proxyDirectives() []directive {
 	}
 	for _, name := range []string{
 		"proxy_cache", "proxy_store", "proxy_store_access", "proxy_limit_rate", "proxy_force_ranges", "proxy_bind",
-		"proxy_ssl_protocols", "proxy_ssl_ciphers", "proxy_ssl_verify_depth",
 	} {
 		list = append(list, directive{name, inHTTPSrvLoc, takeMore1, inert})
 	}
-	return append(list, directive{"proxy_ssl_crl", inHTTPSrvLoc, take1, refused("revoked certificates would be accepted")})
+	return append(list, tlsClientDirectives(proxySSL, func(l *Location) *tlsClient { return &l.proxySSL })...)
 }
 
 func appendWord(field func(l *Location) *[]string) setter {

@@ -11,7 +11,6 @@ import (
 // request's captures and the variables of its named groups.
 type confRegex struct {
 	re    *regex.Regexp
-	text  string // the pattern
 	names []namedGroup
 }
 
@@ -32,13 +31,12 @@ func (c *compiler) regex(pattern string, ignoreCase bool) (*confRegex, error) {
 	if err != nil {
 		return nil, regexError(pattern, err)
 	}
-	cr := &confRegex{re: re, text: pattern}
+	cr := &confRegex{re: re}
 	for _, n := range re.Names() {
 		v, err := c.defineVar(n.Name)
 		if err != nil {
 			return nil, err
 		}
-		v.get = noValue
 		cr.names = append(cr.names, namedGroup{group: n.Group, index: v.index})
 	}
 	return cr, nil
@@ -68,49 +66,30 @@ func regexError(pattern string, err error) error {
 	return fmt.Errorf("pcre2_compile() failed: %s in \"%s\" at \"%s\"", msg, pattern, pattern[re.At:])
 }
 
-// exec matches s and on success stores what the groups took. It answers rcOK,
-// rcDeclined when s does not match, and rcError when that could not be found out:
-// the engine gave up (ngx_http_regex_exec). Who asks must not take that for a no.
-func (re *confRegex) exec(r *Request, s string) int {
+// exec matches s and on success stores what the groups took.
+func (re *confRegex) exec(r *Request, s string) bool {
 	r.regexInput.Reset(s)
 	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)
 	if err != nil {
-		r.Logf(LogAlert, "pcre2_match() failed: %d on \"%s\" using \"%s\"", pcre2Code(err), s, re.text)
-		return rcError
+		r.Logf(LogAlert, "%v on \"%s\"", err, s)
+		return false
 	}
 	if ov == nil {
-		return rcDeclined
+		return false
 	}
 	r.regexPlaces = ov
 	r.Captures = r.Captures[:0]
-	last := len(ov)
-	for last > 2 && ov[last-2] < 0 {
-		last -= 2
-	}
-	for i := 0; i < last; i += 2 {
+	for i := 0; i+1 < len(ov); i += 2 {
 		text := ""
 		if ov[i] >= 0 {
 			text = s[ov[i]:ov[i+1]]
 		}
 		r.Captures = append(r.Captures, text)
 	}
-	if len(r.vars) == 0 { // r stands in for a request that has not been read
-		return rcOK
-	}
 	for _, g := range re.names {
-		r.vars[g.index] = varSlot{value: r.capture(g.group), set: true}
+		r.vars[g.index] = varSlot{value: r.Captures[g.group], set: true, none: ov[2*g.group] < 0}
 	}
-	return rcOK
-}
-
-// pcre2Code is the number PCRE 2 gives an error of a match.
-func pcre2Code(err error) int {
-	const matchLimit = -47
-	var me *regex.MatchError
-	if errors.As(err, &me) && me.Code != regex.ErrMatchLimit {
-		return me.Code
-	}
-	return matchLimit
+	return true
 }
 
 // matches is exec for a place that has no use for captures.

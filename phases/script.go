@@ -1,7 +1,6 @@
 package phases
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -27,7 +26,6 @@ const stopScript = -1
 // handler's answer: rcDeclined, or what an instruction ended the phase with.
 func (r *Request) runScript(ops []scriptOp) int {
 	r.scriptStatus = rcDeclined
-	r.scriptLog = r.Loc.rewriteLog.v || r.logs(LogDebug)
 	for i := 0; i < len(ops); {
 		skip := ops[i].exec(r)
 		if skip == stopScript {
@@ -111,12 +109,8 @@ type ifOp struct {
 }
 
 func (o *ifOp) exec(r *Request) int {
-	switch o.cond.test(r) {
-	case rcDeclined:
+	if !o.cond.holds(r) {
 		return o.skip
-	case rcError:
-		r.scriptStatus = 500
-		return stopScript
 	}
 	if o.loc != nil {
 		r.Loc = o.loc
@@ -146,9 +140,7 @@ const (
 	condExec
 )
 
-// test answers rcOK when the condition holds, rcDeclined when not, and rcError when
-// its regex could not tell.
-func (c *condition) test(r *Request) int {
+func (c *condition) holds(r *Request) bool {
 	value := c.left.eval(r)
 	var ok bool
 	switch c.kind {
@@ -157,34 +149,14 @@ func (c *condition) test(r *Request) int {
 	case condEqual:
 		ok = value == c.right.eval(r)
 	case condRegex:
-		rc := r.scriptMatch(c.re, value)
-		if rc == rcError {
-			return rcError
+		ok = c.re.exec(r, value)
+		if !ok {
+			r.Captures = r.Captures[:0]
 		}
-		ok = rc == rcOK
 	default:
 		ok = c.fileTest(value)
 	}
-	if ok != c.negate {
-		return rcOK
-	}
-	return rcDeclined
-}
-
-// scriptMatch matches a regex of a script; without a match there are no captures.
-func (r *Request) scriptMatch(re *confRegex, text string) int {
-	rc := re.exec(r, text)
-	if rc == rcDeclined {
-		r.Captures = r.Captures[:0]
-	}
-	if r.scriptLog && rc != rcError {
-		verb := "matches"
-		if rc == rcDeclined {
-			verb = "does not match"
-		}
-		r.Logf(LogNotice, "\"%s\" %s \"%s\"", re.text, verb, text)
-	}
-	return rc
+	return ok != c.negate
 }
 
 func (c *condition) fileTest(path string) bool {
@@ -216,12 +188,9 @@ type rewriteOp struct {
 }
 
 func (o *rewriteOp) exec(r *Request) int {
-	switch r.scriptMatch(o.re, r.URI) {
-	case rcDeclined:
+	if !o.re.exec(r, r.URI) {
+		r.Captures = r.Captures[:0]
 		return 0
-	case rcError:
-		r.scriptStatus = 500
-		return stopScript
 	}
 	r.Internal = true
 	r.ValidUnparsedURI = false
@@ -240,18 +209,15 @@ func (o *rewriteOp) exec(r *Request) int {
 		r.scriptStatus = r.rewriteRedirect(o, uri, args)
 		return stopScript
 	}
-	_, had := r.args()
 	switch {
-	case o.hasArgs:
-		if o.addArgs && r.Args != "" {
-			args += "&" + r.Args
-		}
-		r.Args, r.emptyArgs = args, true
-	case !o.addArgs:
-		r.Args, r.emptyArgs = "", had
+	case o.hasArgs && o.addArgs && r.Args != "":
+		args += "&" + r.Args
+	case !o.hasArgs && o.addArgs:
+		args = r.Args
 	}
-	if r.scriptLog {
-		r.Logf(LogNotice, "rewritten data: \"%s\", args: \"%s\"", uri, r.Args)
+	r.Args = args
+	if r.logs(LogDebug) {
+		r.Logf(LogDebug, "rewritten data: \"%s\", args: \"%s\"", uri, args)
 	}
 	if uri == "" {
 		r.Log(LogErr, "the rewritten URI has a zero length")
@@ -278,9 +244,7 @@ func (r *Request) rewriteRedirect(o *rewriteOp, uri, args string) int {
 		}
 		target += sep + r.Args
 	}
-	if r.scriptLog {
-		r.Logf(LogNotice, "rewritten redirect: \"%s\"", target)
-	}
+	r.Logf(LogDebug, "rewritten redirect: \"%s\"", target)
 	r.Out.SetLocation(target)
 	return o.redirect
 }
@@ -405,9 +369,6 @@ func setRewrite(c *compiler, d *conf.Directive) error {
 		return err
 	}
 	target := d.Args[1]
-	if target == "" {
-		return errors.New("empty replacement")
-	}
 	op := &rewriteOp{re: re, addArgs: true}
 	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") || strings.HasPrefix(target, "$scheme") {
 		op.redirect, op.last = 302, true

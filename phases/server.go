@@ -37,8 +37,7 @@ type regexName struct {
 }
 
 // FindServer is the server that answers for host on this address. Captures of
-// a regex name go to r; when a regex could not be tried to its end r will be
-// answered with 500.
+// a regex name go to r.
 func (l *Listen) FindServer(r *Request, host string) *Server {
 	n := &l.names
 	if s, ok := n.exact[host]; ok {
@@ -56,11 +55,7 @@ func (l *Listen) FindServer(r *Request, host string) *Server {
 			}
 		}
 		for i := range n.regexes {
-			switch n.regexes[i].re.exec(r, host) {
-			case rcError:
-				r.noServer = true
-				return l.Default
-			case rcOK:
+			if n.regexes[i].re.exec(r, host) {
 				return n.regexes[i].server
 			}
 		}

@@ -1,9 +1,7 @@
 package phases
 
 import (
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
 // serverTLS is what the ssl directives say to a server.
@@ -23,31 +22,29 @@ type serverTLS struct {
 	passwords      opt[string]
 	protocols      opt[tlsVersions]
 	ciphers        opt[string]
+	curves         opt[string]
+	commands       [][2]string
 	clientCA       opt[string]
 	trustedCA      opt[string]
+	crl            opt[string]
 	verifyClient   opt[int]
 	verifyDepth    opt[int]
 	sessionTickets opt[bool]
+	sessionTimeout opt[time.Duration]
+	ticketKeys     opt[[]string]
 	reject         opt[bool]
 
-	config *tls.Config    // nil without certificates
-	http2  *tls.Config    // the same for addresses that also speak HTTP/2
-	roots  *x509.CertPool // for client certificates
+	config   *tls.Config       // nil without certificates
+	http2    *tls.Config       // the same for addresses that also speak HTTP/2
+	verifier *openssl.Verifier // of client certificates
 }
 
 // tlsVersions is a range of protocol versions.
 type tlsVersions struct{ min, max uint16 }
 
-// values of ssl_verify_client
-const (
-	verifyOff = iota
-	verifyOn
-	verifyOptional
-	verifyOptionalNoCA
-)
-
 // sslDirectives are the directives of ngx_http_ssl_module. Those that tune
-// OpenSSL alone are accepted without effect.
+// OpenSSL alone are accepted without effect; stapling, whose want a client hardly
+// notices, with a warning.
 func sslDirectives() []directive {
 	const in = inHTTP | inServer
 	server := func(f func(t *serverTLS) *opt[string]) setter {
@@ -66,16 +63,23 @@ func sslDirectives() []directive {
 		{"ssl_verify_depth", in, take1, number(srv(func(s *Server) *opt[int] { return &s.tls.verifyDepth }))},
 		{"ssl_session_tickets", in, takeFlag, onOff(srv(func(s *Server) *opt[bool] { return &s.tls.sessionTickets }))},
 		{"ssl_reject_handshake", in, takeFlag, onOff(srv(func(s *Server) *opt[bool] { return &s.tls.reject }))},
-		{"ssl_crl", in, take1, refused("lists of revoked client certificates")},
-		{"ssl_conf_command", in, take2, inert},
+		{"ssl_crl", in, take1, server(func(t *serverTLS) *opt[string] { return &t.crl })},
+		{"ssl_ecdh_curve", in, take1, server(func(t *serverTLS) *opt[string] { return &t.curves })},
+		{"ssl_session_timeout", in, take1, duration(srv(func(s *Server) *opt[time.Duration] { return &s.tls.sessionTimeout }))},
+		{"ssl_session_ticket_key", in, take1, addTLSFile(func(t *serverTLS) *opt[[]string] { return &t.ticketKeys })},
+		{"ssl_conf_command", in, take2, func(c *compiler, d *conf.Directive) error {
+			c.srv.tls.commands = append(c.srv.tls.commands, [2]string{d.Args[0], d.Args[1]})
+			return nil
+		}},
+		{"ssl_ocsp", in, take1, setOCSP},
+		{"ssl_ocsp_cache", in, take1, ignored},
+		{"ssl_ocsp_responder", in, take1, ignored},
 	}
 	// What crypto/tls decides for itself.
-	for _, name := range []string{"ssl_prefer_server_ciphers", "ssl_session_cache", "ssl_session_timeout",
-		"ssl_dhparam", "ssl_ecdh_curve", "ssl_buffer_size", "ssl_early_data"} {
+	for _, name := range []string{"ssl_prefer_server_ciphers", "ssl_session_cache", "ssl_dhparam", "ssl_buffer_size", "ssl_early_data"} {
 		list = append(list, directive{name, in, take12, ignored})
 	}
-	for _, name := range []string{"ssl_session_ticket_key", "ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder",
-		"ssl_stapling_verify", "ssl_ocsp", "ssl_ocsp_cache", "ssl_ocsp_responder"} {
+	for _, name := range []string{"ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder", "ssl_stapling_verify"} {
 		list = append(list, directive{name, in, take12, inert})
 	}
 	return list
@@ -86,11 +90,18 @@ func (t *serverTLS) merge(outer *serverTLS) {
 	t.keys.merge(outer.keys, nil)
 	t.protocols.merge(outer.protocols, tlsVersions{tls.VersionTLS12, tls.VersionTLS13})
 	t.ciphers.merge(outer.ciphers, "HIGH:!aNULL:!MD5")
+	t.curves.merge(outer.curves, "auto")
+	if t.commands == nil {
+		t.commands = outer.commands
+	}
+	t.crl.merge(outer.crl, "")
 	t.clientCA.merge(outer.clientCA, "")
 	t.trustedCA.merge(outer.trustedCA, "")
 	t.verifyClient.merge(outer.verifyClient, verifyOff)
 	t.verifyDepth.merge(outer.verifyDepth, 1)
 	t.sessionTickets.merge(outer.sessionTickets, true)
+	t.sessionTimeout.merge(outer.sessionTimeout, 5*time.Minute)
+	t.ticketKeys.merge(outer.ticketKeys, nil)
 	t.reject.merge(outer.reject, false)
 }
 
@@ -104,29 +115,8 @@ func addTLSFile(field func(t *serverTLS) *opt[[]string]) setter {
 	}
 }
 
-// tlsVersionNames are the words of ssl_protocols. What is older than TLS 1.0 does
-// not exist here.
-var tlsVersionNames = map[string]uint16{
-	"SSLv2": 0, "SSLv3": 0, "TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11,
-	"TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13,
-}
-
 func setTLSProtocols(c *compiler, d *conf.Directive) error {
-	var v tlsVersions
-	for _, arg := range d.Args {
-		version, ok := tlsVersionNames[arg]
-		if !ok {
-			return fmt.Errorf("invalid value \"%s\"", arg)
-		}
-		if version == 0 {
-			continue
-		}
-		if v.min == 0 || version < v.min {
-			v.min = version
-		}
-		v.max = max(v.max, version)
-	}
-	return c.srv.tls.protocols.put(v)
+	return putProtocols(&c.srv.tls.protocols, d.Args)
 }
 
 // buildTLS loads the certificates of all servers.
@@ -134,6 +124,9 @@ func (c *compiler) buildTLS() error {
 	for _, s := range c.cycle.Servers {
 		if err := s.tls.build(c); err != nil {
 			return err
+		}
+		if s.tls.config == nil && (s.loc.lua(PhaseSSLCert) != nil || s.loc.lua(PhaseSSLClientHello) != nil) {
+			return &conf.Error{Msg: "no ssl configured for the server"}
 		}
 	}
 	for _, l := range c.cycle.Listens {
@@ -156,8 +149,15 @@ func (t *serverTLS) build(c *compiler) error {
 	config := &tls.Config{
 		MinVersion:             t.protocols.v.min,
 		MaxVersion:             t.protocols.v.max,
-		CipherSuites:           cipherSuites(t.ciphers.v),
 		SessionTicketsDisabled: !t.sessionTickets.v,
+		NextProtos:             []string{"http/1.1"},
+	}
+	var err error
+	if config.CipherSuites, err = openssl.CipherSuites(t.ciphers.v); err != nil {
+		return &conf.Error{Msg: err.Error()}
+	}
+	if config.CurvePreferences, err = openssl.Curves(t.curves.v); err != nil {
+		return &conf.Error{Msg: err.Error()}
 	}
 	for i, path := range t.certificates.v {
 		pair, err := loadKeyPair(c.fullConfPath(path), c.fullConfPath(t.keys.v[i]))
@@ -166,28 +166,15 @@ func (t *serverTLS) build(c *compiler) error {
 		}
 		config.Certificates = append(config.Certificates, pair)
 	}
-	if t.verifyClient.v != verifyOff {
-		// The certificate is looked at after the handshake, as a bad one is
-		// answered with an error page (statuses 495 and 496).
-		config.ClientAuth = tls.RequestClientCert
-		t.roots = x509.NewCertPool()
-		for _, path := range []string{t.clientCA.v, t.trustedCA.v} {
-			if path == "" {
-				continue
-			}
-			text, err := os.ReadFile(c.fullConfPath(path))
-			if err != nil || !t.roots.AppendCertsFromPEM(text) {
-				return &conf.Error{Msg: fmt.Sprintf(`SSL_CTX_load_verify_locations("%s") failed`, c.fullConfPath(path))}
-			}
-		}
-	}
-	// One key for all copies of the configuration, so that sessions are resumed.
-	var ticketKey [32]byte
-	if _, err := rand.Read(ticketKey[:]); err != nil {
+	if err := t.buildVerifier(c, config); err != nil {
 		return err
 	}
-	config.SetSessionTicketKeys([][32]byte{ticketKey})
-	config.NextProtos = []string{"http/1.1"}
+	if err := t.buildSessions(c, config); err != nil {
+		return err
+	}
+	if err := runCommands(config, t.commands); err != nil {
+		return err
+	}
 	t.config = config
 	t.http2 = config.Clone()
 	t.http2.NextProtos = []string{"h2", "http/1.1"}
@@ -231,36 +218,6 @@ func readPEM(what, path string) ([]byte, error) {
 			`(SSL: error:0480006C:PEM routines::no start line)`, what, path)}
 	}
 	return text, nil
-}
-
-// cipherSuites are the suites that an OpenSSL cipher string names one by one, nil
-// (what package tls thinks best) when it names only classes such as HIGH.
-func cipherSuites(text string) []uint16 {
-	var list []uint16
-	for _, name := range strings.FieldsFunc(text, func(r rune) bool { return r == ':' || r == ',' || r == ' ' }) {
-		for _, s := range tls.CipherSuites() {
-			if opensslCipher(s.Name) == name {
-				list = append(list, s.ID)
-			}
-		}
-	}
-	return list
-}
-
-// opensslCipher is OpenSSL's name of a cipher suite; those of TLS 1.3 have one
-// name only.
-func opensslCipher(name string) string {
-	exchange, cipher, ok := strings.Cut(strings.TrimPrefix(name, "TLS_"), "_WITH_")
-	if !ok {
-		return name
-	}
-	cipher = strings.Replace(cipher, "AES_", "AES", 1)
-	cipher = strings.Replace(cipher, "_CBC_SHA", "_SHA", 1)
-	cipher = strings.Replace(cipher, "POLY1305_SHA256", "POLY1305", 1)
-	if exchange != "RSA" {
-		cipher = exchange + "-" + cipher
-	}
-	return strings.ReplaceAll(cipher, "_", "-")
 }
 
 // errRejected ends handshakes for servers with ssl_reject_handshake.
@@ -316,16 +273,17 @@ func (c *conn) tlsConfig(b *binding, hello *tls.ClientHelloInfo) (*tls.Config, e
 	if s.tls.reject.v {
 		return nil, errRejected
 	}
-	if s.tls.config == nil {
-		s = b.listen.Default
+	own := &s.tls
+	if own.config == nil {
+		own = &b.listen.Default.tls
 	}
-	if s.tls.config == nil {
+	if own.config == nil {
 		return nil, errRejected
 	}
 	if b.listen.HTTP2 {
-		return t.withScripts(b, s, s.tls.http2), nil
+		return t.withScripts(b, s, own.http2), nil
 	}
-	return t.withScripts(b, s, s.tls.config), nil
+	return t.withScripts(b, s, own.config), nil
 }
 
 // replayConn remembers what was read first, in case that was no TLS and has to
@@ -371,85 +329,17 @@ func (p *replayConn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// tlsStatus is the status a request is refused with for its connection, 0 when
-// all is well: 497 for plain HTTP, 495 and 496 for the client's certificate.
-func (r *Request) tlsStatus() int {
-	if !r.Listen.TLS {
-		return 0
+// downstream is the client's connection, also before the request is set up.
+func (r *Request) downstream() Downstream {
+	if r.Main != nil {
+		return r.Main.Conn
 	}
-	if c, ok := r.Conn.(*conn); ok && c.plain {
-		r.Log(LogInfo, "client sent plain HTTP request to HTTPS port while reading client request headers")
-		return 497
-	}
-	t := &r.Server.tls
-	if t.verifyClient.v == verifyOff {
-		return 0
-	}
-	switch verified := r.verifyClient(); {
-	case verified == verifyNone && t.verifyClient.v == verifyOn:
-		r.Log(LogInfo, "client sent no required SSL certificate while reading client request headers")
-		return 496
-	case strings.HasPrefix(verified, verifyFailed) && t.verifyClient.v != verifyOptionalNoCA:
-		r.Log(LogInfo, "client SSL certificate verify error: ("+verified[len(verifyFailed):]+") while reading client request headers")
-		return 495
-	}
-	return 0
-}
-
-// values of $ssl_client_verify
-const (
-	verifyNone    = "NONE"
-	verifySuccess = "SUCCESS"
-	verifyFailed  = "FAILED:"
-)
-
-// verifyClient checks the client's certificate.
-func (r *Request) verifyClient() string {
-	state, ok := r.tlsState()
-	if !ok || len(state.PeerCertificates) == 0 {
-		return verifyNone
-	}
-	intermediates := x509.NewCertPool()
-	for _, cert := range state.PeerCertificates[1:] {
-		intermediates.AddCert(cert)
-	}
-	roots := r.Server.tls.roots
-	if roots == nil {
-		roots = x509.NewCertPool()
-	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
-		Roots:         roots,
-		Intermediates: intermediates,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	})
-	if err != nil {
-		return verifyFailed + verifyReason(err)
-	}
-	return verifySuccess
-}
-
-// verifyReason words why a certificate was not accepted as OpenSSL does.
-func verifyReason(err error) string {
-	var invalid x509.CertificateInvalidError
-	var unknown x509.UnknownAuthorityError
-	switch {
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "certificate has expired"
-	case errors.As(err, &unknown) && unknown.Cert != nil && string(unknown.Cert.RawIssuer) == string(unknown.Cert.RawSubject):
-		return "self-signed certificate"
-	case errors.As(err, &unknown):
-		return "unable to verify the first certificate"
-	}
-	return err.Error()
+	return r.Conn
 }
 
 // tlsState is the state of the request's TLS connection.
 func (r *Request) tlsState() (tls.ConnectionState, bool) {
-	m := r
-	if r.Main != nil {
-		m = r.Main
-	}
-	switch c := m.Conn.(type) {
+	switch c := r.downstream().(type) {
 	case *conn:
 		if secure, ok := c.output.nc.(*tls.Conn); ok {
 			return secure.ConnectionState(), true

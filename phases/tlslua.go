@@ -39,12 +39,18 @@ var tlsCallbacks = map[Phase]struct{ handler, callback string }{
 func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
 	h := s.loc.lua(p)
 	if h == nil {
-		return true
+		if p == PhaseSSLCert {
+			t.logNoScript(b, s)
+		}
+		return p != PhaseSSLCert
 	}
 	if p == PhaseSSLClientHello {
 		t.debug(b, "ssl client hello: connection reusable: 0")
 	}
-	w := b.cycle.takeWorker(int(t.conn.number))
+	w := t.conn.ctx.take(b.cycle)
+	if w == nil {
+		w = b.cycle.takeWorker(int(t.conn.number))
+	}
 	rc := t.runIn(w, b, h, p)
 	w.baton.Release()
 	exit := 0
@@ -54,6 +60,59 @@ func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
 	names := tlsCallbacks[p]
 	t.debug(b, fmt.Sprintf("%s: handler return value: %d, %s exit code: %d", names.handler, rc, names.callback, exit))
 	return rc == rcOK
+}
+
+// asksScript tells whether the certificate for a server is up to Lua code: its
+// own, or that of the default server when it has no certificate either. That
+// server's must not go out past its code, so the handshake then fails.
+func asksScript(b *binding, s *Server) bool {
+	return s.loc.lua(PhaseSSLCert) != nil || s.tls.config == nil && b.listen.Default.loc.lua(PhaseSSLCert) != nil
+}
+
+func (t *tlsHandshake) logNoScript(b *binding, s *Server) {
+	if log := b.log(); log.Enabled(LogAlert) {
+		host, _ := splitAddr(t.conn.RemoteAddr().String())
+		log.Output(LogAlert, t.conn.number, "no ssl_certificate_by_lua* defined in server "+s.Name+
+			" while loading SSL certificate by lua, client: "+host+", server: "+t.conn.owner.addr)
+	}
+}
+
+// connCtx is the ngx.ctx of a connection's handshake. Each request of the
+// connection begins with a copy of it, in the same worker.
+type connCtx struct {
+	worker *Worker
+	table  *rt.Table
+}
+
+// take takes the baton of the worker that the connection belongs to, if any: a
+// reload may have replaced it.
+func (c *connCtx) take(cycle *Cycle) *Worker {
+	if c.worker == nil || c.worker.Cycle != cycle {
+		return nil
+	}
+	c.worker.baton.Acquire()
+	return c.worker
+}
+
+// copyFor is a copy of the table for code in a worker, nil for none.
+func (c *connCtx) copyFor(w *Worker) *rt.Table {
+	if c.table == nil || c.worker != w {
+		return nil
+	}
+	clone := rt.NewTable(0, 4)
+	for k, v, _ := c.table.Next(rt.Nil); !k.IsNil(); k, v, _ = c.table.Next(k) {
+		clone.Set(k, v)
+	}
+	return clone
+}
+
+// connCtxOf is the ngx.ctx of a request's connection; one without handshake has an
+// empty one.
+func connCtxOf(r *Request) *connCtx {
+	if c, ok := r.downstream().(*conn); ok {
+		return &c.ctx
+	}
+	return new(connCtx)
 }
 
 func (t *tlsHandshake) debug(b *binding, msg string) {
@@ -72,8 +131,8 @@ func (t *tlsHandshake) runIn(w *Worker, b *binding, h *luaHandler, p Phase) int 
 	}
 	host, _ := splitAddr(t.conn.RemoteAddr().String())
 	run := w.takeRun()
-	run.ctx = LuaCtx{Phase: p, Worker: w, Loc: b.listen.Default.loc, handshake: t,
-		peer: ", client: " + host + ", server: " + t.conn.owner.addr}
+	run.ctx = LuaCtx{Phase: p, Worker: w, Loc: b.listen.Default.loc, handshake: t, Table: t.conn.ctx.table,
+		number: t.conn.number, peer: ", client: " + host + ", server: " + t.conn.owner.addr}
 	run.thread.Host = &run.ctx
 	var failure *rt.Error
 	abort := run.group.Run(run.thread, func() bool {
@@ -89,6 +148,9 @@ func (t *tlsHandshake) runIn(w *Worker, b *binding, h *luaHandler, p Phase) int 
 		rc = 500
 	case abort != nil:
 		rc = 500
+	}
+	if run.ctx.Table != nil {
+		t.conn.ctx = connCtx{w, run.ctx.Table}
 	}
 	run.ctx.sockets.closeSockets()
 	w.giveRun(run, abort == nil && failure == nil)
@@ -119,7 +181,7 @@ func (t *tlsHandshake) withScripts(b *binding, s *Server, config *tls.Config) *t
 		config = config.Clone()
 		config.MinVersion, config.MaxVersion = t.versions.min, t.versions.max
 	}
-	if s.loc.lua(PhaseSSLCert) == nil {
+	if !asksScript(b, s) {
 		return config
 	}
 	configured := config.Certificates

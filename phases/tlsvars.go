@@ -8,6 +8,8 @@ import (
 	"encoding/pem"
 	"strings"
 	"time"
+
+	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
 // tlsVariables are the $ssl_ variables. They have no value on a connection without
@@ -32,8 +34,8 @@ func tlsVariables() []variable {
 		}
 	}
 	return []variable{
-		{name: "ssl_protocol", get: state(func(s *tls.ConnectionState) string { return tlsVersionName(s.Version) })},
-		{name: "ssl_cipher", get: state(func(s *tls.ConnectionState) string { return opensslCipher(tls.CipherSuiteName(s.CipherSuite)) })},
+		{name: "ssl_protocol", get: state(func(s *tls.ConnectionState) string { return openssl.VersionName(s.Version) })},
+		{name: "ssl_cipher", get: state(func(s *tls.ConnectionState) string { return openssl.CipherName(tls.CipherSuiteName(s.CipherSuite)) })},
 		{name: "ssl_curve", get: state(func(s *tls.ConnectionState) string { return s.CurveID.String() })},
 		{name: "ssl_server_name", get: state(func(s *tls.ConnectionState) string { return s.ServerName })},
 		{name: "ssl_session_id", get: state(func(*tls.ConnectionState) string { return "" })},
@@ -49,7 +51,7 @@ func tlsVariables() []variable {
 			if _, ok := r.tlsState(); !ok {
 				return "", false
 			}
-			return r.verifyClient(), true
+			return r.clientVerdict().variable(), true
 		}},
 		{name: "ssl_client_raw_cert", get: client(certText)},
 		{name: "ssl_client_cert", get: client(func(c *x509.Certificate) string {
@@ -83,12 +85,3 @@ func certText(c *x509.Certificate) string {
 
 // opensslTime is a time as OpenSSL prints it.
 func opensslTime(t time.Time) string { return t.UTC().Format("Jan _2 15:04:05 2006 GMT") }
-
-func tlsVersionName(v uint16) string {
-	for name, version := range tlsVersionNames {
-		if version == v {
-			return name
-		}
-	}
-	return ""
-}

@@ -3,12 +3,9 @@ package phases
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"hash/crc32"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -189,48 +186,6 @@ func (r *Request) dialUpstream(t *proxyTarget, addr string, timeout time.Duratio
 		}
 	}
 	return &upstreamConn{Conn: nc, rd: bufio.NewReaderSize(nc, 4096), addr: addr}, nil
-}
-
-// upstreamTLS makes the handshake with an upstream.
-func (r *Request) upstreamTLS(t *proxyTarget, nc net.Conn, timeout time.Duration) (net.Conn, error) {
-	l := r.Loc
-	name := l.proxySSLName.v.eval(r)
-	if name == "" {
-		name = t.host
-	}
-	if host, _, err := net.SplitHostPort(name); err == nil {
-		name = host
-	}
-	cfg := &tls.Config{InsecureSkipVerify: true} // as nginx: proxy_ssl_verify is off by default
-	if l.proxySSLServerName.v || l.proxySSLVerify.v {
-		cfg.ServerName = name
-	}
-	if l.proxySSLVerify.v {
-		cfg.InsecureSkipVerify = false
-		pem, err := os.ReadFile(l.proxySSLTrusted.v)
-		if err != nil {
-			nc.Close()
-			return nil, err
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		cfg.RootCAs.AppendCertsFromPEM(pem)
-	}
-	if l.proxySSLCert.v != "" {
-		cert, err := tls.LoadX509KeyPair(l.proxySSLCert.v, l.proxySSLKey.v)
-		if err != nil {
-			nc.Close()
-			return nil, err
-		}
-		cfg.Certificates = []tls.Certificate{cert}
-	}
-	c := tls.Client(nc, cfg)
-	c.SetDeadline(time.Now().Add(timeout))
-	if err := c.Handshake(); err != nil {
-		nc.Close()
-		return nil, err
-	}
-	c.SetDeadline(time.Time{})
-	return c, nil
 }
 
 // isTimeout reports whether err is a deadline that passed.

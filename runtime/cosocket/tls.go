@@ -3,18 +3,17 @@ package cosocket
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
-// Trust is what a Host may have for TLS: the certificates that
-// lua_ssl_trusted_certificate names and the limits of lua_ssl_protocols.
+// Trust is what a Host may have for TLS: what the lua_ssl_* directives say.
 type Trust interface {
-	// TLS returns a configuration that the socket may change.
-	TLS() *tls.Config
+	// TLS returns a configuration that the socket may change and does not verify by
+	// itself, and the verifier of the peer's certificate.
+	TLS() (*tls.Config, *openssl.Verifier)
 }
 
 // tlsSession is what sslhandshake returns, to be given to a later handshake with the
@@ -71,12 +70,10 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // handshake makes the connection a TLS one and returns what went wrong, "" for
 // nothing.
 func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession, name string, verify bool) string {
-	cfg := &tls.Config{}
+	cfg, verifier := &tls.Config{InsecureSkipVerify: true}, &openssl.Verifier{Depth: 1}
 	if t, ok := s.host.(Trust); ok {
-		cfg = t.TLS()
+		cfg, verifier = t.TLS()
 	}
-	roots := cfg.RootCAs
-	cfg.InsecureSkipVerify = true // certificates are judged below, in OpenSSL's words
 	cfg.ServerName = name
 	cfg.ClientSessionCache = session.cache
 	if failure := useClientCert(cfg, object); failure != "" {
@@ -105,7 +102,7 @@ func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession,
 		return "handshake failed"
 	}
 	if verify {
-		if failure := s.judge(conn.ConnectionState(), roots, name); failure != "" {
+		if failure := s.judge(verifier, conn.ConnectionState().PeerCertificates, name); failure != "" {
 			s.finalize()
 			return failure
 		}
@@ -114,39 +111,15 @@ func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession,
 	return ""
 }
 
-// judge verifies the peer's certificate.
-func (s *Socket) judge(state tls.ConnectionState, roots *x509.CertPool, name string) string {
-	if roots == nil {
-		roots = x509.NewCertPool()
+// judge verifies the peer's certificates and returns what is wrong, "" for nothing.
+func (s *Socket) judge(v *openssl.Verifier, certs []*x509.Certificate, name string) string {
+	if err := v.Verify(certs); err != nil {
+		s.failf(Error, "lua ssl certificate verify error: (%v)", err)
+		return err.Error()
 	}
-	leaf := state.PeerCertificates[0]
-	between := x509.NewCertPool()
-	for _, c := range state.PeerCertificates[1:] {
-		between.AddCert(c)
-	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between}); err != nil {
-		code, text := verifyCode(err, leaf)
-		s.failf(Error, "lua ssl certificate verify error: (%d: %s)", code, text)
-		return fmt.Sprintf("%d: %s", code, text)
-	}
-	if name != "" && leaf.VerifyHostname(name) != nil {
+	if name != "" && !openssl.MatchesHost(certs[0], name) {
 		s.failf(Error, "lua ssl certificate does not match host \"%s\"", name)
 		return "certificate host mismatch"
 	}
 	return ""
-}
-
-// verifyCode gives OpenSSL 3's number and text for a failed verification.
-func verifyCode(err error, leaf *x509.Certificate) (int, string) {
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		if time.Now().Before(leaf.NotBefore) {
-			return 9, "certificate is not yet valid"
-		}
-		return 10, "certificate has expired"
-	case leaf.CheckSignatureFrom(leaf) == nil:
-		return 18, "self-signed certificate"
-	}
-	return 20, "unable to get local issuer certificate"
 }
