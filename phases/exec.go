@@ -52,11 +52,7 @@ func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
 	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: PhaseTimer, Worker: w}}
 	run.thread.Host = &run.ctx
 	fn := w.State.Load(chunk, "")
-	var failure *rt.Error
-	abort := run.group.Run(run.thread, func() bool {
-		_, failure = run.thread.PCall(fn, values...)
-		return failure == nil
-	})
+	_, failure, abort := run.enter(fn, values)
 	switch exit, isExit := abort.(luaExit); {
 	case failure != nil:
 		return scriptFailed(run.thread, failure)

@@ -138,13 +138,8 @@ func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
 	}
 	run := w.takeRun()
 	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
-	run.thread.Host = &run.ctx
 	watch := r.watchClient(run)
-	var failure *rt.Error
-	abort := run.group.Run(run.thread, func() bool {
-		_, failure = run.thread.PCall(fn)
-		return failure == nil
-	})
+	_, failure, abort := run.call(fn)
 	if watch != nil {
 		watch.stop()
 	}
@@ -287,12 +282,7 @@ func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx)) (resu
 	if use != nil {
 		use(&run.ctx)
 	}
-	run.thread.Host = &run.ctx
-	var failure *rt.Error
-	abort := run.group.Run(run.thread, func() bool {
-		results, failure = run.thread.PCall(fn)
-		return failure == nil
-	})
+	results, failure, abort := run.call(fn)
 	if failure != nil && abort == nil {
 		r.Logf(LogErr, "failed to run %s: %s\n%s", p.Directive(), errorText(failure), failure.Traceback)
 		rc = 500

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"fmt"
+	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -38,7 +39,7 @@ func checkLuaFunction(th *rt.Thread, args []rt.Value, i int) {
 // handler.
 func userThreadFailed(th *rt.Thread, err *rt.Error) {
 	trace := entryTraceback(err)
-	level := 1
+	level := strings.Count(trace, "\ncoroutine ")
 	for parent := th.Light().Parent(); parent != nil; parent = parent.Light().Parent() {
 		if levels := parent.StoppedTraceback(); levels != "" {
 			trace += fmt.Sprintf("\ncoroutine %d:%s", level, levels)

@@ -137,13 +137,8 @@ func (t *luaTimer) fire(premature bool) {
 	set.running++
 	run := w.takeRun()
 	run.ctx = *c
-	run.thread.Host = &run.ctx
 	args := append([]rt.Value{rt.Bool(premature)}, t.args...)
-	var failure *rt.Error
-	abort := run.group.Run(run.thread, func() bool {
-		_, failure = run.thread.PCall(t.callback, args...)
-		return failure == nil
-	})
+	_, failure, abort := run.call(t.callback, args...)
 	if failure != nil && abort == nil {
 		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
 	}

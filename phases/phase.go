@@ -1,5 +1,7 @@
 package phases
 
+import rt "github.com/moonphase/moonphase/runtime"
+
 // Phase names the point of a request's life (or of the server's) in which
 // code runs. The order of the constants is the order of running for those
 // that belong to a request.
@@ -68,3 +70,15 @@ func (p Phase) Directive() string { return phaseTable[p].directive }
 
 // CanYield reports whether Lua code may wait in this phase.
 func (p Phase) CanYield() bool { return phaseTable[p].yieldable }
+
+// coroutines says whose coroutine library Lua code sees in this phase: ngx_lua leaves
+// LuaJIT's where no request is, and in the filters.
+func (p Phase) coroutines() rt.CoroutineRules {
+	switch {
+	case p.CanYield():
+		return rt.HandlerCoroutines
+	case p == PhaseInit || p == PhaseHeaderFilter || p == PhaseBodyFilter:
+		return rt.PlainCoroutines
+	}
+	return rt.NoCoroutines
+}

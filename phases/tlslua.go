@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-
-	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // tlsHandshake is what the Lua code of a TLS phase works on: the client's hello,
@@ -133,12 +131,7 @@ func (t *tlsHandshake) runIn(w *Worker, b *binding, h *luaHandler, p Phase) int 
 	run := w.takeRun()
 	run.ctx = LuaCtx{Phase: p, Worker: w, Loc: b.listen.Default.loc, handshake: t, Table: t.conn.ctx.table,
 		number: t.conn.number, peer: ", client: " + host + ", server: " + t.conn.owner.addr}
-	run.thread.Host = &run.ctx
-	var failure *rt.Error
-	abort := run.group.Run(run.thread, func() bool {
-		_, failure = run.thread.PCall(fn)
-		return failure == nil
-	})
+	_, failure, abort := run.call(fn)
 	switch a, exited := abort.(luaExit); {
 	case exited:
 		run.ctx.logf(LogDebug, "lua exit with code %d", a.code)

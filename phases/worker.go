@@ -30,6 +30,23 @@ type luaRun struct {
 	ctx    LuaCtx
 }
 
+// call runs fn as the entry thread of the handler that run.ctx describes, with the
+// light threads it leaves behind.
+func (run *luaRun) call(fn rt.Value, args ...rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
+	run.thread.Host = &run.ctx
+	run.group.Coroutines, run.group.Context = run.ctx.Phase.coroutines(), run.ctx.Phase.Directive()
+	return run.enter(fn, args)
+}
+
+// enter is call for a group that is set up.
+func (run *luaRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
+	abort = run.group.Run(run.thread, func() bool {
+		results, failure = run.thread.PCall(fn, args...)
+		return failure == nil
+	})
+	return results, failure, abort
+}
+
 // maxIdleRuns bounds the entry threads a worker keeps for reuse, unless
 // lua_thread_cache_max_entries does.
 const maxIdleRuns = 1024
@@ -176,12 +193,7 @@ func (w *Worker) runMain(h *luaHandler, p Phase) error {
 		return errors.New(text)
 	}
 	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: p, Worker: w}}
-	run.thread.Host = &run.ctx
-	var failure *rt.Error
-	abort := run.group.Run(run.thread, func() bool {
-		_, failure = run.thread.PCall(fn)
-		return failure == nil
-	})
+	_, failure, abort := run.call(fn)
 	switch {
 	case failure != nil:
 		return fmt.Errorf("%s\n%s", errorText(failure), failure.Traceback)

@@ -11,15 +11,19 @@ import (
 // ArgError raises "bad argument #i to 'f' (message)".
 func (th *Thread) ArgError(i int, message string) {
 	frames := th.frames(2)
-	name, position := "?", ""
+	name, kind, position := "", "", ""
 	if len(frames) > 0 && frames[0].chunk != nil { // the compiler replaced the library's function
 		position = th.position(&frames[0])
 	} else if len(frames) > 1 && frames[1].chunk != nil {
-		name, position = frames[0].native, th.position(&frames[1])
-		if frames[0].method {
-			if i--; i < 0 {
-				th.Throw(String(fmt.Sprintf("%scalling '%s' on bad self (%s)", position, name, message)))
-			}
+		position = th.position(&frames[1])
+		name, kind = nameAt(frames, 0)
+	}
+	if name == "" {
+		name = "?"
+	}
+	if kind == "method" {
+		if i--; i < 0 {
+			th.Throw(String(fmt.Sprintf("%scalling '%s' on bad self (%s)", position, name, message)))
 		}
 	}
 	th.Throw(String(fmt.Sprintf("%sbad argument #%d to '%s' (%s)", position, i+1, name, message)))

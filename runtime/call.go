@@ -18,6 +18,8 @@ type Proto struct {
 	Line, LastLine int
 	Params         int
 	Vararg         bool
+	Go             string // what Go calls it in stack traces, without the package
+	Calls          string // its calls, "12lname;15mname": line, first letter of the kind of name, name
 	Chunk          *Chunk // set when the chunk's set is given to a state
 }
 
@@ -37,9 +39,17 @@ func NewFunction(p *Proto, fn Func) Value {
 
 // NewFunctionEnv is NewFunction in a chunk that mentions setfenv: each closure has an
 // environment of its own, which begins as the table of the one around it.
+//
+//go:noinline
 func NewFunctionEnv(p *Proto, env *Env, closure func(env *Env) Func) Value {
 	own := &Env{Table: env.Table}
-	return FunctionValue(&Function{fn: closure(own), proto: p, env: own})
+	run := closure(own)
+	return FunctionValue(&Function{proto: p, env: own, fn: func(th *Thread, n int, a, b, c Value) (Value, int) {
+		th.envFrames = append(th.envFrames, own)
+		v, r := run(th, n, a, b, c)
+		th.envFrames = th.envFrames[:len(th.envFrames)-1]
+		return v, r
+	}})
 }
 
 // NewBuiltin returns a library function that takes its arguments in registers;

@@ -3,6 +3,7 @@ package runtime
 import (
 	"sort"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -14,10 +15,15 @@ type Chunk struct {
 	LineFile string // base name in //line directives; unique in its package
 	Main     func(th *Thread, env *Env, args []Value) (Value, int)
 	Protos   []*Proto
+	Calls    string // calls of Main, as in Proto
 	Err      string // a syntax error, "12: message": loading the chunk raises it
 	Hash     string // SHA-256 of the source, in hex
 
 	mainName string // Go name of Main, set when the chunk's set is given to a state
+	byGo     struct {
+		sync.Once
+		protos map[string]*Proto
+	}
 }
 
 // ChunkSet is the chunks of a generated package.
@@ -111,12 +117,31 @@ func (st *State) FunctionSource(f Value) string {
 	return st.chunks.name(p.Chunk) + ":" + strconv.Itoa(p.Line)
 }
 
-// protoAt returns the innermost function around a line that the Go function called
-// name can be, nil for the main chunk.
-func (c *Chunk) protoAt(line int, name string) *Proto {
+// protoOf returns the function that the Go function called name is, nil for the main
+// chunk. Go puts the names of functions before that of a literal in one that was inlined.
+func (c *Chunk) protoOf(name string, line int) *Proto {
 	if name == c.mainName {
 		return nil
 	}
+	c.byGo.Do(func() {
+		c.byGo.protos = make(map[string]*Proto, len(c.Protos))
+		for _, p := range c.Protos {
+			c.byGo.protos[p.Go] = p
+		}
+	})
+	rest := name[strings.LastIndexByte(name, '/')+1:]
+	for more := true; more; {
+		if _, rest, more = strings.Cut(rest, "."); more {
+			if p := c.byGo.protos[rest]; p != nil {
+				return p
+			}
+		}
+	}
+	return c.protoAt(line)
+}
+
+// protoAt returns the innermost function around a line.
+func (c *Chunk) protoAt(line int) *Proto {
 	var best *Proto
 	for _, p := range c.Protos {
 		if p.Line <= line && line <= p.LastLine && p.Line > 0 {

@@ -56,7 +56,8 @@ type coroutine struct {
 	more  []Value
 	fail  any
 	ended bool
-	trace string // traceback of where it last stopped
+	trace string // traceback of where it ended with an error
+	probe func() // what to run on its stack instead of resuming it
 
 	parked     bool       // it yielded: it is in control.live
 	prev, next *coroutine // in control.live of the entry thread
@@ -131,6 +132,16 @@ func (killed) LuaAbort() {}
 // maxNesting bounds how deep coroutines resume coroutines, as LuaJIT's limit of C
 // calls does.
 const maxNesting = 200
+
+// probed is leave for a switch that came to run a probe.
+//
+//go:noinline
+func (co *coroutine) probed() {
+	co.probe()
+	co.leave()
+}
+
+func init() { registerNative("yield", (*coroutine).probed) }
 
 // run calls the coroutine's function and leaves its results, or the panic that
 // ended it, in co.
@@ -317,12 +328,11 @@ func (th *Thread) resume(handle *Coroutine, n int, a, b, c Value) (Value, int, *
 // sides; so what is hot switches in its own frame, between beginResume and endResume.
 func (th *Thread) beginResume(handle *Coroutine, n int, a, b, c Value) *Error {
 	co := handle.co
+	if co.th.control != th.control {
+		th.checkOwn(co)
+	}
 	if co.status != suspended {
-		what := statusNames[co.status]
-		if co.status == normal {
-			what = "non-suspended"
-		}
-		return &Error{Value: String("cannot resume " + what + " coroutine")}
+		return th.cannotResume(co)
 	}
 	if th.nesting >= maxNesting {
 		return &Error{Value: String("C stack overflow")}
@@ -363,7 +373,7 @@ func (th *Thread) endResume(handle *Coroutine) (Value, int, *Error) {
 	if co.fail != nil {
 		x := co.fail
 		co.fail = nil
-		return Nil, 0, th.caught(x)
+		return Nil, 0, th.endedBy(x)
 	}
 	v, n := co.take(th)
 	return v, n, nil
@@ -389,17 +399,36 @@ func (th *Thread) Yield(args []Value) (Value, int) {
 func coroutineYield(th *Thread, n int, a, b, c Value) (Value, int) {
 	co := th.coroutine
 	if co == nil {
-		if th.light != nil {
+		if th.rules() == HandlerCoroutines {
 			th.YieldTurn()
 			return Nil, 0
 		}
+		th.checkCoroutines()
 		th.Errorf("attempt to yield across C-call boundary")
 	}
 	co.putArgs(th, n, a, b, c)
-	if !co.runner.leave() {
-		panic(killed{})
-	}
+	co.leave()
 	return co.take(th)
+}
+
+// leave switches to who resumed the coroutine, and returns when it is resumed.
+func (co *coroutine) leave() {
+	for {
+		if !co.runner.leave() {
+			panic(killed{})
+		}
+		if co.probe == nil {
+			return
+		}
+		co.probe()
+	}
+}
+
+// visit runs f on the stack of a coroutine that has yielded, without resuming it.
+func (c *Coroutine) visit(f func()) {
+	c.co.probe = f
+	c.co.runner.enter()
+	c.co.probe = nil
 }
 
 // yieldFunction is coroutine.yield.
@@ -417,6 +446,9 @@ func Yield1(th *Thread, f Value, where string, a Value) (Value, int) {
 	if !co.runner.leave() {
 		panic(killed{})
 	}
+	if co.probe != nil {
+		co.probed()
+	}
 	return co.take(th)
 }
 
@@ -429,6 +461,9 @@ func Yield2(th *Thread, f Value, where string, a, b Value) (Value, int) {
 	co.putArgs(th, 2, a, b, Value{})
 	if !co.runner.leave() {
 		panic(killed{})
+	}
+	if co.probe != nil {
+		co.probed()
 	}
 	return co.take(th)
 }
@@ -443,11 +478,3 @@ func (th *Thread) Running() *Coroutine {
 
 // Status returns what coroutine.status gives.
 func (c *Coroutine) Status() string { return statusNames[c.co.status] }
-
-// Traceback returns the traceback of where the coroutine stands.
-func (c *Coroutine) Traceback() string {
-	if c.co.trace != "" {
-		return c.co.trace
-	}
-	return "stack traceback:"
-}

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 )
 
@@ -22,6 +21,13 @@ type Error struct {
 	// traceback of the dead thread then has no line for its first level, as LuaJIT
 	// did not save its program counter.
 	operation bool
+
+	// refused tells that a coroutine could not be resumed.
+	refused bool
+
+	// coroutines has the levels of the coroutines that the error has ended in a handler, from
+	// the innermost out: see wrapFailed.
+	coroutines []string
 }
 
 // Error returns the error's message as the host would log it.
@@ -110,14 +116,15 @@ func (th *Thread) indexError(v Value, where string, key Value) {
 type protection struct {
 	depth int
 	top   int
+	envs  int
 }
 
 func (th *Thread) protection() protection {
-	return protection{th.depth, th.args.top}
+	return protection{th.depth, th.args.top, len(th.envFrames)}
 }
 
 func (th *Thread) restore(p protection) {
-	th.depth, th.args.top = p.depth, p.top
+	th.depth, th.args.top, th.envFrames = p.depth, p.top, th.envFrames[:p.envs]
 }
 
 // caught turns a recovered panic value into an error; an Abort goes on unwinding. A
@@ -146,9 +153,12 @@ func (th *Thread) PCall(f Value, args ...Value) (results []Value, err *Error) {
 	p := th.protection()
 	defer func() {
 		if x := recover(); x != nil {
-			err = th.caught(x)
+			err = th.endedBy(x)
 			th.restore(p)
-			if err.Traceback == "" {
+			switch {
+			case len(err.coroutines) > 0:
+				err.Traceback = coroutineTraceback(err.coroutines)
+			case err.Traceback == "":
 				err.Traceback = th.deadTraceback(err)
 			}
 			results = nil
@@ -188,106 +198,6 @@ func (th *Thread) handled(handler Value, err *Error) *Error {
 		return &Error{Value: String("error in error handling")}
 	}
 	return &Error{Value: v, Defect: err.Defect}
-}
-
-// frame is a level of the Lua call stack.
-type frame struct {
-	chunk  *Chunk // of a Lua function
-	proto  *Proto // nil when unknown
-	line   int
-	native string // name of a Go function, when chunk is nil
-	method bool   // called as obj:name()
-}
-
-// frames returns the Lua call stack, innermost first, up to max levels. The Go
-// stack holds it: functions of generated code are known by the file name that
-// //line gave them, Go functions of libraries by registerNative.
-func (th *Thread) frames(max int) []frame {
-	w := frameWalk{th: th, max: max}
-	pcs := make([]uintptr, 64)
-	for skip := 2; ; {
-		n := runtime.Callers(skip, pcs)
-		if w.add(pcs[:n]) || n < len(pcs) {
-			return w.frames
-		}
-		skip += n
-		pcs = make([]uintptr, 4*n) // Callers walks the skipped frames again
-	}
-}
-
-// frameWalk makes Lua levels of Go program counters.
-type frameWalk struct {
-	th     *Thread
-	max    int
-	method bool // the next level is called as obj:name()
-	tail   bool // the next Lua level is gone: it ended with a tail call of a Go function
-	frames []frame
-}
-
-// add goes on with pcs and reports whether there are enough levels.
-func (w *frameWalk) add(pcs []uintptr) bool {
-	if len(pcs) == 0 {
-		return true
-	}
-	it := runtime.CallersFrames(pcs)
-	for {
-		f, more := it.Next()
-		fr, ok := w.th.frameOf(&f)
-		switch {
-		case ok && fr.chunk != nil && w.tail:
-			w.tail, w.method = false, false
-		case ok:
-			if fr.chunk != nil && w.method && len(w.frames) > 0 {
-				w.frames[len(w.frames)-1].method = true
-			}
-			w.frames = append(w.frames, fr)
-			w.method = false
-		default:
-			w.method = w.method || isMethodCall(f.Function)
-			w.tail = w.tail || len(w.frames) > 0 && strings.HasSuffix(f.Function, "runtime.(*Thread).tailCall")
-		}
-		if len(w.frames) > w.max {
-			w.frames = w.frames[:w.max]
-			return true
-		}
-		if !more {
-			return false
-		}
-	}
-}
-
-// frameOf tells what Lua function a Go frame is.
-func (th *Thread) frameOf(f *runtime.Frame) (frame, bool) {
-	base := f.File[strings.LastIndexByte(f.File, '/')+1:]
-	if c := th.State.chunks.byLine(base); c != nil {
-		return frame{chunk: c, proto: c.protoAt(f.Line, f.Function), line: f.Line}, true
-	}
-	if name, ok := nativeName(f.Function); ok {
-		return frame{native: name}, true
-	}
-	return frame{}, false
-}
-
-// runtimePackage is the prefix of this package's functions in stack traces.
-var runtimePackage = func() string {
-	pc, _, _, _ := runtime.Caller(0)
-	name := runtime.FuncForPC(pc).Name()
-	slash := strings.LastIndexByte(name, '/') + 1
-	return name[:slash+strings.IndexByte(name[slash:], '.')+1]
-}()
-
-// isMethodCall reports whether a Go function is one that generated code calls for
-// obj:name().
-func isMethodCall(function string) bool {
-	name, ok := strings.CutPrefix(function, runtimePackage)
-	if !ok {
-		return false
-	}
-	switch name {
-	case "Method0", "Method1", "Method2", "MethodN", "MethodList":
-		return true
-	}
-	return false
 }
 
 // Where returns the position "file:line: " of a level of the call stack, "" when

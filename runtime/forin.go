@@ -70,7 +70,7 @@ func (it *Iter) Next(th *Thread) bool {
 			v, n, err = th.endResume(handle)
 		}
 		if err != nil {
-			th.wrapFailed(err)
+			v, n = th.iterFailed(handle.co, err)
 		}
 		it.K, it.V, it.n = v, th.Result(n, 1), n
 		return v.n != tagNil

@@ -464,7 +464,7 @@ func (th *Thread) envOf(args []Value) *Env {
 	}
 	level := th.OptInt(args, 0, 1)
 	if level < 0 {
-		th.ArgError(0, "level must be non-negative")
+		th.ArgError(0, "invalid level")
 	}
 	if level == 0 {
 		return th.State.globalEnv()
@@ -472,6 +472,9 @@ func (th *Thread) envOf(args []Value) *Env {
 	frames := th.frames(level + 1)
 	if level >= len(frames) {
 		th.ArgError(0, "invalid level")
+	}
+	if n := frames[level].env; n > 0 {
+		return th.envFrames[len(th.envFrames)-n]
 	}
 	if c := frames[level].chunk; c != nil {
 		if env := th.chunkEnv(c); env != nil {

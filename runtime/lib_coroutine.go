@@ -17,7 +17,7 @@ func (th *Thread) checkCoroutine(args []Value, i int) *Coroutine {
 }
 
 func coroutineCreate(th *Thread, args []Value) (Value, int) {
-	return ThreadValue(th.NewCoroutine(th.CheckFunction(args, 0))), 1
+	return ThreadValue(th.NewCoroutine(th.checkBody(args))), 1
 }
 
 func coroutineResume(th *Thread, n int, a, b, c Value) (Value, int) {
@@ -56,14 +56,25 @@ func (th *Thread) prepend(first, v Value, n int) (Value, int) {
 }
 
 func coroutineStatusOf(th *Thread, args []Value) (Value, int) {
-	return String(th.checkCoroutine(args, 0).Status()), 1
+	c := th.checkCoroutine(args, 0)
+	th.checkCoroutines()
+	if th.rules() == HandlerCoroutines && c.co.th.control != th.control {
+		return String(statusNames[dead]), 1
+	}
+	return String(c.Status()), 1
 }
 
 func coroutineRunning(th *Thread, args []Value) (Value, int) {
 	if co := th.Running(); co != nil {
 		return th.Return2(ThreadValue(co), False)
 	}
-	return th.Return2(ThreadValue(th.mainHandle()), Bool(th.light == nil))
+	return th.Return2(ThreadValue(th.mainHandle()), Bool(th.isMain()))
+}
+
+// isMain reports whether th is the state's main thread to Lua: ngx_lua runs handlers
+// that cannot wait on it.
+func (th *Thread) isMain() bool {
+	return th.coroutine == nil && th.rules() != HandlerCoroutines && (th.light == nil || th.light.parent == nil)
 }
 
 // mainHandle returns the handle that stands for an entry thread.
@@ -76,7 +87,7 @@ func (th *Thread) mainHandle() *Coroutine {
 }
 
 func coroutineWrap(th *Thread, args []Value) (Value, int) {
-	co := th.NewCoroutine(th.CheckFunction(args, 0))
+	co := th.NewCoroutine(th.checkBody(args))
 	f := NewBuiltin("wrap", func(th *Thread, n int, a, b, c Value) (Value, int) {
 		err := th.beginResume(co, n, a, b, c)
 		var v Value
@@ -85,7 +96,7 @@ func coroutineWrap(th *Thread, args []Value) (Value, int) {
 			v, n, err = th.endResume(co)
 		}
 		if err != nil {
-			th.wrapFailed(err)
+			return th.wrapFailed(co.co, err)
 		}
 		return v, n
 	})
@@ -93,17 +104,8 @@ func coroutineWrap(th *Thread, args []Value) (Value, int) {
 	return f, 1
 }
 
-// wrapFailed raises the error that ended a wrapped coroutine. LuaJIT adds where the
-// wrapping function was called.
-func (th *Thread) wrapFailed(err *Error) {
-	if err.Value.IsString() {
-		err.Value = String(th.Where(1) + err.Value.Str())
-	}
-	panic(&Error{Value: err.Value})
-}
-
 func coroutineIsYieldable(th *Thread, args []Value) (Value, int) {
-	return Bool(th.coroutine != nil), 1
+	return Bool(!th.isMain()), 1
 }
 
 func openCoroutine(st *State) {

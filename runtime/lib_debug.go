@@ -59,7 +59,11 @@ func debugTraceback(th *Thread, args []Value) (Value, int) {
 		if message != "" {
 			message += "\n"
 		}
-		return String(message + co.Traceback()), 1
+		level := 0
+		if !isAbsent(rest, 1) {
+			level = floatInt32(th.CheckNumber(args, 1+offset))
+		}
+		return String(message + co.Traceback(level)), 1
 	}
 	level := 1
 	if !isAbsent(rest, 1) {
@@ -91,6 +95,9 @@ func debugGetinfo(th *Thread, args []Value) (Value, int) {
 		l, ok := th.Level(floatInt32(v.Num()))
 		if !ok {
 			return Nil, 1
+		}
+		if strings.Contains(what, "f") && !isAbsent(rest, 1) {
+			th.Errorf("debug.getinfo: the stack of compiled code does not keep its functions")
 		}
 		th.levelInfo(t, &l, what)
 	default:
@@ -141,35 +148,16 @@ func (th *Thread) levelInfo(t *Table, l *Level, what string) {
 		case 'l':
 			t.SetStr("currentline", Int(l.Line))
 		case 'n':
-			name, what := callName(l)
-			if name != "" {
-				t.SetStr("name", String(name))
+			if l.Name != "" {
+				t.SetStr("name", String(l.Name))
 			}
-			t.SetStr("namewhat", String(what))
+			t.SetStr("namewhat", String(l.Kind))
 		case 'u':
 			t.SetStr("nups", Int(0))
 			t.SetStr("nparams", Int(params))
 			t.SetStr("isvararg", Bool(vararg))
 		}
 	}
-}
-
-// callName returns the name of the function of a level and what kind of name it is, as
-// far as its definition tells: "f", "t.f" or "t:f".
-func callName(l *Level) (name, what string) {
-	if l.Name == "" {
-		return "", ""
-	}
-	i := strings.LastIndexAny(l.Name, ".:")
-	switch {
-	case i < 0 && l.Native:
-		return l.Name, "field"
-	case i < 0:
-		return l.Name, "local"
-	case l.Name[i] == ':':
-		return l.Name[i+1:], "method"
-	}
-	return l.Name[i+1:], "field"
 }
 
 func debugGethook(th *Thread, _ []Value) (Value, int) { return th.Return3(Nil, String(""), Int(0)) }

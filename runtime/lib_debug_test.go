@@ -37,7 +37,7 @@ func TestDebug(t *testing.T) {
 		{`debug.traceback(nil)`, "nil"},
 		{`debug.traceback("x", "y")`, `error "bad argument #2 to '?' (number expected, got string)"`},
 		{`debug.traceback("msg")`, `"msg\010stack traceback:"`},
-		{`debug.traceback(5, 0)`, `"5\010stack traceback:\010\009[C]: in function 'traceback'"`},
+		{`debug.traceback(5, 0)`, `"5\010stack traceback:\010\009[C]: ?"`},
 		{`jit.status()`, "true"},
 		{`jit.off()`, "nothing"},
 		{`jit.status()`, "false"},

@@ -26,6 +26,11 @@ import (
 // A ThreadGroup is the entry thread of one handler run and its light threads.
 // The zero value is ready for Run; a group may be used again after Run returned.
 type ThreadGroup struct {
+	// Coroutines says whose coroutine library the handler sees. Context names the
+	// handler where it sees none, as in "set_by_lua*".
+	Coroutines CoroutineRules
+	Context    string
+
 	baton  *Baton
 	entry  LightThread
 	posted []*LightThread // runnable, in order; posted[:next] have run
@@ -90,7 +95,7 @@ func (g *ThreadGroup) Run(th *Thread, body func() bool) Abort {
 		wake = make(chan struct{}, 1)
 	}
 	g.entry = LightThread{group: g, thread: th, turn: batonWaiter{wake: wake}}
-	th.light = &g.entry
+	th.light, th.handle = &g.entry, nil
 	ok, abort := g.entry.call(body)
 	g.entry.setState(lightDead)
 	switch {
@@ -141,6 +146,9 @@ func (th *Thread) caller(f Value, args []Value, failed func(*Thread, *Error)) fu
 		results, err := th.PCall(f, args...)
 		if err != nil {
 			failed(th, err)
+			if len(err.coroutines) > 0 { // ngx_lua looks for the error on the wrong stack
+				return nil, false
+			}
 			return append(err.Args, err.Value), false
 		}
 		return results, true

@@ -114,7 +114,7 @@ func describeAll(vs []Value) string {
 func TestTraceback(t *testing.T) {
 	th := newTestThread()
 	_, err := th.PCall(lua(protoOuter, luaOuter), Nil)
-	want := "stack traceback:\n\tdir/t.lua: in function 'inner'\n\tdir/t.lua:7: in function 'outer'"
+	want := "stack traceback:\n\tdir/t.lua:2: in function 'inner'\n\tdir/t.lua:7: in function <dir/t.lua:5>"
 	if err == nil || err.Traceback != want {
 		t.Errorf("got %v\n%s\nwant\n%s", err, err.Traceback, want)
 	}
@@ -123,7 +123,7 @@ func TestTraceback(t *testing.T) {
 	})
 	got := th.Call(global(th, "xpcall"), lua(protoAnon, luaRaise), handler, String("boom"))
 	want = "dir/t.lua:22: boom\nstack traceback:\n\t[C]: in function 'error'\n" +
-		"\tdir/t.lua:22: in function <dir/t.lua:20>\n\t[C]: in function 'xpcall'"
+		"\tdir/t.lua:22: in function <dir/t.lua:20>\n\t[C]: ?"
 	if len(got) != 2 || !EqString(got[1], want) {
 		t.Errorf("got %s\nwant %s", describeAll(got), want)
 	}

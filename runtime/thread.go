@@ -26,6 +26,7 @@ type Thread struct {
 	tail tailCall
 	args arena
 
+	envFrames []*Env       // of the active functions that have environments of their own
 	envs      []chunkEnv   // of an entry thread: environments of the chunks it ran
 	nesting   int          // resumes below this thread
 	root      *Thread      // the entry thread that this coroutine belongs to; itself when it is one

@@ -51,23 +51,34 @@ const (
 // Traceback returns a traceback in LuaJIT's format that begins with level, 0 being
 // the running function. message, when not empty, becomes the first line.
 func (th *Thread) Traceback(message string, level int) string {
-	return th.traceback(message, level, false)
+	return th.traceback(message, th.frames(math.MaxInt), level, false)
 }
 
 // deadTraceback is the traceback of a thread that err has ended, while the Go stack of
-// the error is still there.
+// the error is still there. A message handler sees all of it. Who looks at a dead coroutine
+// finds it cut off at the outermost library function that had called Lua code, or without the line
+// of an operation that failed.
 func (th *Thread) deadTraceback(err *Error) string {
-	return th.traceback("", 0, err.operation)
+	frames := th.frames(math.MaxInt)
+	if th.coroutine == nil && th.rules() != HandlerCoroutines {
+		return th.traceback("", frames, 0, false)
+	}
+	for i := len(frames) - 1; i > 0; i-- {
+		if frames[i].chunk == nil {
+			return th.traceback("", frames[i:], 0, false)
+		}
+	}
+	return th.traceback("", frames, 0, err.operation)
 }
 
-func (th *Thread) traceback(message string, level int, firstLineLost bool) string {
+func (th *Thread) traceback(message string, frames []frame, level int, firstLineLost bool) string {
 	var b strings.Builder
 	if message != "" {
 		b.WriteString(message)
 		b.WriteByte('\n')
 	}
-	b.WriteString("stack traceback:")
-	th.writeFrames(&b, th.frames(math.MaxInt), level, firstLineLost)
+	b.WriteString(tracebackTitle)
+	th.writeFrames(&b, frames, level, firstLineLost)
 	return b.String()
 }
 
@@ -104,14 +115,19 @@ func (th *Thread) writeFrames(b *strings.Builder, frames []frame, level int, fir
 			i = len(frames) - tracebackTail
 		}
 		b.WriteString("\n\t")
-		b.WriteString(th.frameLine(&frames[i], firstLineLost && i == 0))
+		b.WriteString(th.frameLine(frames, i, firstLineLost && i == 0))
 	}
 }
 
 // frameLine describes a frame in a traceback.
-func (th *Thread) frameLine(f *frame, lineLost bool) string {
+func (th *Thread) frameLine(frames []frame, i int, lineLost bool) string {
+	f := &frames[i]
+	name, _ := nameAt(frames, i)
 	if f.chunk == nil {
-		return "[C]: in function '" + f.native + "'"
+		if name == "" {
+			return "[C]: ?"
+		}
+		return "[C]: in function '" + name + "'"
 	}
 	source := ShortSource(th.State.chunks.name(f.chunk))
 	at := fmt.Sprintf("%s:%d: in ", source, f.line)
@@ -121,8 +137,7 @@ func (th *Thread) frameLine(f *frame, lineLost bool) string {
 	switch {
 	case f.proto == nil || f.proto.Line == 0:
 		return at + "main chunk"
-	case f.proto.Name != "":
-		name := f.proto.Name[strings.LastIndexAny(f.proto.Name, ".:")+1:]
+	case name != "":
 		return at + "function '" + name + "'"
 	}
 	return at + fmt.Sprintf("function <%s:%d>", source, f.proto.Line)
@@ -131,6 +146,7 @@ func (th *Thread) frameLine(f *frame, lineLost bool) string {
 // Level describes a level of the call stack to the debug library.
 type Level struct {
 	Name   string // "" when unknown
+	Kind   string // of name: "local", "method"
 	Native bool
 	Main   bool
 	Source string // the chunk's name
@@ -140,18 +156,16 @@ type Level struct {
 
 // Level returns level n of the call stack, 0 being the running Go function.
 func (th *Thread) Level(n int) (Level, bool) {
-	frames := th.frames(n + 1)
+	frames := th.frames(n + 2)
 	if n < 0 || n >= len(frames) {
 		return Level{}, false
 	}
 	f := &frames[n]
+	name, kind := nameAt(frames, n)
 	if f.chunk == nil {
-		return Level{Name: f.native, Native: true, Source: "=[C]", Line: -1}, true
+		return Level{Name: name, Kind: kind, Native: true, Source: "=[C]", Line: -1}, true
 	}
-	l := Level{Source: th.State.chunks.name(f.chunk), Line: f.line, Proto: f.proto}
+	l := Level{Name: name, Kind: kind, Source: th.State.chunks.name(f.chunk), Line: f.line, Proto: f.proto}
 	l.Main = f.proto == nil || f.proto.Line == 0
-	if !l.Main {
-		l.Name = f.proto.Name
-	}
 	return l, true
 }

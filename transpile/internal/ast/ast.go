@@ -46,7 +46,7 @@ type Func struct {
 	Funcs       []*Func // functions directly inside
 	Binding     *Local  // the never-reassigned local that holds this function, or nil
 	WritesGlob  bool    // assigns a global, here or deeper
-	ChangesEnv  bool    // calls module(...), setfenv(...) or getfenv by global name, here or deeper
+	ChangesEnv  bool    // mentions module, setfenv or getfenv, here or deeper
 	HasBackGoto bool
 }
 

@@ -376,6 +376,7 @@ func (e *emitter) closure(f *ir.Func) *jen.Statement {
 		jen.Id(count).Int(),
 		jen.List(jen.Id(name(f.Sig[0])), jen.Id(name(f.Sig[1])), jen.Id(name(f.Sig[2]))).Add(rt("Value")),
 	)
+	e.names.literal(f, e.fn)
 	proto := jen.Op("&").Id(e.chunk.Prefix + "Proto").Dot(f.Proto.Name)
 	fn := jen.Func().Add(params).Add(multiResult()).BlockFunc(e.body(f))
 	if f.OwnEnv {

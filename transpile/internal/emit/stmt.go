@@ -226,6 +226,7 @@ func (e *emitter) defineFunc(s *ir.DefineFunc) *jen.Statement {
 		}
 		return jen.Var().Id(f.Name).Func().Add(e.staticParams(f)).Add(results(f))
 	}
+	e.names.literal(f, e.fn)
 	lit := jen.Func().Add(e.staticParams(f)).Add(results(f)).BlockFunc(e.body(f))
 	switch {
 	case f.Calls == 0:

@@ -116,9 +116,17 @@ type Func struct {
 	Weight    int
 	Recursive bool // a static function that refers to itself, here or deeper
 	Calls     int  // direct calls, set by CountReads
+	Callees   []Callee
 	Line      int
 	Doc       []string
 	Body      []Stmt
+}
+
+// Callee is what a function calls at a line: tracebacks name functions by their call.
+type Callee struct {
+	Line  int
+	Where string // as in messages: "local f", "method m", "" for an expression without a name
+	Tail  bool   // the call is all of a return statement
 }
 
 // Var is a Go variable.

@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moonphase/moonphase/transpile/internal/ast"
@@ -11,6 +12,7 @@ import (
 // call lowers a call with all its results: a *ir.StaticCall when it goes to a
 // Go function, else a Multi.
 func (f *fn) call(c *ast.Call, tail bool) ir.Expr {
+	f.noteCall(c)
 	if st := f.c.facts.Callee(c); st != nil {
 		out := f.c.staticFunc(st)
 		args := f.exprList(c.Args, len(st.Func.Params))
@@ -44,6 +46,17 @@ func (f *fn) call(c *ast.Call, tail bool) ir.Expr {
 	}
 	x.Args, x.Open = vals[1:], f.join(nil, open)
 	return x
+}
+
+// noteCall keeps what a call calls its function.
+func (f *fn) noteCall(c *ast.Call) {
+	callee := ir.Callee{Line: c.OpPos.Line, Where: "method " + c.Method, Tail: c == f.tail}
+	if c.Fn != nil {
+		callee.Where = whereOf(c.Fn)
+	}
+	if !slices.Contains(f.out.Callees, callee) {
+		f.out.Callees = append(f.out.Callees, callee)
+	}
 }
 
 // join makes a List of an open part; nil stays nil.

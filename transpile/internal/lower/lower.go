@@ -77,6 +77,7 @@ type fn struct {
 	dead   bool // control cannot reach here
 	labels map[*ast.LabelStmt]string
 	label  *goname.Scope // label names
+	tail   *ast.Call     // that a return statement is all of, or nil
 	self   *ir.For       // the loop that a self tail call continues, or nil
 }
 

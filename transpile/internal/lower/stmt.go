@@ -113,6 +113,9 @@ func (f *fn) decided(s *ast.IfStmt, i int, yes bool) {
 
 // ret lowers a return statement.
 func (f *fn) ret(s *ast.ReturnStmt) {
+	if len(s.Exprs) == 1 && ast.IsOpen(s.Exprs[0]) {
+		f.tail, _ = s.Exprs[0].(*ast.Call)
+	}
 	if f.static != nil {
 		f.retStatic(s)
 		return

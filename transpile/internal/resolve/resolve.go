@@ -253,9 +253,14 @@ func (r *resolver) expr(e ast.Expr) {
 	case *ast.Name:
 		r.bind(e)
 		r.read(e)
+	case *ast.StringExpr:
+		if e.Value != "module" && envChangers[e.Value] { // _G.setfenv, rawget(_G, "setfenv")
+			r.fn.ChangesEnv = true
+		}
 	case *ast.Index:
 		r.expr(e.Obj)
 		r.expr(e.Key)
+		r.readGlobal(e)
 	case *ast.Call:
 		r.call(e)
 	case *ast.FuncExpr:
@@ -301,6 +306,15 @@ func (r *resolver) read(n *ast.Name) {
 		return
 	}
 	if envChangers[n.Name] {
+		r.fn.ChangesEnv = true
+	}
+}
+
+// readGlobal looks at a global that is read by way of _G.
+func (r *resolver) readGlobal(e *ast.Index) {
+	n, ok := e.Obj.(*ast.Name)
+	key, isString := e.Key.(*ast.StringExpr)
+	if ok && isString && n.Local == nil && n.Name == "_G" && envChangers[key.Value] {
 		r.fn.ChangesEnv = true
 	}
 }
