@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // tlsHandshake is what the Lua code of a TLS phase works on: the client's hello,
