@@ -79,7 +79,7 @@ func setCharset(c *compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	if !t.isStatic() && d.Args[0][0] != '$' {
+	if !t.isStatic() && (len(t.parts) != 1 || t.parts[0].kind != partVar) {
 		return fmt.Errorf("invalid value \"%s\"", d.Args[0])
 	}
 	return f.put(t)
@@ -93,6 +93,14 @@ func (r *Request) charsetFilter() int {
 	if r != r.Main || cs.charset.v.lit == "off" || o.Charset != "" || !cs.types.has(o.ContentType) {
 		return rcOK
 	}
-	o.Charset = cs.charset.v.eval(r)
+	if p := cs.charset.v.parts; len(p) > 0 {
+		name, found := r.indexed(p[0].index)
+		if !found {
+			return rcError
+		}
+		o.Charset = name
+	} else {
+		o.Charset = cs.charset.v.lit
+	}
 	return rcOK
 }

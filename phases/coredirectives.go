@@ -134,11 +134,11 @@ func setRoot(c *compiler, d *conf.Directive) error {
 	l := c.loc
 	alias := d.Name == "alias"
 	if l.rootWritten {
-		if l.alias == alias {
+		if (l.alias != 0) == alias {
 			return errDuplicate
 		}
 		other := "root"
-		if l.alias {
+		if l.alias != 0 {
 			other = "alias"
 		}
 		return fmt.Errorf("\"%s\" directive is duplicate, \"%s\" directive was specified earlier", d.Name, other)
@@ -150,9 +150,14 @@ func setRoot(c *compiler, d *conf.Directive) error {
 	if strings.Contains(path, "$document_root") || strings.Contains(path, "${document_root}") {
 		return fmt.Errorf("the $document_root variable cannot be used in the \"%s\" directive", d.Name)
 	}
-	l.rootWritten, l.alias = true, alias
-	if !alias {
+	l.rootWritten = true
+	switch {
+	case !alias:
 		path = strings.TrimSuffix(path, "/")
+	case l.kind == matchRegex:
+		l.alias = aliasWhole
+	default:
+		l.alias = len(l.name)
 	}
 	if !hasVariables(path) {
 		path = c.fullPath(path)
@@ -383,9 +388,6 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	l.proxyConf.merge(&outer.proxyConf, l.kind == matchIf)
 	if l.kind == matchIf {
 		l.internal = outer.internal
-		if l.tryFiles == nil {
-			l.tryFiles, l.tryFilesCode = outer.tryFiles, outer.tryFilesCode
-		}
 	}
 	if err := l.ssl.build(c, luaSSL); err != nil {
 		return err
@@ -413,7 +415,7 @@ func (l *coreConf) merge(outer *coreConf) {
 			l.index = []template{{lit: "index.html"}}
 		}
 	}
-	l.autoindex.merge(outer.autoindex, false)
+	l.autoindex.merge(&outer.autoindex)
 	l.keepaliveTimeout.merge(outer.keepaliveTimeout, 75*time.Second)
 	l.keepaliveHeader.merge(outer.keepaliveHeader, 0)
 	l.keepaliveRequests.merge(outer.keepaliveRequests, 1000)

@@ -7,6 +7,8 @@ import "net"
 // has no transfer coding.
 type headWriter interface {
 	writeHead(r *Request)
+	// writeTrailers is given the fields that follow the body.
+	writeTrailers(fields []Header)
 }
 
 // Downstream is the client's side of a main request as the engine sees it.

@@ -275,14 +275,14 @@ func (r *Request) content() step {
 		}
 		r.handler = nil
 	}
-	for _, h := range [...]contentHandler{(*Request).serveIndex, (*Request).serveStatic} {
+	for _, h := range [...]contentHandler{(*Request).serveIndex, (*Request).serveAutoindex, (*Request).serveStatic} {
 		if rc := h(r); rc != rcDeclined {
 			return r.finalize(rc)
 		}
 	}
 	if strings.HasSuffix(r.URI, "/") {
-		if !r.Loc.root.v.empty() || r.Loc.root.set {
-			r.Logf(LogErr, "directory index of \"%s\" is forbidden", r.mapPath(r.URI))
+		if path, ok := r.mapPath(); ok {
+			r.Logf(LogErr, "directory index of \"%s\" is forbidden", path)
 		}
 		return r.finalize(403)
 	}
@@ -356,7 +356,7 @@ func (r *Request) InternalRedirect(uri, args string) int {
 	r.Loc = r.Server.loc
 	r.updateLocation()
 	r.Internal = true
-	r.ValidUnparsedURI = false
+	r.ValidUnparsedURI, r.uriBehindAlias = false, false
 	r.URIChanged = false
 	return r.jumpTo(stepServerRewrite)
 }
@@ -380,7 +380,7 @@ func (r *Request) NamedRedirect(name string) int {
 	r.Logf(LogDebug, "using location: %s \"%s?%s\"", name, r.URI, r.Args)
 	r.Internal = true
 	r.handler = nil
-	r.URIChanged = false
+	r.URIChanged, r.uriBehindAlias = false, false
 	r.clearContexts()
 	r.Loc = l
 	r.updateLocation()

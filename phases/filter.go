@@ -69,10 +69,12 @@ func (r *Request) writeHead() int {
 	}
 	isHead := r.Method == "HEAD"
 	framed := o.Status >= 200 && o.Status != 204 && o.Status != 304 && !isHead // behind a 101 comes another protocol
-	if framed && o.ContentLength < 0 {
-		if r.HTTPMinor >= 1 && r.Loc.chunkedEncoding.v || r.HTTPMajor > 1 {
+	if framed && (o.ContentLength < 0 || r.trailers) {
+		switch {
+		case r.HTTPMinor >= 1 && r.Loc.chunkedEncoding.v || r.HTTPMajor > 1:
 			r.chunkedOut = true
-		} else {
+			o.ClearLength()
+		case o.ContentLength < 0:
 			r.KeepAlive = false
 		}
 	}
@@ -253,7 +255,8 @@ const (
 	bodyEcho
 	bodyLua
 	bodyCapture  // a subrequest's body for Lua ends here
-	bodyPostpone // and any other goes on as part of the main request's
+	bodyTrailers // add_trailer
+	bodyPostpone // a subrequest's body goes on as part of the main request's
 	bodyGzip
 	bodyChunked
 )
@@ -288,6 +291,14 @@ func (r *Request) bodyFilters(s bodyStage, p []byte, flags int) int {
 		if r.captured != nil {
 			r.captured.write(p)
 			return rcOK
+		}
+		fallthrough
+	case bodyTrailers:
+		if r.trailers && flags&outLast != 0 {
+			r.sentTrailers = r.trailerFields()
+			if hw, ok := r.Conn.(headWriter); ok {
+				hw.writeTrailers(r.sentTrailers)
+			}
 		}
 		fallthrough
 	case bodyPostpone:
@@ -325,8 +336,16 @@ func (m *Request) frame(p []byte, flags int) int {
 	}
 	if flags&outLast != 0 && m.chunkedOut && !m.lastChunk {
 		m.lastChunk = true
-		conn.Write(lastChunk)
-		m.bodySent += int64(len(lastChunk))
+		end := lastChunk
+		if len(m.sentTrailers) > 0 {
+			end = lastChunk[:len("0\r\n"):len("0\r\n")]
+			for _, t := range m.sentTrailers {
+				end = appendHeader(end, t.Name, t.Value)
+			}
+			end = append(end, crlf...)
+		}
+		conn.Write(end)
+		m.bodySent += int64(len(end))
 	}
 	m.bytesSent += m.bodySent - before
 	if flags&outFlush != 0 || int64(conn.Buffered()) >= m.Loc.postponeOutput.v {

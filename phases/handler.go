@@ -188,6 +188,13 @@ func (x *foreignConn) writeHead(r *Request) {
 	x.writer.w.WriteHeader(max(r.Out.Status, 100))
 }
 
+// writeTrailers gives the fields behind the body to net/http.
+func (x *foreignConn) writeTrailers(fields []Header) {
+	for _, f := range fields {
+		x.writer.w.Header().Add(http.TrailerPrefix+f.Name, f.Value)
+	}
+}
+
 // ReadBody implements Downstream.
 func (x *foreignConn) ReadBody(p []byte) (int, error) {
 	n, err := x.req.Body.Read(p)

@@ -44,6 +44,17 @@ func (h *Headers) Set(name, value string) {
 	*h = append(list, Header{name, value})
 }
 
+// setValue is Set, but a line that is there keeps its spelling of the name.
+func (h *Headers) setValue(name, value string) {
+	for _, line := range *h {
+		if equalFold(line.Name, name) {
+			name = line.Name
+			break
+		}
+	}
+	h.Set(name, value)
+}
+
 // Del removes all lines called name and reports whether there were any.
 func (h *Headers) Del(name string) bool {
 	list := *h

@@ -55,7 +55,7 @@ type contentHandler func(r *Request) int
 // coreConf is what ngx_http_core_module keeps for a location.
 type coreConf struct {
 	root         opt[template]
-	alias        bool
+	alias        int // 0: root; else the length of what the alias stands for in the URI, or aliasWhole
 	rootWritten  bool
 	internal     bool
 	satisfyAny   opt[int]
@@ -65,7 +65,7 @@ type coreConf struct {
 	tryFiles     []tryFile
 	tryFilesCode int
 	index        []template
-	autoindex    opt[bool]
+	autoindex    autoindexConf
 
 	keepaliveTimeout  opt[time.Duration]
 	keepaliveHeader   opt[time.Duration]

@@ -53,6 +53,7 @@ type Request struct {
 	Internal         bool // may enter `internal` locations
 	URIChanged       bool // a rewrite asked for a new location search
 	ValidLocation    bool // URI still is what found the location
+	uriBehindAlias   bool // URI goes behind the alias of a regex location (try_files)
 	ValidUnparsedURI bool // RequestURI still says what URI says
 	URIChanges       int  // internal redirects left, plus one
 	Depth            int  // subrequests may still nest this deep
@@ -85,6 +86,8 @@ type Request struct {
 	gzip            *gzipWriter
 	gzipVary        bool
 	ranged          *rangeCut
+	trailers        bool // fields follow the body (add_trailer)
+	sentTrailers    []Header
 	headBuf         []byte
 	chunkSize       [20]byte // room for the line before a chunk
 	bodySent        int64    // on the wire, transfer coding included

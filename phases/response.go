@@ -136,7 +136,6 @@ func (o *Response) Set(name, value string) {
 		o.LastModified = -1
 		if t, ok := parseHTTPTime(value); ok {
 			o.LastModified = t
-			return
 		}
 	case outServer:
 		o.customServer = true
@@ -189,7 +188,7 @@ func (o *Response) Get(name string) (string, bool) {
 		}
 		return strconv.FormatInt(o.ContentLength, 10), o.ContentLength >= 0
 	case outLastModified:
-		if o.LastModified >= 0 {
+		if o.LastModified >= 0 && !o.Headers.Has(name) {
 			return formatHTTPTime(o.LastModified), true
 		}
 	case outLocation:

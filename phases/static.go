@@ -22,7 +22,10 @@ func (r *Request) serveIndex() int {
 		if strings.HasPrefix(name, "/") {
 			return r.InternalRedirect(name, r.Args)
 		}
-		folder := r.mapPath(r.URI)
+		folder, ok := r.mapPath()
+		if !ok {
+			return 500
+		}
 		_, err := os.Stat(folder + name)
 		if err == nil {
 			return r.InternalRedirect(r.URI+name, r.Args)
@@ -77,7 +80,10 @@ func (r *Request) serveStatic() int {
 	if strings.HasSuffix(r.URI, "/") {
 		return rcDeclined
 	}
-	path := r.mapPath(r.URI)
+	path, ok := r.mapPath()
+	if !ok {
+		return 500
+	}
 	r.Logf(LogDebug, "http filename: \"%s\"", path)
 	file, info, err := openStatic(path)
 	if err != nil {

@@ -43,36 +43,38 @@ func setTryFiles(c *compiler, d *conf.Directive) error {
 // where the request goes when none does (ngx_http_try_files_handler).
 func (r *Request) runTryFiles() int {
 	l := r.Loc
+	if !r.aliasUsable() {
+		return 500
+	}
+	root := r.docRoot()
 	last := len(l.tryFiles) - 1
 	for i := range l.tryFiles {
 		f := &l.tryFiles[i]
 		name := f.name.eval(r)
+		if n := l.alias; n > 0 && !f.name.isStatic() && len(name) >= n && len(r.URI) >= n && name[:n] == r.URI[:n] {
+			name = name[n:] // the part of the URI that the alias stands for
+		}
 		if i == last {
 			return r.tryFallback(name)
 		}
-		path := r.tryPath(name)
+		path := root + name
 		r.Logf(LogDebug, "trying to use %s: \"%s\" \"%s\"", map[bool]string{true: "dir", false: "file"}[f.dir], name, path)
 		info, err := os.Stat(path)
 		if err != nil || info.IsDir() != f.dir {
 			continue
 		}
-		if l.alias && l.kind != matchRegex {
-			name = l.name + name
+		switch {
+		case l.alias == 0:
+			r.URI = name
+		case l.alias > 0:
+			r.URI = r.URI[:min(l.alias, len(r.URI))] + name
+		case !f.dir:
+			r.URI = name
+			r.uriBehindAlias = true
 		}
-		r.URI = name
 		return rcDeclined
 	}
 	return rcDeclined
-}
-
-// tryPath is the file a parameter of try_files names.
-func (r *Request) tryPath(name string) string {
-	l := r.Loc
-	root := r.docRoot()
-	if l.alias {
-		return root + strings.TrimPrefix(name, l.name)
-	}
-	return root + name
 }
 
 func (r *Request) tryFallback(name string) int {
@@ -82,17 +84,34 @@ func (r *Request) tryFallback(name string) int {
 	return r.jump(name)
 }
 
-// mapPath is the file that uri names by root or alias.
-func (r *Request) mapPath(uri string) string {
-	l := r.Loc
+// aliasWhole is the value of Location.alias where the alias stands for the whole
+// URI: in a location with a regex.
+const aliasWhole = -1
+
+// aliasUsable reports whether the alias of the location, if it is one, can be told
+// from the URI: not when a rewrite has changed it on the way.
+func (r *Request) aliasUsable() bool {
+	if r.Loc.alias == 0 || r.ValidLocation {
+		return true
+	}
+	r.Logf(LogAlert, "\"alias\" cannot be used in location \"%s\" where URI was rewritten", r.Loc.name)
+	return false
+}
+
+// mapPath is the file that the URI names by root or alias; ok is false where an
+// alias cannot be used (ngx_http_map_uri_to_path).
+func (r *Request) mapPath() (path string, ok bool) {
+	if !r.aliasUsable() {
+		return "", false
+	}
 	root := r.docRoot()
-	if !l.alias {
-		return root + uri
+	switch n := r.Loc.alias; {
+	case n > 0:
+		return root + r.URI[min(n, len(r.URI)):], true
+	case n == aliasWhole && !r.uriBehindAlias:
+		return root, true
 	}
-	if l.kind == matchRegex || !r.ValidLocation && !strings.HasPrefix(uri, l.name) {
-		return root
-	}
-	return root + strings.TrimPrefix(uri, l.name)
+	return root + r.URI, true
 }
 
 // docRoot is the value of root or alias, from the prefix.

@@ -15,7 +15,7 @@ import (
 var prefixVariables = []prefixVariable{
 	{"http_", requestHeaderVar},
 	{"sent_http_", responseHeaderVar},
-	{"sent_trailer_", noVar},
+	{"sent_trailer_", sentTrailerVar},
 	{"upstream_http_", upstreamHeaderVar},
 	{"upstream_trailer_", noVar},
 	{"upstream_cookie_", noVar},
@@ -120,6 +120,10 @@ func responseHeaderVar(name string) func(*Request) (string, bool) {
 	}
 }
 
+func sentTrailerVar(name string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) { return headerByVar(r.sentTrailers, name, ", ") }
+}
+
 func cookieVar(name string) func(*Request) (string, bool) {
 	return func(r *Request) (string, bool) {
 		for i := range r.In {
@@ -221,7 +225,7 @@ func builtinVariables() []variable {
 			}
 			return ""
 		})},
-		{name: "request_filename", volatile: true, get: always(func(r *Request) string { return r.mapPath(r.URI) })},
+		{name: "request_filename", volatile: true, get: (*Request).mapPath},
 		{name: "request_id", get: always(func(*Request) string { return randomHex(16) })},
 		{name: "document_root", volatile: true, get: always((*Request).docRoot)},
 		{name: "realpath_root", volatile: true, get: realRoot},

@@ -25,6 +25,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -220,6 +221,17 @@ func writeRoot(t *testing.T, prefix string, cases []*testCase) {
 				t.Fatal(err)
 			}
 		}
+	}
+	// Listings and headers show when files were changed.
+	err := filepath.WalkDir(filepath.Join(prefix, "html"), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		changed := time.Date(2012, time.May, 10, 7, 50, 48, 0, time.UTC)
+		return os.Chtimes(path, changed, changed)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	text := fmt.Sprintf("worker_processes 1;\nerror_log logs/error.log notice;\npid logs/nginx.pid;\nevents {}\n"+
 		"http {\naccess_log off;\ndefault_type text/plain;\nlua_package_path \"$prefix/lua/?.lua;;\";\n%s%s}\n", http.String(), servers.String())

@@ -1,0 +1,305 @@
+package phases
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+)
+
+// autoindexConf is what the autoindex directives say.
+type autoindexConf struct {
+	on        opt[bool]
+	format    opt[int]
+	exactSize opt[bool]
+	localTime opt[bool]
+}
+
+const (
+	autoindexHTML = iota
+	autoindexJSON
+	autoindexJSONP
+	autoindexXML
+)
+
+func (a *autoindexConf) merge(outer *autoindexConf) {
+	a.on.merge(outer.on, false)
+	a.format.merge(outer.format, autoindexHTML)
+	a.exactSize.merge(outer.exactSize, true)
+	a.localTime.merge(outer.localTime, false)
+}
+
+// indexEntry is one file of a listing.
+type indexEntry struct {
+	name      string
+	dir, file bool // neither: something else
+	size      int64
+	mtime     time.Time
+}
+
+// serveAutoindex lists a folder that has no index file
+// (ngx_http_autoindex_handler).
+func (r *Request) serveAutoindex() int {
+	a := &r.Loc.autoindex
+	if !a.on.v || !strings.HasSuffix(r.URI, "/") || r.Method != "GET" && r.Method != "HEAD" {
+		return rcDeclined
+	}
+	if rc := r.DiscardBody(); rc != rcOK {
+		return rc
+	}
+	path, ok := r.mapPath()
+	if !ok {
+		return 500
+	}
+	if len(path) > 1 {
+		path = path[:len(path)-1]
+	}
+	format, callback := a.format.v, ""
+	if format == autoindexJSONP {
+		if callback, ok = r.callbackName(); !ok {
+			return 400
+		}
+		if callback == "" {
+			format = autoindexJSON
+		}
+	}
+	folder, err := os.Open(path)
+	if err == nil {
+		defer folder.Close()
+		var info os.FileInfo
+		if info, err = folder.Stat(); err == nil && !info.IsDir() {
+			err = syscall.ENOTDIR
+		}
+	}
+	if err != nil {
+		return r.folderFailed(path, err)
+	}
+	r.Out.Status = 200
+	r.Out.ContentType = [...]string{"text/html", "application/json", "application/javascript", "text/xml"}[format]
+	if format == autoindexXML {
+		r.Out.Charset = "utf-8"
+	}
+	if rc := r.SendHeader(); rc != rcOK || r.HeaderOnly {
+		return rc
+	}
+	entries, err := r.listFolder(folder, path)
+	if err != nil {
+		return rcError
+	}
+	var b []byte
+	switch format {
+	case autoindexHTML:
+		b = r.htmlListing(entries)
+	case autoindexXML:
+		b = xmlListing(entries)
+	case autoindexJSON:
+		b = jsonListing(nil, entries)
+	case autoindexJSONP:
+		b = append(jsonListing([]byte("/* callback */\r\n"+callback+"("), entries), ");"...)
+	}
+	return r.Output(b, true)
+}
+
+// folderFailed gives the status for a folder that cannot be read.
+func (r *Request) folderFailed(path string, err error) int {
+	level, status := LogCrit, 500
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		level, status = LogErr, 404
+	case errors.Is(err, syscall.EACCES):
+		level, status = LogErr, 403
+	}
+	r.Logf(level, "opendir() \"%s\" failed (%s)", path, errText(err))
+	return status
+}
+
+// callbackName is the argument callback, decoded; ok is false when it is no name.
+func (r *Request) callbackName() (name string, ok bool) {
+	name, _ = findArg(r.Args, "callback")
+	name = unescapeURI(name)
+	for i := 0; i < len(name); i++ {
+		if c := name[i]; c != '_' && c != '.' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			r.Logf(LogInfo, "client sent invalid callback name: \"%s\"", name)
+			return "", false
+		}
+	}
+	return name, true
+}
+
+// listFolder reads a folder: folders first, then by name; what begins with a dot
+// is left out, as is what may not be looked at.
+func (r *Request) listFolder(folder *os.File, path string) ([]indexEntry, error) {
+	names, err := folder.Readdirnames(-1)
+	if err != nil {
+		r.Logf(LogCrit, "readdir() \"%s\" failed (%s)", path, errText(err))
+		return nil, err
+	}
+	var entries []indexEntry
+	for _, name := range names {
+		if name[0] == '.' {
+			continue
+		}
+		full := filepath.Join(path, name)
+		info, err := os.Stat(full)
+		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ELOOP) {
+			info, err = os.Lstat(full)
+		}
+		if err != nil {
+			r.Logf(LogCrit, "stat() \"%s\" failed (%s)", full, errText(err))
+			if errors.Is(err, syscall.EACCES) {
+				continue
+			}
+			return nil, err
+		}
+		entries = append(entries, indexEntry{name: name, dir: info.IsDir(), file: info.Mode().IsRegular(), size: info.Size(), mtime: info.ModTime()})
+	}
+	sort.Slice(entries, func(i, j int) bool {
+		a, b := &entries[i], &entries[j]
+		if a.dir != b.dir {
+			return a.dir
+		}
+		return a.name < b.name
+	})
+	return entries, nil
+}
+
+// indexNameWidth is the width of the column of names, in characters.
+const indexNameWidth = 50
+
+// htmlListing is the listing as a page (ngx_http_autoindex_html).
+func (r *Request) htmlListing(entries []indexEntry) []byte {
+	uri := escapeHTML(r.URI)
+	b := []byte("<html>\r\n<head><title>Index of " + uri + "</title></head>\r\n<body>\r\n<h1>Index of " + uri +
+		"</h1><hr><pre><a href=\"../\">../</a>\r\n")
+	utf8Names := equalFold(r.Out.Charset, "utf-8")
+	for i := range entries {
+		e := &entries[i]
+		b = append(b, "<a href=\""+escapeURI(e.name, escapeComponent)...)
+		if e.dir {
+			b = append(b, '/')
+		}
+		b = append(b, "\">"...)
+		b = e.appendName(b, utf8Names)
+		b = append(b, ' ')
+		t := e.mtime.UTC()
+		if r.Loc.autoindex.localTime.v {
+			t = e.mtime.Local()
+		}
+		b = t.AppendFormat(b, "02-Jan-2006 15:04 ")
+		b = append(b, e.sizeColumn(r.Loc.autoindex.exactSize.v)+"\r\n"...)
+	}
+	return append(b, "</pre><hr></body>\r\n</html>\r\n"...)
+}
+
+// appendName appends the name as it is shown, cut or padded to its column.
+func (e *indexEntry) appendName(b []byte, isUTF8 bool) []byte {
+	n := len(e.name)
+	if isUTF8 {
+		n = utf8.RuneCountInString(e.name)
+	}
+	if n > indexNameWidth {
+		cut := indexNameWidth - 3
+		if n != len(e.name) {
+			at := 0
+			for range cut {
+				_, size := utf8.DecodeRuneInString(e.name[at:])
+				at += size
+			}
+			cut = at
+		}
+		return append(b, escapeHTML(e.name[:cut])+"..&gt;</a>"...)
+	}
+	b = append(b, escapeHTML(e.name)...)
+	if e.dir && n < indexNameWidth {
+		b = append(b, '/')
+		n++
+	}
+	return append(b, "</a>"+strings.Repeat(" ", indexNameWidth-n)...)
+}
+
+// sizeColumn is the size in bytes, or rounded with a unit.
+func (e *indexEntry) sizeColumn(exact bool) string {
+	pad := func(s string, width int) string { return strings.Repeat(" ", max(width-len(s), 0)) + s }
+	switch {
+	case exact && e.dir:
+		return pad("-", 19)
+	case exact:
+		return pad(itoa(e.size), 19)
+	case e.dir:
+		return pad("-", 7)
+	}
+	round := func(unit int64) string {
+		n := e.size / unit
+		if e.size%unit > unit/2-1 {
+			n++
+		}
+		return pad(itoa(n), 6)
+	}
+	switch {
+	case e.size >= 1<<30:
+		return round(1<<30) + "G"
+	case e.size >= 1<<20:
+		return round(1<<20) + "M"
+	case e.size > 9999:
+		return round(1<<10) + "K"
+	}
+	return " " + pad(itoa(e.size), 6)
+}
+
+// jsonListing appends the listing as JSON (ngx_http_autoindex_json).
+func jsonListing(b []byte, entries []indexEntry) []byte {
+	b = append(b, '[')
+	for i := range entries {
+		e := &entries[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, "\r\n{ \"name\":\""...)
+		b = escapeJSON(b, e.name)
+		b = append(b, "\", \"type\":\""+e.kind()+"\", \"mtime\":\""+formatHTTPTime(e.mtime.Unix())+"\""...)
+		if e.file {
+			b = append(b, ", \"size\":"+itoa(e.size)...)
+		}
+		b = append(b, " }"...)
+	}
+	return append(b, "\r\n]"...)
+}
+
+// kind is what JSON and XML call the entry.
+func (e *indexEntry) kind() string {
+	switch {
+	case e.dir:
+		return "directory"
+	case e.file:
+		return "file"
+	}
+	return "other"
+}
+
+// xmlListing is the listing as XML (ngx_http_autoindex_xml).
+func xmlListing(entries []indexEntry) []byte {
+	b := []byte("<?xml version=\"1.0\"?>\r\n<list>\r\n")
+	for i := range entries {
+		e := &entries[i]
+		b = append(b, '<')
+		b = append(b, e.kind()...)
+		b = e.mtime.UTC().AppendFormat(b, " mtime=\"2006-01-02T15:04:05Z\"")
+		if e.file {
+			b = append(b, " size=\""...)
+			b = strconv.AppendInt(b, e.size, 10)
+			b = append(b, '"')
+		}
+		b = append(b, ">"+escapeHTML(e.name)+"</"+e.kind()+">\r\n"...)
+	}
+	return append(b, "</list>\r\n"...)
+}
+
+// escapeHTML escapes what cannot stand in a page's text (ngx_escape_html).
+func escapeHTML(s string) string { return htmlEscaper.Replace(s) }
+
+var htmlEscaper = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;", "\"", "&quot;")
