@@ -1,12 +1,13 @@
 # `make help` lists what can be typed.
 GO      ?= go
 CONFORM ?= ../shared/conformance
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .DEFAULT_GOAL := bin/moonphase
 .PHONY: bin/moonphase demo test race vet check golden-update oracle fuzz bench bench-http conform conform-update help
 
 bin/moonphase: ## the command (also: plain `make`)
-	$(GO) build -o $@ ./cmd/moonphase
+	$(GO) build -ldflags "-X main.buildVersion=$(VERSION)" -o $@ ./cmd/moonphase
 
 demo: bin/moonphase ## build and serve examples/gateway, send it requests, show what each phase did
 	$(GO) run ./examples/gateway/demo

@@ -116,6 +116,8 @@ type CompileOptions struct {
 	// Chunks is the Lua code compiled into the binary. A directive whose code
 	// is not in it is an error, unless the set is nil (nothing is looked up).
 	Chunks rt.ChunkSet
+	// sources compares that code with its files; nil does not.
+	sources *sources
 }
 
 // Compile gives the directives their meaning. The error of a bad
@@ -136,6 +138,9 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 		return nil, err
 	}
 	if err := c.finish(); err != nil {
+		return nil, err
+	}
+	if err := c.cycle.checkSources(); err != nil {
 		return nil, err
 	}
 	return c.cycle, nil

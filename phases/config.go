@@ -40,6 +40,7 @@ type Cycle struct {
 
 	threadPools map[string]*threadPool
 	chunks      rt.ChunkSet
+	sources     *sources
 	batons      *rt.BatonPool
 	// openState is OpenNgx. States made later, by requests, reach it through
 	// here, as the functions it installs lead back to requests.
@@ -79,6 +80,7 @@ func newCycle(opts CompileOptions) *Cycle {
 		defined:    map[string]bool{},
 		hostname:   lowerString(name),
 		chunks:     opts.Chunks,
+		sources:    opts.sources,
 		upstreams:  map[string]*Upstream{},
 		logFormats: map[string]*logFormat{},
 

@@ -229,18 +229,31 @@ func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
 		}
 	} else {
 		h.chunk = c.opts.Chunks.Find(ref.Key)
-		if h.chunk == nil && c.opts.Chunks != nil && (ref.Path == "" || isFile(ref.Path)) {
-			return nil, c.missingChunk(d, &ref)
+		if h.chunk == nil && ref.Path != "" {
+			h.chunk = c.cycle.fileChunk(ref.Path)
+		}
+		if err := c.checkChunk(d, h); err != nil {
+			return nil, err
 		}
 	}
 	m.handlers = append(m.handlers, h)
 	return h, nil
 }
 
-// missingChunk is the error for code that is not part of this binary. A file
-// that does not exist is none: requests for it are answered with 404.
-func (c *compiler) missingChunk(d *conf.Directive, ref *ChunkRef) error {
-	return fmt.Errorf("the Lua code of \"%s\" is not compiled into this binary (key %s); build it again from this configuration", d.Name, ref.Key)
+// checkChunk refuses code that is not part of this binary, and a file that is not what
+// the binary has. A file that neither has is no error: requests for it are answered
+// with 404.
+func (c *compiler) checkChunk(d *conf.Directive, h *luaHandler) error {
+	ref := &h.ref
+	switch {
+	case h.chunk == nil && c.opts.Chunks != nil && (ref.Path == "" || isFile(ref.Path)):
+		return fmt.Errorf("the Lua code of \"%s\" is not compiled into this binary %s, key %s", d.Name, rebuild, ref.Key)
+	case h.chunk != nil && ref.Path != "":
+		if err := c.opts.sources.check(h.chunk, ref.Path); err != nil {
+			return ref.staleError(fmt.Errorf("the Lua file \"%s\" %w", ref.Path, err))
+		}
+	}
+	return nil
 }
 
 func isFile(path string) bool {

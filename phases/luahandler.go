@@ -36,15 +36,15 @@ func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
 		return w.load(r, h, h.chunk, h.ref.Name, h.ref.Path)
 	}
 	path := fullPath(r.Cycle.Prefix, h.path.eval(r))
-	chunk := w.State.Chunk(FileKey(path))
+	if f, ok := w.files[path]; ok {
+		return f, rcOK
+	}
+	chunk := r.Cycle.fileChunk(path)
 	if chunk == nil {
 		if status := r.missingFile(path); status != rcOK {
 			return rt.Nil, status
 		}
 		return rt.Nil, r.notCompiled(path)
-	}
-	if f, ok := w.files[path]; ok {
-		return f, rcOK
 	}
 	f, rc := w.load(r, nil, chunk, "@"+path, path)
 	if rc == rcOK {
@@ -55,7 +55,7 @@ func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
 
 // notCompiled refuses a file that exists and that this binary does not have.
 func (r *Request) notCompiled(path string) int {
-	r.Logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled into this binary", path)
+	r.Logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, rebuild)
 	return 500
 }
 
@@ -89,11 +89,16 @@ func errnoText(err error) string {
 }
 
 // load makes a chunk a function of the worker. A chunk with a syntax error
-// says so now, at run time, as ngx_lua does.
+// says so now, at run time, as ngx_lua does; so does one whose file is not what was
+// compiled.
 func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path string) (rt.Value, int) {
-	if path != "" && h != nil {
+	if path != "" && !r.Cycle.sources.trusts() {
 		if status := r.missingFile(path); status != rcOK {
 			return rt.Nil, status
+		}
+		if err := r.Cycle.sources.check(chunk, path); err != nil {
+			r.Logf(LogErr, "failed to load external Lua file \"%s\": it %v %s", path, err, rebuild)
+			return rt.Nil, 500
 		}
 	}
 	f := w.State.Load(chunk, name) // gives the chunk its name

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,26 +27,31 @@ type options struct {
 const defaultConf = "conf/nginx.conf"
 
 // Main is the whole server program: it reads nginx's command line from args
-// (without the program's name), serves the configuration with the Lua code in
-// chunks and returns the exit code.
-func Main(args []string, chunks rt.ChunkSet) int {
+// (without the program's name), serves the configuration with the Lua code of b and
+// returns the exit code.
+func Main(args []string, b Binary) int {
 	o, err := parseArgs(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: %v\n", err)
 		return 1
 	}
 	if o.version || o.configure || o.help {
-		printVersion(o)
+		printVersion(o, b.Version)
 		return 0
 	}
-	p := newProcess(o, chunks)
+	p := newProcess(o, b.Chunks)
+	p.sources = newSources(b)
 	switch {
 	case o.test:
 		return p.testConfig()
 	case o.signal != "":
+		// Whether its Lua is built in does not matter to a server that shall stop.
+		p.chunks, p.sources = nil, nil
 		return p.sendSignal()
 	}
-	if os.Getenv(daemonEnv) == "" && p.wantsDaemon() {
+	foreground := os.Getenv(ForegroundEnv) != ""
+	os.Unsetenv(ForegroundEnv)
+	if !foreground && os.Getenv(daemonEnv) == "" && p.wantsDaemon() {
 		return daemonize()
 	}
 	return p.run(daemonReady())
@@ -129,26 +133,6 @@ func (o *options) complete() {
 		o.errorLog = fullPath(o.prefix, o.errorLog)
 	}
 }
-
-// printVersion answers -v, -V and -h on the standard error, as nginx does.
-func printVersion(o options) {
-	fmt.Fprintf(os.Stderr, "nginx version: nginx/%s\n", nginxVersion)
-	if o.help {
-		fmt.Fprint(os.Stderr, usage)
-	}
-	if o.configure {
-		fmt.Fprintf(os.Stderr, "built by moonphase (%s)\n"+
-			"built with OpenSSL 3.0.19 27 Jan 2026\n"+
-			"TLS SNI support enabled\nconfigure arguments: %s\n", runtime.Version(), configureArguments)
-	}
-}
-
-// configureArguments are what -V and ngx.config.nginx_configure() say. Scripts
-// and test suites look here for what a server can do.
-const configureArguments = "--with-pcre --with-pcre-jit --with-debug --with-threads " +
-	"--with-http_ssl_module --with-http_v2_module --with-http_auth_request_module " +
-	"--with-http_gunzip_module --add-module=ngx_http_lua_module --add-module=ngx_http_echo_module " +
-	"--add-module=ngx_http_headers_more_filter_module"
 
 const usage = `Usage: nginx [-?hvVtTq] [-s signal] [-p prefix]
              [-e filename] [-c filename] [-g directives]
@@ -250,6 +234,10 @@ func (p *process) sendSignal() int {
 	}
 	return 0
 }
+
+// ForegroundEnv, set in the environment, keeps the server in the foreground whatever
+// the daemon directive says.
+const ForegroundEnv = "MOONPHASE_FOREGROUND"
 
 // daemonEnv is set in the process that daemon mode starts.
 const daemonEnv = "MOONPHASE_DAEMON"

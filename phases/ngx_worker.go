@@ -34,7 +34,6 @@ var ngxWorker = lib{
 const (
 	nginxVersionNumber = 1022001 // 1.22.1
 	ngxLuaVersion      = 10023   // 0.10.23
-	nginxConfigure     = "--with-compat --with-http_ssl_module --with-pcre"
 )
 
 // configTable is the ngx.config table.
@@ -49,7 +48,7 @@ func (api *ngxAPI) configTable() *rt.Table {
 			return rt.String(apiOf(th).worker.Cycle.Prefix), 1
 		}},
 		{"nginx_configure", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-			return rt.String(nginxConfigure), 1
+			return rt.String(" " + configureArguments()), 1
 		}},
 	}.addTo(t)
 	return t

@@ -24,8 +24,10 @@ import (
 type process struct {
 	opts   options
 	chunks rt.ChunkSet
-	logs   *LogFiles
-	test   bool // -t: nothing is served
+	// sources is nil when no Lua is to be compared with its files.
+	sources *sources
+	logs    *LogFiles
+	test    bool // -t: nothing is served
 
 	// start is the log until the configuration names one: the file of -e.
 	start *ErrorLog
@@ -79,6 +81,7 @@ func (p *process) load() (*Cycle, error) {
 		Log:      p.start,
 		Logs:     p.logs,
 		Chunks:   p.chunks,
+		sources:  p.sources,
 	})
 	if err != nil {
 		return nil, err

@@ -110,7 +110,7 @@ func (c *Cycle) newWorker(id int, baton *rt.Baton) *Worker {
 	return &Worker{
 		ID:        id,
 		Cycle:     c,
-		State:     rt.NewState(rt.Options{Chunks: c.chunks, Baton: baton}),
+		State:     rt.NewState(rt.Options{Chunks: c.chunks, Baton: baton, CheckModule: c.checkModule}),
 		baton:     baton,
 		functions: make([]rt.Value, len(c.lua.handlers)),
 		files:     map[string]rt.Value{},
@@ -149,11 +149,19 @@ const debianLuaPath = "/usr/share/lua/5.1/?.lua;"
 // in it. LUA_PATH in the environment changes it.
 func DefaultLuaPath() string { return debianLuaPath + ";" + rt.DefaultPath() }
 
+// luaPath is package.path under the configuration, as far as directives set it.
+func (c *Cycle) luaPath() string {
+	path := strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(c.lua.packagePath.v)
+	if path == "" {
+		return DefaultLuaPath()
+	}
+	return strings.ReplaceAll(path, ";;", ";"+DefaultLuaPath()+";")
+}
+
 // setPackagePaths applies lua_package_path and lua_package_cpath.
 func (c *Cycle) setPackagePaths(st *rt.State) {
-	prefix := strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix)
-	st.Loaded.GetStr("package").Table().SetStr("path", rt.String(DefaultLuaPath()))
-	st.SetPackagePath(prefix.Replace(c.lua.packagePath.v), prefix.Replace(c.lua.packageCPath.v))
+	st.Loaded.GetStr("package").Table().SetStr("path", rt.String(c.luaPath()))
+	st.SetPackagePath("", strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(c.lua.packageCPath.v))
 }
 
 // StartWorkers runs init_worker_by_lua in every worker. An error is logged and

@@ -9,10 +9,11 @@ import (
 
 // Chunk is a compiled Lua source: what generated code registers.
 type Chunk struct {
-	Key      string // ngx_lua's cache key, or the path of a module
-	Name     string // chunk name, as in "@/path/x.lua" or "=access_by_lua(nginx.conf:50)"
-	Module   string // name that require knows it by, "" when none
-	LineFile string // base name in //line directives; unique in its package
+	Key      string   // ngx_lua's cache key, or the path of a module
+	Name     string   // chunk name, as in "@/path/x.lua" or "=access_by_lua(nginx.conf:50)"
+	Module   string   // name that require knows it by, "" when none
+	Requires []string // modules that it may ask for, by name, or by a pattern with *
+	LineFile string   // base name in //line directives; unique in its package
 	Main     func(th *Thread, env *Env, args []Value) (Value, int)
 	Protos   []*Proto
 	Calls    string // calls of Main, as in Proto

@@ -213,7 +213,13 @@ func loadLua(th *Thread, args []Value) (Value, int) {
 
 // moduleFunction instantiates the chunk of a module.
 func (th *Thread) moduleFunction(name string, c *Chunk) Value {
-	if message := th.State.ChunkError(c); message != "" {
+	message := th.State.ChunkError(c)
+	if check := th.State.checkModule; check != nil && message == "" {
+		if err := check(c); err != nil {
+			message = strings.TrimPrefix(c.Name, "@") + " " + err.Error()
+		}
+	}
+	if message != "" {
 		th.Errorf("error loading module '%s' from file '%s':\n\t%s", name, strings.TrimPrefix(c.Name, "@"), message)
 	}
 	return th.State.Load(c, "")

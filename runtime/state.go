@@ -36,6 +36,7 @@ type State struct {
 	io          ioState
 	pkg         *Table                         // package
 	natives     map[string]func(*Thread) Value // native modules that require finds
+	checkModule func(*Chunk) error             // see Options
 }
 
 // Writer is the part of io.Writer that print needs.
@@ -49,6 +50,8 @@ type Options struct {
 	Stdout Writer   // where print writes; os.Stdout when nil
 	Host   any
 	Baton  *Baton // of the worker; one of its own when nil
+	// CheckModule is asked before require loads a module; its error is raised.
+	CheckModule func(*Chunk) error
 }
 
 // maxGoStack is the limit of one goroutine's stack in bytes. maxDepth counts
@@ -67,6 +70,8 @@ func NewState(opts Options) *State {
 		Stdout:  opts.Stdout,
 		Host:    opts.Host,
 		Baton:   opts.Baton,
+
+		checkModule: opts.CheckModule,
 	}
 	if st.Baton == nil {
 		st.Baton = NewBaton()

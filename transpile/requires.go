@@ -26,5 +26,5 @@ func Modules(name, module string, src []byte) (ModuleFacts, []Diagnostic) {
 	if chunk == nil {
 		return ModuleFacts{}, ds
 	}
-	return ModuleFacts{modules.Find(chunk, module), front.SilencesOf(chunk.Comments)}, ds
+	return ModuleFacts{*modules.Find(chunk, module), front.SilencesOf(chunk.Comments)}, ds
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/moonphase/moonphase/transpile/internal/goname"
 	"github.com/moonphase/moonphase/transpile/internal/ir"
 	"github.com/moonphase/moonphase/transpile/internal/lower"
+	"github.com/moonphase/moonphase/transpile/internal/modules"
 )
 
 // Chunk is one Lua source to compile.
@@ -160,6 +161,7 @@ func compile(c *Chunk, stem string, opt Options) (out output) {
 		return out
 	}
 	out.fn = name
+	eo.Requires = modules.Find(tree, c.Module).Names()
 	lowered := lower.Chunk(tree, c.Source, name)
 	out.names = lowered.Names()
 	out.file.Data, out.err = emit.Chunk(lowered, eo)

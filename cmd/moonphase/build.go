@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/moonphase/moonphase/cmd/moonphase/internal/gobuild"
 	"github.com/moonphase/moonphase/cmd/moonphase/internal/program"
@@ -24,30 +25,61 @@ import (
 	"moonphase.build/lua"
 )
 
-func main() { os.Exit(phases.Main(os.Args[1:], lua.Chunks)) }
+func main() {
+	os.Exit(phases.Main(os.Args[1:], phases.Binary{
+		Chunks:  lua.Chunks,
+		Version: %q,
+		Prefix:  %q,
+		Modules: %#v,
+		Sealed:  %t,
+	}))
+}
 `
+
+// serverInput is what `build` and `run` make a server from.
+type serverInput struct {
+	prefix, conf string
+	modules      []string
+	sealed       bool
+	checks       checks
+}
+
+// flags adds what both commands take.
+func (in *serverInput) flags(f *pflag.FlagSet) {
+	f.StringVarP(&in.prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
+	f.StringSliceVar(&in.modules, "module", nil, "add modules by name or glob, for names computed at run time")
+	in.checks.flags(f)
+}
+
+// job reads the config and compiles its Lua. It makes the paths of in absolute.
+func (in *serverInput) job(cmd *cobra.Command) (*gobuild.Job, error) {
+	var err error
+	if in.prefix, in.conf, err = serverPaths(in.prefix, in.conf); err != nil {
+		return nil, err
+	}
+	prog, err := program.FromConf(in.conf, program.Options{Prefix: in.prefix, Modules: in.modules})
+	if err != nil {
+		return nil, refuse(err)
+	}
+	main := fmt.Sprintf(serverMain, version(), in.prefix, in.modules, in.sealed)
+	return newJob(cmd, prog, in.conf+"\n"+in.prefix, main, in.checks)
+}
 
 func newBuildCmd() *cobra.Command {
 	var (
-		out, prefix, confPath string
-		modules               []string
-		checks                checks
+		in  serverInput
+		out string
 	)
 	cmd := &cobra.Command{
-		Use:     "build [-p PREFIX] -c nginx.conf -o BIN",
-		Short:   "Compile an nginx.conf and all its Lua to one static binary that serves it",
+		Use:   "build [-p PREFIX] -c nginx.conf -o BIN",
+		Short: "Compile an nginx.conf and all its Lua to one static binary that serves it",
+		Long: `The binary reads nginx.conf and compares the Lua files with what is compiled in, at start, on
+-t and on HUP: it refuses to serve Lua that is not what it has. With --sealed it serves what
+was built, and the Lua files need not be there.`,
 		Example: `  moonphase build -p /srv/edge -c nginx.conf -o server && ./server -p /srv/edge -c nginx.conf`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			prefix, confPath, err := serverPaths(prefix, confPath)
-			if err != nil {
-				return err
-			}
-			prog, err := program.FromConf(confPath, program.Options{Prefix: prefix, Modules: modules})
-			if err != nil {
-				return refuse(err)
-			}
-			job, err := newJob(cmd, prog, confPath+"\n"+prefix, serverMain, checks)
+			job, err := in.job(cmd)
 			if err != nil {
 				return err
 			}
@@ -55,12 +87,11 @@ func newBuildCmd() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
+	in.flags(f)
+	f.StringVarP(&in.conf, "conf", "c", "nginx.conf", "the config, relative to the prefix")
 	f.StringVarP(&out, "output", "o", "", "the binary")
-	f.StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
-	f.StringVarP(&confPath, "conf", "c", "nginx.conf", "the config, relative to the prefix")
-	f.StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
-	f.BoolVar(&checks.lazy, "lazy-errors", false, "build broken chunks too; they fail when they run, as under nginx")
-	checks.flags(f)
+	f.BoolVar(&in.checks.lazy, "lazy-errors", false, "build broken chunks too; they fail when they run, as under nginx")
+	f.BoolVar(&in.sealed, "sealed", false, "serve the Lua of the build, whatever is on disk")
 	cmd.MarkFlagRequired("output")
 	return cmd
 }

@@ -6,47 +6,33 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/moonphase/moonphase/cmd/moonphase/internal/program"
+	"github.com/moonphase/moonphase/phases"
 )
 
 func newRunCmd() *cobra.Command {
-	var (
-		prefix  string
-		modules []string
-		checks  checks
-	)
+	var in serverInput
 	cmd := &cobra.Command{
 		Use:     "run [-p PREFIX] nginx.conf",
 		Short:   "Build a config (cached by content) and serve it in the foreground",
 		Example: `  moonphase run examples/gateway/nginx.conf`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			confPath, err := filepath.Abs(args[0])
-			if err != nil {
+			var err error
+			if in.conf, err = filepath.Abs(args[0]); err != nil {
 				return err
 			}
-			prefix, confPath, err := serverPaths(prefix, confPath)
-			if err != nil {
-				return err
-			}
-			prog, err := program.FromConf(confPath, program.Options{Prefix: prefix, Modules: modules})
-			if err != nil {
-				return refuse(err)
-			}
-			job, err := newJob(cmd, prog, confPath+"\n"+prefix, serverMain, checks)
+			job, err := in.job(cmd)
 			if err != nil {
 				return err
 			}
 			// nginx wants the folder of its logs to be there; a person who
 			// tries an example does not want to be asked for it.
-			if err := os.MkdirAll(filepath.Join(prefix, "logs"), 0o755); err != nil {
+			if err := os.MkdirAll(filepath.Join(in.prefix, "logs"), 0o755); err != nil {
 				return err
 			}
-			return execJob(job, []string{"moonphase", "-p", prefix, "-c", confPath, "-g", "daemon off;"}, os.Environ())
+			return execJob(job, []string{"moonphase", "-p", in.prefix, "-c", in.conf}, append(os.Environ(), phases.ForegroundEnv+"=1"))
 		},
 	}
-	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
-	cmd.Flags().StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
-	checks.flags(cmd.Flags())
+	in.flags(cmd.Flags())
 	return cmd
 }

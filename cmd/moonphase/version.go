@@ -19,12 +19,24 @@ func newVersionCmd() *cobra.Command {
 	}
 }
 
-// version is the module version this command was built as, with the commit
-// for builds from a clone.
+// buildVersion is set by the Makefile to what git describe says.
+var buildVersion string
+
+// version is what this command was built as: of a clone the commit, else the version of
+// the module.
 func version() string {
+	if buildVersion != "" {
+		return buildVersion
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	return info.Main.Version
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && v == "(devel)" {
+			v = s.Value
+		}
+	}
+	return v
 }

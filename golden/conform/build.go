@@ -217,7 +217,8 @@ func main() {
 			chunks = append(chunks, c)
 		}
 	}
-	os.Exit(phases.Main(os.Args[1:], chunks))
+	// The blocks' files are not where they were when their Lua was compiled.
+	os.Exit(phases.Main(os.Args[1:], phases.Binary{Chunks: chunks, Sealed: true}))
 }
 `
 

@@ -26,6 +26,7 @@ type Options struct {
 	Key      string
 	Name     string
 	Module   string
+	Requires []string
 }
 
 // Chunk prints a chunk as a Go file.
@@ -298,6 +299,13 @@ func (e *emitter) register(opt Options) {
 	}
 	if opt.Module != "" {
 		add("Module", lit(opt.Module))
+	}
+	if len(opt.Requires) > 0 {
+		add("Requires", jen.Index().String().ValuesFunc(func(g *jen.Group) {
+			for _, name := range opt.Requires {
+				g.Add(lit(name))
+			}
+		}))
 	}
 	add("LineFile", lit(opt.LineFile))
 	add("Main", jen.Id(c.Name))

@@ -7,6 +7,7 @@
 package modules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moonphase/moonphase/transpile/internal/ast"
@@ -40,9 +41,21 @@ type Require struct {
 	Comment bool
 }
 
+// Names lists the modules and patterns that are required, sorted.
+func (f *Facts) Names() []string {
+	var names []string
+	for _, r := range f.Requires {
+		if r.Module != "" {
+			names = append(names, r.Module)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Find looks through a bound chunk. module is the name the chunk itself is required
 // by, or "": `require(... .. ".part")` builds on it.
-func Find(chunk *ast.Chunk, module string) Facts {
+func Find(chunk *ast.Chunk, module string) *Facts {
 	f := &finder{
 		module: module, items: map[*ast.Local]loopItems{},
 		caught: map[*ast.Func]bool{}, handed: map[*ast.Local][][]ast.Expr{},
@@ -51,7 +64,7 @@ func Find(chunk *ast.Chunk, module string) Facts {
 	ast.Walk(chunk.Main.Body, f.markCaught)
 	f.body(chunk.Main.Body, false)
 	f.comments(chunk.Comments)
-	return f.facts
+	return &f.facts
 }
 
 type finder struct {

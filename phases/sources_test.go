@@ -1,0 +1,237 @@
+package phases
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// luaTree is a folder of Lua files with the binary that was built from it.
+type luaTree struct {
+	t      testing.TB
+	dir    string // with a slash at its end
+	binary Binary
+}
+
+func newLuaTree(t testing.TB) *luaTree {
+	dir := t.TempDir() + "/"
+	tree := &luaTree{t: t, dir: dir, binary: Binary{Prefix: dir, Modules: []string{"added"}}}
+	tree.add("lua/a.lua", FileKey("lua/a.lua"), "", "m", "plug.*", "gone.at.build")
+	tree.add("lua/app/x.lua", FileKey(dir+"lua/app/x.lua"), "", "deep")
+	tree.add("lua/m.lua", "m", "m", "deep")
+	tree.add("lua/deep.lua", "deep", "deep", "m")
+	tree.add("lua/plug/one.lua", "one", "plug.one")
+	tree.add("lua/added.lua", "added", "added")
+	tree.add("lua/unused.lua", "unused", "unused")
+	return tree
+}
+
+// add writes a file and compiles it, in a manner of speaking.
+func (l *luaTree) add(file, key, module string, requires ...string) {
+	text := "-- " + file
+	l.write(file, text)
+	sum := sha256.Sum256([]byte(text))
+	name := "@" + l.dir + file
+	l.binary.Chunks = append(l.binary.Chunks, &rt.Chunk{
+		Key: key, Name: name, Module: module, Requires: requires, LineFile: file, Hash: hex.EncodeToString(sum[:]),
+		Main: func(*rt.Thread, *rt.Env, []rt.Value) (rt.Value, int) { return rt.Nil, 0 },
+	})
+}
+
+func (l *luaTree) write(file, text string) {
+	l.t.Helper()
+	path := l.dir + file
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		l.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *luaTree) remove(file string) {
+	if err := os.Remove(l.dir + file); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+const staleConf = `http {
+  lua_package_path "$prefix/lua/?.lua;$prefix/later/?.lua";
+  server {
+    location /app { content_by_lua_file lua/app/$arg_app.lua; }
+    location /a { access_by_lua_file lua/a.lua; }
+  }
+}
+`
+
+// compile gives staleConf its meaning with the binary of the tree.
+func (l *luaTree) compile(prefix string) error {
+	return l.compileConf(prefix, staleConf)
+}
+
+func (l *luaTree) compileConf(prefix, text string) error {
+	tree, err := conf.Parse("nginx.conf", prefix, []byte("events {}\n"+text))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	_, err = Compile(tree.Directives, CompileOptions{Prefix: prefix, Chunks: l.binary.Chunks, sources: newSources(l.binary)})
+	return err
+}
+
+func TestStaleLua(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(l *luaTree)
+		want   string // the error, with DIR for the folder; "" for none
+	}{
+		{"nothing", func(l *luaTree) {}, ""},
+		{"same content", func(l *luaTree) { l.remove("lua/a.lua"); l.write("lua/a.lua", "-- lua/a.lua") }, ""},
+		{"file", func(l *luaTree) { l.write("lua/a.lua", "other") },
+			`the Lua file "DIR/lua/a.lua" has changed since this binary was built (rebuild it), used by "access_by_lua_file" in nginx.conf:6`},
+		{"file of the same size", func(l *luaTree) { l.write("lua/a.lua", "-- lua/b.lua") },
+			`the Lua file "DIR/lua/a.lua" has changed since this binary was built (rebuild it), used by "access_by_lua_file" in nginx.conf:6`},
+		{"no file", func(l *luaTree) { l.remove("lua/a.lua") },
+			`the Lua file "DIR/lua/a.lua" is no longer there, which this binary was built with (rebuild it), used by "access_by_lua_file" in nginx.conf:6`},
+		{"a folder now", func(l *luaTree) { l.remove("lua/a.lua"); l.write("lua/a.lua/x", "") },
+			`the Lua file "DIR/lua/a.lua" cannot be read (21: Is a directory) (rebuild it), used by "access_by_lua_file" in nginx.conf:6`},
+		{"file that a variable chooses", func(l *luaTree) { l.write("lua/app/x.lua", "other") },
+			`the Lua file "DIR/lua/app/x.lua" has changed since this binary was built (rebuild it), used by "content_by_lua_file" in nginx.conf:5`},
+		{"it is gone", func(l *luaTree) { l.remove("lua/app/x.lua") }, ""}, // answered with 404, as nginx does
+		{"another one", func(l *luaTree) { l.write("lua/app/y.lua", "") }, ""},
+		{"module", func(l *luaTree) { l.write("lua/m.lua", "other") },
+			`the Lua module "m" ("DIR/lua/m.lua") has changed since this binary was built (rebuild it), used by "content_by_lua_file" in nginx.conf:5`},
+		{"module of a module", func(l *luaTree) { l.remove("lua/deep.lua") },
+			`the Lua module "deep" ("DIR/lua/deep.lua") is no longer there, which this binary was built with (rebuild it), used by "content_by_lua_file" in nginx.conf:5`},
+		{"module of a pattern", func(l *luaTree) { l.write("lua/plug/one.lua", "") },
+			`the Lua module "plug.one" ("DIR/lua/plug/one.lua") has changed since this binary was built (rebuild it), used by "access_by_lua_file" in nginx.conf:6`},
+		{"module added by hand", func(l *luaTree) { l.write("lua/added.lua", "") },
+			`the Lua module "added" ("DIR/lua/added.lua") has changed since this binary was built (rebuild it)`},
+		{"module that nothing uses", func(l *luaTree) { l.remove("lua/unused.lua") }, ""},
+		{"module found earlier", func(l *luaTree) {
+			l.write("later/m.lua", "")
+			l.binary.Chunks[2].Name = "@" + l.dir + "elsewhere/m.lua"
+		}, `the Lua module "m" is "DIR/lua/m.lua" now, and "DIR/elsewhere/m.lua" in this binary (rebuild it), used by "content_by_lua_file" in nginx.conf:5`},
+		{"module found later", func(l *luaTree) { l.write("later/m.lua", "") }, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLuaTree(t)
+			tt.change(l)
+			got := ""
+			if err := l.compile(l.dir); err != nil {
+				got = strings.ReplaceAll(err.Error(), strings.TrimSuffix(l.dir, "/"), "DIR")
+			}
+			if got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			l.binary.Sealed = true
+			if err := l.compile(l.dir); err != nil {
+				t.Errorf("sealed: %v", err)
+			}
+		})
+	}
+}
+
+// TestMovedPrefix: a binary serves below another prefix than that of the build.
+func TestMovedPrefix(t *testing.T) {
+	l := newLuaTree(t)
+	moved := newLuaTree(t).dir
+	if err := os.RemoveAll(l.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.compile(moved); err != nil {
+		t.Error(err)
+	}
+	l.dir = moved
+	l.write("lua/deep.lua", "other")
+	if err := l.compile(moved); err == nil || !strings.Contains(err.Error(), moved+"lua/deep.lua") {
+		t.Errorf("error %v, want one about %slua/deep.lua", err, moved)
+	}
+}
+
+// TestReloadStale: a server goes on with the code it has when a reload finds other code.
+func TestReloadStale(t *testing.T) {
+	l := newLuaTree(t)
+	s := startServerWith(t, "events {}\n"+strings.ReplaceAll(staleConf, "server {", "server { listen ADDR;"), nil)
+	if err := os.CopyFS(s.dir+"/", os.DirFS(l.dir)); err != nil {
+		t.Fatal(err)
+	}
+	s.p.chunks, s.p.sources = l.binary.Chunks, newSources(l.binary)
+	s.p.reload()
+	if body := s.get("/app?app=x"); !strings.Contains(body, "200 OK") {
+		t.Fatalf("before: %s\n%s", body, s.read("logs/error.log"))
+	}
+	served := s.p.cycle.Load()
+	s.write("lua/app/x.lua", "other")
+	s.p.reload()
+	s.wantLog(`[emerg]`)
+	s.wantLog(s.dir + `/lua/app/x.lua" has changed since this binary was built (rebuild it), used by "content_by_lua_file" in ` + s.dir + "/conf/nginx.conf:5")
+	if s.p.cycle.Load() != served {
+		t.Error("the configuration was taken over")
+	}
+	if body := s.get("/app?app=x"); !strings.Contains(body, "200 OK") {
+		t.Errorf("after: %s", body)
+	}
+}
+
+// TestStaleAtFirstUse: what changes between the start and the first request is not run.
+func TestStaleAtFirstUse(t *testing.T) {
+	l := newLuaTree(t)
+	s := startServerWith(t, "events {}\n"+strings.ReplaceAll(staleConf, "server {", "server { listen ADDR;"), nil)
+	if err := os.CopyFS(s.dir+"/", os.DirFS(l.dir)); err != nil {
+		t.Fatal(err)
+	}
+	s.p.chunks, s.p.sources = l.binary.Chunks, newSources(l.binary)
+	s.p.reload()
+	s.write("lua/app/x.lua", "other")
+	s.write("lua/a.lua", "other")
+	s.write("lua/m.lua", "other")
+	for _, uri := range []string{"/app?app=x", "/a"} {
+		if body := s.get(uri); !strings.Contains(body, " 500 ") {
+			t.Errorf("%s: %s", uri, body)
+		}
+	}
+	s.wantLog(`failed to load external Lua file "` + s.dir + `/lua/a.lua": it has changed since this binary was built (rebuild it)`)
+	if body := s.get("/app?app=none"); !strings.Contains(body, " 404 ") {
+		t.Errorf("a file that is not there: %s", body)
+	}
+	_, err := s.p.cycle.Load().Workers[0].State.Main().PCall(s.p.cycle.Load().Workers[0].State.Globals.GetStr("require"), rt.String("m"))
+	if err == nil || !strings.Contains(err.Error(), "error loading module 'm' from file") || !strings.Contains(err.Error(), "has changed") {
+		t.Errorf("require of a changed module: %v", err)
+	}
+}
+
+// BenchmarkStaleModules is what a start pays for a thousand modules.
+func BenchmarkStaleModules(b *testing.B) {
+	l := newLuaTree(b)
+	for i := range 1000 {
+		name := fmt.Sprintf("big%d", i)
+		l.add("lua/"+name+".lua", name, name)
+		l.binary.Chunks[0].Requires = append(l.binary.Chunks[0].Requires, name)
+	}
+	for b.Loop() {
+		if err := l.compile(l.dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestMatchStars(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"a", "a", true}, {"a", "ab", false}, {"a.*", "a.b", true}, {"a.*", "b.a.c", false}, {"*.b", "a.b", true},
+		{"a.*.c", "a.b.c", true}, {"a.*.c", "a.c", false}, {"a*b*c", "axbyc", true}, {"a*b*c", "acb", false}, {"*", "", true},
+	} {
+		if got := matchStars(tt.pattern, tt.text); got != tt.want {
+			t.Errorf("%q, %q: %v, want %v", tt.pattern, tt.text, got, tt.want)
+		}
+	}
+}
