@@ -174,6 +174,9 @@ func (r *Request) accessBySubrequest() int {
 	}
 	defer sub.Release()
 	r.wait(sub.runSubrequest)
+	if rc := r.Main.killed; rc != 0 {
+		return rc
+	}
 	for _, set := range r.Loc.authSets {
 		r.setIndexed(set.index, set.value.eval(sub))
 	}
@@ -209,6 +212,9 @@ func setAuthRequestSet(c *compiler, d *conf.Directive) error {
 	v, err := c.defineVar(name)
 	if err != nil {
 		return err
+	}
+	if v.get == nil {
+		v.get = noValue
 	}
 	value, err := c.template(d.Args[1])
 	if err != nil {

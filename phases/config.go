@@ -26,7 +26,6 @@ type Cycle struct {
 	Workers []*Worker
 
 	vars     variableSet
-	defined  map[string]bool // variables that the configuration fills
 	hostname string
 
 	http              *Location // the http level
@@ -77,7 +76,6 @@ func newCycle(opts CompileOptions) *Cycle {
 		ConfPath:   opts.ConfPath,
 		Log:        opts.Log,
 		vars:       newVariableSet(),
-		defined:    map[string]bool{},
 		hostname:   lowerString(name),
 		chunks:     opts.Chunks,
 		sources:    opts.sources,

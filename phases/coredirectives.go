@@ -2,7 +2,6 @@ package phases
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -116,7 +115,7 @@ func (c *compiler) finish() error {
 			return err
 		}
 	}
-	if err := c.checkVariables(); err != nil {
+	if err := c.settleVariables(); err != nil {
 		return &conf.Error{Msg: err.Error()}
 	}
 	m := &c.cycle.Main
@@ -325,44 +324,6 @@ func setBodyTempPath(c *compiler, d *conf.Directive) error {
 	return c.loc.bodyTempPath.put(c.fullPath(d.Args[0]))
 }
 
-// setResolver reads resolver ADDRESS... [valid=TIME] [ipv4=off] [ipv6=off]
-// [local=on].
-func setResolver(c *compiler, d *conf.Directive) error {
-	if c.loc.resolver.set {
-		return errDuplicate
-	}
-	rc := &resolverConf{IPv4: true, IPv6: true}
-	for _, arg := range d.Args {
-		key, value, found := strings.Cut(arg, "=")
-		if !found {
-			addr := arg
-			if _, _, err := net.SplitHostPort(addr); err != nil {
-				addr = net.JoinHostPort(strings.Trim(addr, "[]"), "53")
-			}
-			rc.Servers = append(rc.Servers, addr)
-			continue
-		}
-		switch key {
-		case "valid":
-			t, ok := parseTime(value)
-			if !ok {
-				return fmt.Errorf("invalid parameter: %s", arg)
-			}
-			rc.Valid = t
-		case "ipv6":
-			rc.IPv6 = value == "on"
-		case "ipv4":
-			rc.IPv4 = value == "on"
-		case "local":
-			rc.Local = value == "on"
-		case "status_zone":
-		default:
-			return fmt.Errorf("invalid parameter: %s", arg)
-		}
-	}
-	return c.loc.resolver.put(rc)
-}
-
 // merge inherits what s does not say from the http level.
 func (s *Server) merge(outer *Server) {
 	s.headerBufferSize.merge(outer.headerBufferSize, 1024)
@@ -443,6 +404,8 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.nameInRedirect.merge(outer.nameInRedirect, false)
 	l.absoluteRedirect.merge(outer.absoluteRedirect, true)
 	l.recursiveErrors.merge(outer.recursiveErrors, false)
+	l.rewriteLog.merge(outer.rewriteLog, false)
+	l.uninitializedWarn.merge(outer.uninitializedWarn, true)
 	l.maxRanges.merge(outer.maxRanges, 1<<31-1)
 	l.subrequestBuffer.merge(outer.subrequestBuffer, 4096)
 	l.errorLog.merge(outer.errorLog, nil)

@@ -322,7 +322,7 @@ func (r *Request) echoInclude(o SubrequestOptions) int {
 	}
 	sub.runSubrequest()
 	sub.Release()
-	return rcOK
+	return r.Main.killed
 }
 
 func (r *Request) echoExec(cmd *echoCommand) int {

@@ -84,7 +84,13 @@ func (r *Request) run(s step) {
 // of the output, the log phase.
 func (r *Request) Serve() {
 	r.begin()
-	r.guardPhases(func(r *Request) { r.run(stepServerRewrite) })
+	r.guardPhases(func(r *Request) {
+		if r.noServer {
+			r.run(r.finalize(500))
+		} else {
+			r.run(stepServerRewrite)
+		}
+	})
 	r.guardFinish()
 }
 
@@ -132,6 +138,9 @@ func (r *Request) findConfig() step {
 	r.URIChanged = false
 	r.Loc = r.Server.loc
 	found := r.findLocation()
+	if found == foundError {
+		return r.finalize(500)
+	}
 	l := r.Loc
 	if !r.Internal && l.internal {
 		return r.finalize(404)
@@ -302,11 +311,11 @@ func (r *Request) finalize(rc int) step {
 		r.handler = nil
 		return stepContent
 	}
+	if r.lua.ofLua {
+		r.endCapture(rc)
+		return stepEnd
+	}
 	if rc >= 300 || rc == 201 || rc == 204 {
-		if r.lua.ofLua { // the caller gets the status, not a page that says so
-			r.Out.Status = rc
-			return stepEnd
-		}
 		switch rc {
 		case statusClose, statusClientClosed, statusRequestTimeout:
 			r.terminate(rc)
@@ -324,10 +333,13 @@ func (r *Request) finalize(rc int) step {
 // word.
 func (r *Request) terminate(rc int) {
 	r.KeepAlive = false
-	if rc > 0 && (r.Out.Status == 0 || !r.HeadersSent) {
+	if rc > 0 && (r.Out.Status == 0 || !r.HeadersSent || r.Conn.Sent() == 0) {
 		r.Out.Status = rc
 	}
 	r.Terminated = true
+	if r != r.Main {
+		r.Main.killed = rc
+	}
 }
 
 // finish ends a main request: what is still buffered goes out, the log phase
@@ -350,7 +362,7 @@ func (r *Request) InternalRedirect(uri, args string) int {
 		r.Logf(LogErr, "rewrite or internal redirection cycle while internally redirecting to \"%s\"", uri)
 		return r.jumpTo(r.finalize(500))
 	}
-	r.URI, r.Args = uri, args
+	r.URI, r.Args, r.emptyArgs = uri, args, false
 	r.Logf(LogDebug, "internal redirect: \"%s?%s\"", uri, args)
 	r.clearContexts()
 	r.Loc = r.Server.loc

@@ -19,6 +19,29 @@ func (h Headers) Get(name string) (string, bool) {
 	return "", false
 }
 
+// nameOf is name as the first such line writes it, name itself when there is none.
+func (h Headers) nameOf(name string) string {
+	for i := range h {
+		if equalFold(h[i].Name, name) {
+			return h[i].Name
+		}
+	}
+	return name
+}
+
+// nameSet is a set of names in lower case.
+type nameSet map[string]bool
+
+func nameSetOf(names ...string) nameSet {
+	set := make(nameSet, len(names))
+	for _, name := range names {
+		set[lowerString(name)] = true
+	}
+	return set
+}
+
+func (set nameSet) has(name string) bool { return set[lowerString(name)] }
+
 // Has reports whether there is a line called name.
 func (h Headers) Has(name string) bool {
 	_, ok := h.Get(name)

@@ -53,6 +53,9 @@ func safePath(path string) bool {
 // openTarget is openTarget with nginx's log line about an unsafe URI.
 func (r *Request) openTarget(text string) (uri, args string, ok bool) {
 	if uri, args, ok = openTarget(text); !ok {
+		if path, _, _ := strings.Cut(text, "?"); safePath(path) { // unsafe once it is decoded
+			text = unescapeURI(path)
+		}
 		r.Logf(LogErr, "unsafe URI \"%s\" was detected", text)
 	}
 	return uri, args, ok
@@ -64,8 +67,10 @@ func (r *Request) jump(target string) int {
 	if strings.HasPrefix(target, "@") {
 		return r.NamedRedirect(target)
 	}
-	uri, args, _ := strings.Cut(target, "?")
-	return r.InternalRedirect(uri, args)
+	uri, args, hasArgs := strings.Cut(target, "?")
+	rc := r.InternalRedirect(uri, args)
+	r.emptyArgs = hasArgs
+	return rc
 }
 
 // unescapeURI decodes the escapes of a URI. Of a broken one the bytes that are

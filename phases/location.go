@@ -96,6 +96,8 @@ type coreConf struct {
 	recursiveErrors   opt[bool]
 	maxRanges         opt[int]
 	subrequestBuffer  opt[int64]
+	rewriteLog        opt[bool]
+	uninitializedWarn opt[bool]
 
 	errorLog   opt[Logger]
 	accessLogs opt[[]*accessLog]
@@ -233,6 +235,7 @@ const (
 	foundPrefix          // regexes were tried, none matched
 	foundRegex           // search is over
 	foundRedirect        // /x asked for, only /x/ exists and it is a proxy
+	foundError           // a regex could not be tried to its end
 )
 
 // findLocation moves r.Loc to the location of r.URI inside the tree of r.Loc
@@ -256,7 +259,7 @@ func (r *Request) findLocation() int {
 	}
 	if found == foundPrefix {
 		switch inner := r.findLocation(); inner {
-		case foundExact, foundRegex, foundRedirect:
+		case foundExact, foundRegex, foundRedirect, foundError:
 			return inner
 		}
 	}
@@ -264,9 +267,14 @@ func (r *Request) findLocation() int {
 		return found
 	}
 	for _, re := range t.regexes {
-		if re.regex.exec(r, r.URI) {
+		switch re.regex.exec(r, r.URI) {
+		case rcError:
+			return foundError
+		case rcOK:
 			r.Loc = re
-			r.findLocation()
+			if r.findLocation() == foundError {
+				return foundError
+			}
 			return foundRegex
 		}
 	}

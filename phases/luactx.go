@@ -54,7 +54,10 @@ type (
 	luaExit struct{ code int }
 	// luaExec is ngx.exec: an internal redirect, to a named location when uri
 	// begins with '@'.
-	luaExec struct{ uri, args string }
+	luaExec struct {
+		uri, args string
+		hasArgs   bool // the URI had a "?": args may be empty, yet not absent
+	}
 	// luaJump is ngx.req.set_uri(uri, true): the request has the new URI and
 	// looks for its location again.
 	luaJump struct{}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -188,7 +187,7 @@ func (r *Request) luaEnded(p Phase) int {
 	if p == PhaseContent {
 		return r.luaFinishOutput()
 	}
-	if r.HeadersSent || r.lua.pending() {
+	if r.HeadersSent { // output that is only kept back (HTTP/1.0) ends nothing
 		if rc := r.luaFinishOutput(); rc != rcOK {
 			return rc
 		}
@@ -210,8 +209,11 @@ func (r *Request) luaAborted(abort rt.Abort, p Phase) int {
 			name, _, _ := strings.Cut(a.uri, "?")
 			return r.NamedRedirect(name)
 		}
-		return r.InternalRedirect(a.uri, a.args)
+		rc := r.InternalRedirect(a.uri, a.args)
+		r.emptyArgs = a.hasArgs
+		return rc
 	case luaJump:
+		r.releaseLua()
 		return rcDeclined
 	case *rt.Defect:
 		r.Log(LogAlert, a.Error())
@@ -243,7 +245,7 @@ func (r *Request) luaExited(code int, p Phase) int {
 			return rc
 		}
 	}
-	if r.HeadersSent && code > rcOK && !silent {
+	if r.HeadersSent && r.captured == nil && code > rcOK && !silent {
 		if p == PhaseContent {
 			if rc := r.luaFinishOutput(); rc != rcOK {
 				return rc
@@ -373,13 +375,13 @@ func (r *Request) luaBody(h *luaHandler, p []byte, flags int) int {
 		}
 		p, eof = ctx.Chunk, ctx.EOF
 	})
-	if rc != rcOK {
-		return rcError
-	}
 	if len(results) > 0 && results[0].IsNumber() {
 		code = int(results[0].Num())
 	}
-	if code == rcError || code >= 300 {
+	if rc != rcOK || code == rcError || code >= 300 {
+		if r != r.Main { // a filter that fails is the end of the connection
+			r.Main.killed = rcError
+		}
 		return rcError
 	}
 	flags &^= outLast
@@ -435,8 +437,6 @@ func luaVarText(v rt.Value) string {
 		return v.Str()
 	case v.IsNumber():
 		return rt.NumberString(v.Num())
-	case v.IsBool():
-		return strconv.FormatBool(v.Truthy())
 	}
 	return ""
 }

@@ -89,6 +89,10 @@ func (r *Request) luaSendLast() int {
 		return rcOK
 	}
 	rc, ended := r.luaBeginOutput()
+	if rc != rcOK && r.captured != nil { // what is captured has no head to miss
+		r.outputEnded = true
+		return rcOK
+	}
 	if rc != rcOK || ended {
 		return rc
 	}

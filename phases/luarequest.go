@@ -33,17 +33,21 @@ type luaRequest struct {
 	headersSet bool // the script changed response headers
 	buffering  bool // output for an HTTP/1.0 client is kept back in out
 	out        []byte
-
-	limitRate string // $limit_rate as set by a script
 }
 
-// releaseCtx forgets ngx.ctx: at the end of the request, and at an internal
-// redirect.
+// releaseCtx forgets ngx.ctx.
 func (r *Request) releaseCtx() {
 	if r.lua.ctx != nil {
 		r.lua.ctx = nil
 		r.Log(LogDebug, "lua release ngx.ctx at ref 1")
 	}
+}
+
+// releaseLua forgets what the Lua handlers so far left behind, as a jump to another
+// location does: ngx.ctx, output that was kept back.
+func (r *Request) releaseLua() {
+	r.releaseCtx()
+	r.lua.headersSet, r.lua.buffering, r.lua.out = false, false, nil
 }
 
 // closeLua lets go of what the Lua code of a request that has ended left.

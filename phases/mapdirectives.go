@@ -20,7 +20,7 @@ func setMap(c *compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	v, err := c.defineVar(name)
+	v, err := c.addVar(name)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func setGeo(c *compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	v, err := c.defineVar(name)
+	v, err := c.addVar(name)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ type ngxAPI struct {
 	worker *Worker
 	st     *rt.State
 	ngx    *rt.Table
-	null   rt.Value
 
 	outBuf    []byte // what ngx.say puts together
 	regexes   regexCache
@@ -26,9 +25,6 @@ type ngxAPI struct {
 
 // apiOf is the API of the worker that runs th.
 func apiOf(th *rt.Thread) *ngxAPI { return th.State.Host.(*ngxAPI) }
-
-// ngxNull is the address that ngx.null is.
-var ngxNull byte
 
 // lib is a list of functions to put into a table.
 type lib []struct {
@@ -52,7 +48,7 @@ func (l lib) addTo(t *rt.Table) {
 // OpenNgx gives the Lua state of a worker the ngx table and the modules that are
 // part of the server.
 func OpenNgx(st *rt.State, w *Worker) {
-	api := &ngxAPI{worker: w, st: st, null: rt.LightUserdata(&ngxNull)}
+	api := &ngxAPI{worker: w, st: st}
 	st.Host, st.Defect = api, logDefect
 	ngx := rt.NewTable(0, 128)
 	api.ngx = ngx
@@ -62,7 +58,7 @@ func OpenNgx(st *rt.State, w *Worker) {
 	for _, c := range ngxConstants {
 		ngx.SetStr(c.name, rt.Int(c.value))
 	}
-	ngx.SetStr("null", api.null)
+	ngx.SetStr("null", rt.LightNull)
 	sub := func(name string, t *rt.Table) { ngx.SetStr(name, rt.TableValue(t)) }
 	req := ngxReq.table(32)
 	ngxReqHeaders.addTo(req)

@@ -69,12 +69,10 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("The uri argument is empty")
 	}
 	r := gate(th, outputPhases, noRequestObject).R
-	query := ""
-	if uri[0] != '@' {
-		var ok bool
-		if uri, query, ok = openTarget(uri); !ok {
-			th.Errorf("unsafe uri")
-		}
+	hasArgs := strings.IndexByte(uri, '?') >= 0
+	uri, query, ok := r.openTarget(uri)
+	if !ok {
+		th.Errorf("unsafe uri")
 	}
 	if len(args) == 2 && !args[1].IsNil() {
 		more := queryArgument(th, args, 1)
@@ -91,7 +89,7 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		query = ""
 	}
 	checkPending(th, 0)
-	panic(luaExec{uri, query})
+	panic(luaExec{uri, query, hasArgs})
 }
 
 // queryArgument is an argument that is a query string or a table of arguments.

@@ -126,7 +126,8 @@ func ngxEncodeArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.String(encodeArgs(th, th.CheckTable(args, 0))), 1
 }
 
-// encodeArgs makes a query string of a table; the order is the table's.
+// encodeArgs makes a query string of a table; the order is the table's. Of a table
+// as value all elements count, whatever their keys.
 func encodeArgs(th *rt.Thread, t *rt.Table) string {
 	var b []byte
 	for k, v, _ := t.Next(rt.Nil); !k.IsNil(); k, v, _ = t.Next(k) {
@@ -137,15 +138,14 @@ func encodeArgs(th *rt.Thread, t *rt.Table) string {
 			b = appendArg(th, b, k.Str(), v)
 			continue
 		}
-		list := v.Table()
-		for i := 1; i <= list.Len(); i++ {
-			b = appendArg(th, b, k.Str(), list.Int(i))
+		for i, elem, _ := v.Table().Next(rt.Nil); !i.IsNil(); i, elem, _ = v.Table().Next(i) {
+			b = appendArg(th, b, k.Str(), elem)
 		}
 	}
 	return string(b)
 }
 
-// appendArg appends one key with a value that is not an array.
+// appendArg appends one key with a value that is not a table.
 func appendArg(th *rt.Thread, b []byte, key string, v rt.Value) []byte {
 	switch {
 	case v.IsString(), v.IsNumber():

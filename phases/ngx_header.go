@@ -13,11 +13,21 @@ var ngxResp = lib{{"get_headers", ngxRespGetHeaders}}
 func headerGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r := requestOf(th)
 	name := headerName(r, luaText(th, args[1]))
-	if classify(name) != outOther {
+	switch classify(name) {
+	case outContentType, outContentLength:
 		if v, ok := r.Out.Get(name); ok && v != "" {
 			return rt.String(v), 1
 		}
 		return rt.Nil, 1
+	case outLastModified:
+		if r.Out.LastModified < 0 {
+			return rt.Nil, 1
+		}
+		return rt.String(formatHTTPTime(r.Out.LastModified)), 1
+	case outLocation:
+		if r.Out.Location != "" {
+			return rt.String(r.Out.Location), 1
+		}
 	}
 	found := rt.Nil
 	for i := range r.Out.Headers {
@@ -56,63 +66,84 @@ func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	name = escapeHeaderName(headerName(r, name))
 	r.lua.headersSet = true
-	v := args[2]
-	if classify(name) == outContentLength && !v.IsNil() {
-		checkLength(th, luaText(th, v))
-	}
-	if !v.IsTable() {
-		if v.IsNil() {
-			r.Out.Del(name)
-		} else {
-			r.Out.setLua(name, escapeHeaderValue(luaText(th, v)))
-		}
-		return rt.Nil, 0
-	}
-	list := v.Table()
-	n := list.Len()
-	if n == 0 {
-		r.Out.Del(name)
-	}
-	for i := 1; i <= n; i++ {
-		s := escapeHeaderValue(luaText(th, list.Int(i)))
-		if i == 1 {
-			r.Out.setLua(name, s)
-		} else {
-			r.Out.Add(name, s)
-		}
+	if args[2].IsNil() {
+		r.Out.setLua(name, nil)
+	} else if !r.Out.setLua(name, headerValues(th, args[2])) {
+		th.Errorf("failed to set header")
 	}
 	return rt.Nil, 0
 }
 
-// checkLength raises an error for a Content-Length that is no number; an empty one
-// removes the header.
-func checkLength(th *rt.Thread, value string) {
-	if _, ok := parseDecimal(value); !ok && value != "" {
-		th.Errorf("failed to set header")
-	}
-}
+// oneValueAnswers are the response headers of which nginx keeps one line by itself:
+// the last of several values is the one that counts.
+var oneValueAnswers = nameSetOf("Server", "Date", "Content-Encoding", "Refresh", "Last-Modified", "Content-Range",
+	"Accept-Ranges", "WWW-Authenticate", "Expires", "E-Tag", "ETag", "Content-Length", "Content-Type")
 
-// setLua is Set for a value of a script: "" removes the header, and a line that is
-// there keeps its name.
-func (o *Response) setLua(name, value string) {
-	if value == "" {
-		o.Del(name)
-		return
+// setLua gives a header what a script wants it to be: none or an empty first value
+// removes it, a line that is there keeps its name. It is false for a value that the
+// header cannot have.
+func (o *Response) setLua(name string, values []string) bool {
+	kind := classify(name)
+	switch {
+	case kind == outContentLength:
+		return o.setLengths(name, values)
+	case len(values) > 1 && oneValueAnswers.has(name):
+		values = values[len(values)-1:]
+	case len(values) > 1 && kind == outLocation:
+		values = locations(values)
 	}
-	switch classify(name) {
-	case outLastModified: // kept as it is written, whatever the status
+	value := ""
+	if len(values) > 0 {
+		value, values = values[0], values[1:]
+	}
+	switch {
+	case value == "":
+		o.Del(name)
+		o.blank |= 1 << kind
+	case kind == outLastModified: // kept as it is written, whatever the status
 		o.Set(name, value)
 		o.Headers.Set(name, value)
-		return
-	case outOther:
-		for i := range o.Headers {
-			if equalFold(o.Headers[i].Name, name) {
-				name = o.Headers[i].Name
-				break
-			}
+	default:
+		o.Set(o.Headers.nameOf(name), value)
+	}
+	for _, v := range values {
+		if v != "" {
+			o.Headers.Add(name, v)
 		}
 	}
-	o.Set(name, value)
+	return true
+}
+
+// setLengths gives Content-Length one value after the other, up to one that is no
+// number.
+func (o *Response) setLengths(name string, values []string) bool {
+	if len(values) == 0 {
+		values = []string{""}
+	}
+	for _, v := range values {
+		if v == "" {
+			o.Del("Content-Length")
+			o.blank |= 1 << outContentLength
+		} else if _, ok := parseDecimal(v); !ok {
+			return false
+		}
+		o.Set(name, v)
+	}
+	return true
+}
+
+// locations are the values of several that a Location ends up with: a local one
+// stays, any other is replaced by the next.
+func locations(values []string) []string {
+	var keep []string
+	for _, v := range values {
+		if n := len(keep); n > 0 && !strings.HasPrefix(keep[n-1], "/") {
+			keep[n-1] = v
+			continue
+		}
+		keep = append(keep, v)
+	}
+	return keep
 }
 
 // headerNameChars has the characters that stay in a header's name.
@@ -170,9 +201,6 @@ func ngxRespGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if o.Location != "" {
 		g.add("location", o.Location)
 	}
-	for i := range o.Headers {
-		g.add(o.Headers[i].Name, o.Headers[i].Value)
-	}
 	switch {
 	case o.Status == 101:
 		g.add("connection", "upgrade")
@@ -183,6 +211,9 @@ func ngxRespGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	if r.chunkedOut {
 		g.add("transfer-encoding", "chunked")
+	}
+	for i := range o.Headers {
+		g.add(o.Headers[i].Name, o.Headers[i].Value)
 	}
 	return g.result(th, apiOf(th).respHeads)
 }

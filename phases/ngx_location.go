@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"strings"
 	"sync"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -62,6 +63,12 @@ func capture1(th *rt.Thread, c *LuaCtx, queries []rt.Value) (rt.Value, int) {
 	th.Block(nil, func() { runAll(subs) })
 	c.subrequests -= len(subs)
 	light.Subrequests -= len(subs)
+	if rc := c.R.Main.killed; rc != 0 {
+		for _, sub := range subs {
+			sub.Release()
+		}
+		panic(luaExit{rc})
+	}
 	results := make([]rt.Value, len(subs))
 	for i, sub := range subs {
 		results[i] = captureResult(sub)
@@ -105,7 +112,7 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 	if !ok {
 		th.Errorf("unsafe uri in argument #1: %s", uriText)
 	}
-	o := SubrequestOptions{URI: uri, Args: args, Capture: true}
+	o := SubrequestOptions{URI: uri, Args: args, EmptyArgs: strings.IndexByte(uriText, '?') >= 0, Capture: true}
 	opts := captureOptions{th: th, o: &o}
 	if v := q.Int(2); !v.IsNil() {
 		if !v.IsTable() {
@@ -126,7 +133,7 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 			r.Logf(LogErr, "variable \"%s\" cannot be assigned a value (maybe you forgot to define it first?)", name)
 		case !v.changeable:
 			r.Logf(LogErr, "variable \"%s\" not changeable", name)
-		case sub.SetVar(name, value) == nil:
+		case sub.SetVar(name, value, true) == nil:
 			return
 		}
 		sub.Release()
@@ -246,17 +253,16 @@ func captureResult(sub *Request) rt.Value {
 	if sub.captured != nil {
 		body, truncated = string(sub.captured.body), truncated || sub.captured.truncated
 	}
-	sub.setContentType()
 	o := &sub.Out
-	if o.Status == 204 && o.ContentLength < 0 {
-		o.ContentLength = 0
+	if o.Status >= 200 && o.Status != 304 {
+		sub.setContentType()
 	}
 	header := rt.NewTable(0, len(o.Headers)+2)
 	for i := range o.Headers {
 		addMulti(header, rt.String(o.Headers[i].Name), rt.String(o.Headers[i].Value))
 	}
 	for _, name := range []string{"Content-Type", "Content-Length", "Last-Modified", "Location"} {
-		if v, ok := o.Get(name); ok && header.GetStr(name).IsNil() {
+		if v, ok := o.Get(name); ok && !o.Headers.Has(name) {
 			header.Set(rt.String(name), rt.String(v))
 		}
 	}

@@ -35,7 +35,10 @@ func logLua(th *rt.Thread, level LogLevel, args []rt.Value) {
 		return
 	}
 	b := append(make([]byte, 0, 256), "[lua] "...)
-	if at, ok := th.Level(1); ok && !at.Native {
+	switch at, ok := th.Level(1); {
+	case ok && at.Native: // called last in a function that a library function called
+		b = append(b, "[C]:-1: "...)
+	case ok:
 		source := rt.ShortSource(at.Source)
 		b = append(b, source[strings.LastIndexByte(source, '/')+1:]...)
 		b = append(b, ':')
@@ -60,7 +63,7 @@ func appendLogText(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
 			th.ArgError(i, "expected table to have __tostring metamethod")
 		}
 		return append(b, th.ToStringMeta(v)...)
-	case v.IsLight() && v == apiOf(th).null:
+	case v == rt.LightNull:
 		return append(b, "null"...)
 	case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
 		return appendScalar(b, v)

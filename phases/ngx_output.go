@@ -56,7 +56,7 @@ func (api *ngxAPI) appendOutput(th *rt.Thread, b []byte, v rt.Value, i int) []by
 		return api.appendArray(th, b, v.Table(), i)
 	case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
 		return appendScalar(b, v)
-	case v == api.null:
+	case v == rt.LightNull:
 		return append(b, "null"...)
 	}
 	th.ArgError(i, "string, number, boolean, nil, ngx.null, or array table expected, but got "+rt.TypeName(v))
@@ -75,7 +75,7 @@ func (api *ngxAPI) appendArray(th *rt.Thread, b []byte, t *rt.Table, arg int) []
 			th.Leave(1)
 		case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
 			b = appendScalar(b, v)
-		case v == api.null:
+		case v == rt.LightNull:
 			b = append(b, "null"...)
 		default:
 			th.ArgError(arg, "bad data type "+rt.TypeName(v)+" found")
@@ -102,8 +102,8 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) > 1 {
 		th.Errorf("attempt to pass %d arguments, but accepted 0 or 1", len(args))
 	}
+	wait := optBool(th, args, 0)
 	r := gate(th, outputPhases, noRequestObject).R
-	wait := len(args) == 1 && args[0].Truthy()
 	switch {
 	case r.rawSocket:
 		return fail(th, "raw request socket acquired")

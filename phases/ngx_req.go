@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"math"
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -43,7 +44,7 @@ func ngxSetMethod(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if !id.IsNumber() {
 		th.Errorf("bad method number")
 	}
-	name, ok := methodName(id.Num())
+	name, ok := methodName(math.Trunc(id.Num()))
 	if !ok {
 		th.Errorf("unsupported HTTP method: %s", rt.NumberString(id.Num()))
 	}
@@ -64,11 +65,12 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if uri == "" {
 		th.Errorf("attempt to use zero-length uri")
 	}
-	jump := rt.ArgAt(args, 1).Truthy()
+	jump := optBool(th, args, 1)
+	binary := optBool(th, args, 2)
 	if jump {
 		gate(th, jumpPhases, noRequest)
 	}
-	if !rt.ArgAt(args, 2).Truthy() {
+	if !binary {
 		if c, bad := unsafeByte(uri); bad {
 			th.Errorf("unsafe byte \"0x%02x\" in uri \"%s\" (maybe you want to set the 'binary' argument?)", c, escapeUnsafe(uri))
 		}
@@ -86,6 +88,17 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r.URIChanged = true
 	r.Logf(LogDebug, "lua set uri jump to \"%s\"", uri)
 	panic(luaJump{})
+}
+
+// optBool is argument i, which must be a boolean where it is given.
+func optBool(th *rt.Thread, args []rt.Value, i int) bool {
+	if i >= len(args) {
+		return false
+	}
+	if !args[i].IsBool() {
+		th.ArgTypeError(args, i, "boolean")
+	}
+	return args[i].Truthy()
 }
 
 func ngxHTTPVersion(th *rt.Thread, args []rt.Value) (rt.Value, int) {
@@ -146,25 +159,35 @@ func ngxReqSetHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("bad 'name' argument: string expected, got nil")
 	}
 	name := escapeHeaderName(luaText(th, args[0]))
-	v := rt.ArgAt(args, 1)
-	switch {
-	case v.IsNil():
-		r.setRequestHeader(name)
-	case v.IsTable():
-		list := v.Table()
-		values := make([]string, list.Len())
-		for i := range values {
-			values[i] = escapeHeaderValue(luaText(th, list.Int(i+1)))
-		}
-		r.setRequestHeader(name, values...)
-	default:
-		r.setRequestHeader(name, escapeHeaderValue(luaText(th, v)))
+	if v := rt.ArgAt(args, 1); v.IsNil() {
+		r.setRequestHeader(name, nil)
+	} else if !r.setRequestHeader(name, headerValues(th, v)) {
+		th.Errorf("failed to set header")
 	}
 	return rt.Nil, 0
 }
 
+// headerValues gives the values that a script wants a header to have. As in
+// lua-resty-core, the elements of a table become strings in the table itself.
+func headerValues(th *rt.Thread, v rt.Value) []string {
+	if !v.IsTable() {
+		return []string{escapeHeaderValue(luaText(th, v))}
+	}
+	list := v.Table()
+	values := make([]string, list.Len())
+	for i := range values {
+		elem := list.Int(i + 1)
+		text := luaText(th, elem)
+		if !elem.IsString() {
+			list.SetInt(i+1, rt.String(text))
+		}
+		values[i] = escapeHeaderValue(text)
+	}
+	return values
+}
+
 func ngxReqClearHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	requestOf(th).setRequestHeader(escapeHeaderName(textOrNil(th, rt.ArgAt(args, 0))))
+	requestOf(th).setRequestHeader(escapeHeaderName(textOrNil(th, rt.ArgAt(args, 0))), nil)
 	return rt.Nil, 0
 }
 
@@ -176,44 +199,52 @@ func textOrNil(th *rt.Thread, v rt.Value) string {
 	return luaText(th, v)
 }
 
+// oneValueHeaders are the request headers of which nginx keeps one line by itself:
+// the last of several values is the one that counts.
+var oneValueHeaders = nameSetOf("Host", "Connection", "If-Modified-Since", "If-Unmodified-Since", "If-Match",
+	"If-None-Match", "User-Agent", "Referer", "Content-Type", "Content-Length", "Range", "If-Range",
+	"Transfer-Encoding", "Expect", "Upgrade", "Accept-Encoding", "Via", "Authorization", "Keep-Alive",
+	"X-Real-IP", "Depth", "Destination", "Overwrite", "Date")
+
 // setRequestHeader gives a header of the request the values, and what the server
-// itself took from it.
-func (r *Request) setRequestHeader(name string, values ...string) {
+// itself took from it. None, or an empty first one, removes it. It is false for a
+// value that the header cannot have.
+func (r *Request) setRequestHeader(name string, values []string) bool {
 	if r.HTTPMajor < 1 { // HTTP/0.9 has no headers
-		return
+		return true
 	}
-	if len(values) == 0 {
-		r.In.Del(name)
-	}
-	for i, v := range values {
-		if i > 0 {
-			r.In.Add(name, v)
-			continue
-		}
-		for k := range r.In {
-			if equalFold(r.In[k].Name, name) {
-				name = r.In[k].Name
-				break
-			}
-		}
-		r.In.Set(name, v)
+	if len(values) > 1 && oneValueHeaders.has(name) {
+		values = values[len(values)-1:]
 	}
 	value := ""
 	if len(values) > 0 {
-		value = values[0]
+		value, values = values[0], values[1:]
 	}
-	switch {
-	case equalFold(name, "Host"):
+	if equalFold(name, "Content-Length") {
+		n, ok := parseDecimal(value)
+		if !ok && value != "" {
+			return false
+		}
+		r.ContentLength = -1
+		if ok {
+			r.ContentLength = n
+		}
+	}
+	if value == "" {
+		r.In.Del(name)
+	} else {
+		r.In.Set(r.In.nameOf(name), value)
+	}
+	for _, v := range values {
+		r.In.Add(name, v)
+	}
+	if equalFold(name, "Host") {
 		r.Host = hostName(value)
 		if v := r.Cycle.vars.byName["host"]; v != nil && v.index >= 0 {
 			r.vars[v.index] = varSlot{}
 		}
-	case equalFold(name, "Content-Length"):
-		r.ContentLength = -1
-		if n, ok := parseDecimal(value); ok {
-			r.ContentLength = n
-		}
 	}
+	return true
 }
 
 // hostName is a Host header without its port, in lower case.
@@ -254,8 +285,7 @@ func ngxSetURIArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 1 argument but seen %d", len(args))
 	}
 	r := realRequest(th, noRequestObject)
-	r.Args = escapeBytes(queryArgument(th, args, 0), func(c byte) bool { return c <= ' ' || c == 0x7F })
-	r.ValidUnparsedURI = false
+	r.setArgs(escapeBytes(queryArgument(th, args, 0), func(c byte) bool { return c <= ' ' || c == 0x7F }), true)
 	return rt.Nil, 0
 }
 
@@ -265,7 +295,10 @@ func ngxGetPostArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 0 or 1 arguments but seen %d", len(args))
 	}
 	r := realRequest(th, noRequestObject)
-	limit := th.OptInt(args, 0, maxArgs)
+	limit := maxArgs
+	if len(args) == 1 { // nil does not stand for the default
+		limit = th.CheckInt(args, 0)
+	}
 	b := r.bodyRead()
 	switch {
 	case b.Discarded, b.Taken:

@@ -45,18 +45,14 @@ func ngxDiscardBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 func ngxGetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) > 1 {
-		th.Errorf("expecting 0 or 1 arguments but seen %d", len(args))
+	if len(args) != 0 {
+		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
 	b := realRequest(th, noBodyRequest).bodyRead()
 	if !b.Read || b.File != "" || len(b.Data) == 0 {
 		return rt.Nil, 1
 	}
-	data := b.Data
-	if n := th.OptInt(args, 0, 0); n > 0 && n < len(data) {
-		data = data[:n]
-	}
-	return rt.String(string(data)), 1
+	return rt.String(string(b.Data)), 1
 }
 
 func ngxGetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
@@ -87,7 +83,7 @@ func replaceableBody(th *rt.Thread, missing string) (*Request, *RequestBody) {
 func (r *Request) setBodyLength(n int64) {
 	r.ContentLength = n
 	r.Chunked = false
-	r.setRequestHeader("Content-Length", itoa(n))
+	r.setRequestHeader("Content-Length", []string{itoa(n)})
 }
 
 func ngxSetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -161,7 +160,7 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var err error
-	th.Block(cancel, func() { address, err = l.resolve(ctx, name) })
+	th.Block(cancel, func() { address, err = l.resolve(ctx, h.api.worker.Cycle.Log, name) })
 	switch {
 	case err == nil:
 		return address, ""
@@ -169,7 +168,7 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 		before, _, _ := strings.Cut(name, "\x00") // what C prints of it
 		return "", "no resolver defined to resolve \"" + before + "\""
 	}
-	return "", fmt.Sprintf("%s could not be resolved %v", name, err)
+	return "", err.Error()
 }
 
 // TLS implements cosocket.Trust.

@@ -13,7 +13,7 @@ func varGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return rt.String(v), 1
 		}
 	case name.IsNumber():
-		if i := int(name.Num()); i > 0 && i < len(r.Captures) {
+		if i := int(name.Num()); i > 0 && i < len(r.Captures) { // of the last regex of the configuration
 			return rt.String(r.Captures[i]), 1
 		}
 	default:
@@ -28,13 +28,11 @@ func varSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if !args[1].IsString() {
 		th.Errorf("bad variable name")
 	}
-	var err error
-	if args[2].IsNil() {
-		err = r.UnsetVar(args[1].Str())
-	} else {
-		err = r.SetVar(args[1].Str(), luaText(th, args[2]))
+	value := ""
+	if !args[2].IsNil() {
+		value = luaText(th, args[2])
 	}
-	if err != nil {
+	if err := r.SetVar(args[1].Str(), value, !args[2].IsNil()); err != nil {
 		th.Errorf("%s", err)
 	}
 	return rt.Nil, 0

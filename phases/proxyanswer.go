@@ -151,7 +151,7 @@ func (x *exchange) rewriteLocation(value string) string {
 	for i := range l.proxyRedirects {
 		pr := &l.proxyRedirects[i]
 		if pr.re != nil {
-			if pr.re.exec(r, value) {
+			if pr.re.exec(r, value) == rcOK {
 				return pr.to.eval(r)
 			}
 			continue

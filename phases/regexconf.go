@@ -11,6 +11,7 @@ import (
 // request's captures and the variables of its named groups.
 type confRegex struct {
 	re    *regex.Regexp
+	text  string // the pattern
 	names []namedGroup
 }
 
@@ -31,12 +32,13 @@ func (c *compiler) regex(pattern string, ignoreCase bool) (*confRegex, error) {
 	if err != nil {
 		return nil, regexError(pattern, err)
 	}
-	cr := &confRegex{re: re}
+	cr := &confRegex{re: re, text: pattern}
 	for _, n := range re.Names() {
 		v, err := c.defineVar(n.Name)
 		if err != nil {
 			return nil, err
 		}
+		v.get = noValue
 		cr.names = append(cr.names, namedGroup{group: n.Group, index: v.index})
 	}
 	return cr, nil
@@ -66,30 +68,49 @@ func regexError(pattern string, err error) error {
 	return fmt.Errorf("pcre2_compile() failed: %s in \"%s\" at \"%s\"", msg, pattern, pattern[re.At:])
 }
 
-// exec matches s and on success stores what the groups took.
-func (re *confRegex) exec(r *Request, s string) bool {
+// exec matches s and on success stores what the groups took. It answers rcOK,
+// rcDeclined when s does not match, and rcError when that could not be found out:
+// the engine gave up (ngx_http_regex_exec). Who asks must not take that for a no.
+func (re *confRegex) exec(r *Request, s string) int {
 	r.regexInput.Reset(s)
 	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)
 	if err != nil {
-		r.Logf(LogAlert, "%v on \"%s\"", err, s)
-		return false
+		r.Logf(LogAlert, "pcre2_match() failed: %d on \"%s\" using \"%s\"", pcre2Code(err), s, re.text)
+		return rcError
 	}
 	if ov == nil {
-		return false
+		return rcDeclined
 	}
 	r.regexPlaces = ov
 	r.Captures = r.Captures[:0]
-	for i := 0; i+1 < len(ov); i += 2 {
+	last := len(ov)
+	for last > 2 && ov[last-2] < 0 {
+		last -= 2
+	}
+	for i := 0; i < last; i += 2 {
 		text := ""
 		if ov[i] >= 0 {
 			text = s[ov[i]:ov[i+1]]
 		}
 		r.Captures = append(r.Captures, text)
 	}
-	for _, g := range re.names {
-		r.vars[g.index] = varSlot{value: r.Captures[g.group], set: true, none: ov[2*g.group] < 0}
+	if len(r.vars) == 0 { // r stands in for a request that has not been read
+		return rcOK
 	}
-	return true
+	for _, g := range re.names {
+		r.vars[g.index] = varSlot{value: r.capture(g.group), set: true}
+	}
+	return rcOK
+}
+
+// pcre2Code is the number PCRE 2 gives an error of a match.
+func pcre2Code(err error) int {
+	const matchLimit = -47
+	var me *regex.MatchError
+	if errors.As(err, &me) && me.Code != regex.ErrMatchLimit {
+		return me.Code
+	}
+	return matchLimit
 }
 
 // matches is exec for a place that has no use for captures.

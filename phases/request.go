@@ -62,16 +62,20 @@ type Request struct {
 	HeaderOnly       bool // no body goes out: HEAD, 204, 304
 	HeadersSent      bool
 	Terminated       bool     // given up: nothing more is sent
-	Captures         []string // of the last regex: $0, $1, ...
+	killed           int      // main request: what a subrequest gave up with, which ends this request too
+	Captures         []string // of the last regex: $0, $1, ... up to the last group that took part
 
 	next         step           // where a jump goes on
 	handler      contentHandler // of the current location
 	scriptStatus int            // what the running rewrite script answers
+	scriptLog    bool           // rewrite_log where the script began
 	vars         []varSlot
 	sharesVars   bool // vars is the parent's
 	expectTested bool
 	regexInput   regex.Input
 	regexPlaces  []int
+	emptyArgs    bool // Args is "" and not absent
+	noServer     bool // a regex of server_name gave up
 
 	// State of the output.
 	captured    *capture // body of a captured subrequest, nil otherwise
@@ -82,7 +86,8 @@ type Request struct {
 	filterFinalized bool
 	chunkedOut      bool
 	lastChunk       bool
-	rawSocket       bool // Lua writes the connection itself
+	limitRate       int64 // $limit_rate, in bytes per second
+	rawSocket       bool  // Lua writes the connection itself
 	gzip            *gzipWriter
 	gzipVary        bool
 	ranged          *rangeCut
@@ -187,8 +192,11 @@ func (r *Request) Log(level LogLevel, msg string) {
 }
 
 func (r *Request) logger() Logger {
-	if r.Loc != nil && r.Loc.errorLog.v != nil {
+	switch {
+	case r.Loc != nil && r.Loc.errorLog.v != nil:
 		return r.Loc.errorLog.v
+	case r.Cycle == nil: // stands in for one that has not been read
+		return nil
 	}
 	return r.Cycle.Log
 }

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
-
-	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // nameCache keeps what name servers answered, for one resolver directive.
@@ -21,169 +20,139 @@ type nameCache struct {
 	next    int // server to ask first
 }
 
+// nameAnswer is the addresses of a name, or the name it stands for.
 type nameAnswer struct {
 	addrs   []string
+	cname   string
 	expires time.Time
 }
 
 // A resolveError says why a name has no address, in nginx's words.
 type resolveError struct {
+	name string // as the resolver saw it
 	code int
-	text string
 }
 
-func (e *resolveError) Error() string { return fmt.Sprintf("(%d: %s)", e.code, e.text) }
+func (e *resolveError) Error() string {
+	return fmt.Sprintf("%s could not be resolved (%d: %s)", e.name, e.code, resolveText(e.code))
+}
 
-// errResolveTimeout is what nginx reports when no server answers in time.
-var errResolveTimeout = &resolveError{110, "Operation timed out"}
+// resolveTimedOut is the code of a name that no server answered for in time (ETIMEDOUT).
+const resolveTimedOut = 110
 
-// resolveErrors words the answers of servers that are no address.
-var resolveErrors = map[int]string{1: "Format error", 2: "Server failure", 3: "Host not found", 4: "Unimplemented", 5: "Operation refused"}
+// resolveText words a code (ngx_resolver_strerror).
+func resolveText(code int) string {
+	switch code {
+	case dns.RcodeFormatError:
+		return "Format error"
+	case dns.RcodeServerFailure:
+		return "Server failure"
+	case dns.RcodeNameError:
+		return "Host not found"
+	case dns.RcodeNotImplemented:
+		return "Unimplemented"
+	case dns.RcodeRefused:
+		return "Operation refused"
+	case resolveTimedOut:
+		return "Operation timed out"
+	}
+	return "Unknown error"
+}
 
 // resendInterval is how long one server has to answer before the next is asked.
 const resendInterval = 5 * time.Second
 
-// lookup finds the addresses of a name.
-func (rc *resolverConf) lookup(ctx context.Context, name string) ([]string, *resolveError) {
+// maxCNAMEs is how many names may stand for one another (NGX_RESOLVER_MAX_RECURSION).
+const maxCNAMEs = 50
+
+// lookup finds the addresses of a name. log takes what is wrong with servers.
+func (rc *resolverConf) lookup(ctx context.Context, log Logger, name string) ([]string, *resolveError) {
 	if rc.Local {
 		if addrs, err := net.DefaultResolver.LookupHost(ctx, name); err == nil {
 			return addrs, nil
 		}
 	}
+	asked := name
+	for range maxCNAMEs + 1 {
+		answer, first, ok := rc.cached(asked)
+		if !ok {
+			if !askable(asked) {
+				break
+			}
+			a, code := rc.ask(ctx, log, asked, first)
+			if code != 0 {
+				return nil, &resolveError{name, code}
+			}
+			answer = rc.keep(asked, a)
+		}
+		if len(answer.addrs) > 0 {
+			return answer.addrs, nil
+		}
+		asked = resolverName(answer.cname)
+	}
+	return nil, &resolveError{name, dns.RcodeNameError}
+}
+
+// resolverName is a name as it is asked for: in lower case, without a final dot.
+func resolverName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// askable reports whether servers can be asked for a name: none of its labels is empty
+// or longer than a length byte tells. Such names are known not to exist.
+func askable(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 255 {
+			return false
+		}
+	}
+	return true
+}
+
+// cached finds a name in the cache; first is the server to ask when it is not there.
+func (rc *resolverConf) cached(name string) (answer nameAnswer, first int, ok bool) {
 	c := &rc.cache
 	c.mu.Lock()
-	answer, ok := c.answers[name]
-	first := c.next
-	c.next++
-	c.mu.Unlock()
-	if ok && time.Now().Before(answer.expires) {
-		return answer.addrs, nil
-	}
-	var addrs []string
-	var failure *resolveError
-	ttl := rc.Valid
-	for _, kind := range rc.kinds() {
-		found, seconds, err := rc.ask(ctx, name, kind, first)
-		if err != nil {
-			failure = err
-			continue
-		}
-		addrs = append(addrs, found...)
-		if rc.Valid == 0 && (ttl == 0 || seconds < ttl) {
-			ttl = seconds
-		}
-	}
-	if len(addrs) == 0 {
-		if failure == nil {
-			failure = &resolveError{dns.RcodeNameError, resolveErrors[dns.RcodeNameError]}
-		}
-		return nil, failure
-	}
-	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.answers == nil || len(c.answers) > maxNameAnswers {
-		c.answers = map[string]nameAnswer{}
+	if answer, ok = c.answers[name]; ok && time.Now().Before(answer.expires) {
+		return answer, 0, true
 	}
-	c.answers[name] = nameAnswer{addrs, time.Now().Add(ttl)}
-	return addrs, nil
+	first = c.next
+	c.next++
+	return answer, first, false
 }
 
 // maxNameAnswers bounds a cache; a full one starts again.
 const maxNameAnswers = 10000
 
-func (rc *resolverConf) kinds() []uint16 {
-	var kinds []uint16
-	if rc.IPv4 {
-		kinds = append(kinds, dns.TypeA)
+// keep puts an answer into the cache, for as long as it or the directive says.
+func (rc *resolverConf) keep(name string, a dnsAnswer) nameAnswer {
+	ttl := a.ttl
+	if rc.Valid > 0 {
+		ttl = rc.Valid
 	}
-	if rc.IPv6 {
-		kinds = append(kinds, dns.TypeAAAA)
+	c := &rc.cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answers == nil || len(c.answers) > maxNameAnswers {
+		c.answers = map[string]nameAnswer{}
 	}
-	return kinds
-}
-
-// ask sends one question, to one server after the other, until one answers.
-func (rc *resolverConf) ask(ctx context.Context, name string, kind uint16, first int) ([]string, time.Duration, *resolveError) {
-	q := new(dns.Msg)
-	q.SetQuestion(dns.Fqdn(name), kind)
-	for i := 0; ; i++ {
-		server := rc.Servers[(first+i)%len(rc.Servers)]
-		attempt, cancel := context.WithTimeout(ctx, resendInterval)
-		a, err := exchangeDNS(attempt, q.Copy(), server)
-		if err != nil {
-			<-attempt.Done() // a server that refuses gets the time of a silent one
-		}
-		cancel()
-		if err == nil {
-			return readAnswer(a)
-		}
-		if ctx.Err() != nil {
-			return nil, 0, errResolveTimeout
-		}
-	}
-}
-
-// exchangeDNS asks a server. It returns when ctx ends, even while the client library
-// waits.
-func exchangeDNS(ctx context.Context, q *dns.Msg, server string) (*dns.Msg, error) {
-	type outcome struct {
-		answer *dns.Msg
-		err    error
-	}
-	done := make(chan outcome, 1)
-	rt.Go(func() {
-		client := dns.Client{Net: "udp", Timeout: resendInterval}
-		a, _, err := client.ExchangeContext(ctx, q, server)
-		if err == nil && a.Truncated {
-			client.Net = "tcp"
-			a, _, err = client.ExchangeContext(ctx, q, server)
-		}
-		done <- outcome{a, err}
-	})
-	select {
-	case o := <-done:
-		return o.answer, o.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func readAnswer(a *dns.Msg) ([]string, time.Duration, *resolveError) {
-	if a.Rcode != dns.RcodeSuccess {
-		text, ok := resolveErrors[a.Rcode]
-		if !ok {
-			text = "Unknown error"
-		}
-		return nil, 0, &resolveError{a.Rcode, text}
-	}
-	var addrs []string
-	ttl := time.Hour
-	for _, rr := range a.Answer {
-		switch rr := rr.(type) {
-		case *dns.A:
-			addrs = append(addrs, rr.A.String())
-		case *dns.AAAA:
-			addrs = append(addrs, rr.AAAA.String())
-		default:
-			continue
-		}
-		ttl = min(ttl, time.Duration(rr.Header().Ttl)*time.Second)
-	}
-	return addrs, ttl, nil
+	answer := nameAnswer{a.addrs, a.cname, time.Now().Add(ttl)}
+	c.answers[name] = answer
+	return answer
 }
 
 // errNoResolver is the case of a location without a resolver directive.
 var errNoResolver = errors.New("no resolver")
 
-// resolve finds one address of a name by the location's resolver.
-func (l *Location) resolve(ctx context.Context, name string) (string, error) {
+// resolve finds one address of a name by the location's resolver, within
+// resolver_timeout.
+func (l *Location) resolve(ctx context.Context, log Logger, name string) (string, error) {
 	rc := l.resolver.v
 	if rc == nil || len(rc.Servers) == 0 {
 		return "", errNoResolver
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.resolverTimeout.v)
 	defer cancel()
-	addrs, failure := rc.lookup(ctx, name)
+	addrs, failure := rc.lookup(ctx, log, resolverName(name))
 	if failure != nil {
 		return "", failure
 	}

@@ -30,6 +30,9 @@ type Response struct {
 	// customLength: Content-Length is in Headers, not made from ContentLength.
 	customLength bool
 	allowRanges  bool
+	// blank has a bit for each special header that a script removed: its variable is
+	// "" then, where one that was never set has no value.
+	blank uint8
 	// noContentType: the script removed Content-Type; no default is put in.
 	noContentType bool
 }
@@ -174,6 +177,14 @@ func (o *Response) Del(name string) {
 		o.Location = ""
 	}
 	o.Headers.Del(name)
+}
+
+// variable is the value of $sent_http_NAME for a special header.
+func (o *Response) variable(name string) (string, bool) {
+	if v, ok := o.Get(name); ok {
+		return v, true
+	}
+	return "", o.blank>>classify(name)&1 != 0
 }
 
 // Get is the value of a response header as it stands now; headers that are

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -26,6 +27,7 @@ const stopScript = -1
 // handler's answer: rcDeclined, or what an instruction ended the phase with.
 func (r *Request) runScript(ops []scriptOp) int {
 	r.scriptStatus = rcDeclined
+	r.scriptLog = r.Loc.rewriteLog.v || r.logs(LogDebug)
 	for i := 0; i < len(ops); {
 		skip := ops[i].exec(r)
 		if skip == stopScript {
@@ -109,8 +111,12 @@ type ifOp struct {
 }
 
 func (o *ifOp) exec(r *Request) int {
-	if !o.cond.holds(r) {
+	switch o.cond.test(r) {
+	case rcDeclined:
 		return o.skip
+	case rcError:
+		r.scriptStatus = 500
+		return stopScript
 	}
 	if o.loc != nil {
 		r.Loc = o.loc
@@ -140,7 +146,9 @@ const (
 	condExec
 )
 
-func (c *condition) holds(r *Request) bool {
+// test answers rcOK when the condition holds, rcDeclined when not, and rcError when
+// its regex could not tell.
+func (c *condition) test(r *Request) int {
 	value := c.left.eval(r)
 	var ok bool
 	switch c.kind {
@@ -149,14 +157,34 @@ func (c *condition) holds(r *Request) bool {
 	case condEqual:
 		ok = value == c.right.eval(r)
 	case condRegex:
-		ok = c.re.exec(r, value)
-		if !ok {
-			r.Captures = r.Captures[:0]
+		rc := r.scriptMatch(c.re, value)
+		if rc == rcError {
+			return rcError
 		}
+		ok = rc == rcOK
 	default:
 		ok = c.fileTest(value)
 	}
-	return ok != c.negate
+	if ok != c.negate {
+		return rcOK
+	}
+	return rcDeclined
+}
+
+// scriptMatch matches a regex of a script; without a match there are no captures.
+func (r *Request) scriptMatch(re *confRegex, text string) int {
+	rc := re.exec(r, text)
+	if rc == rcDeclined {
+		r.Captures = r.Captures[:0]
+	}
+	if r.scriptLog && rc != rcError {
+		verb := "matches"
+		if rc == rcDeclined {
+			verb = "does not match"
+		}
+		r.Logf(LogNotice, "\"%s\" %s \"%s\"", re.text, verb, text)
+	}
+	return rc
 }
 
 func (c *condition) fileTest(path string) bool {
@@ -188,9 +216,12 @@ type rewriteOp struct {
 }
 
 func (o *rewriteOp) exec(r *Request) int {
-	if !o.re.exec(r, r.URI) {
-		r.Captures = r.Captures[:0]
+	switch r.scriptMatch(o.re, r.URI) {
+	case rcDeclined:
 		return 0
+	case rcError:
+		r.scriptStatus = 500
+		return stopScript
 	}
 	r.Internal = true
 	r.ValidUnparsedURI = false
@@ -209,15 +240,18 @@ func (o *rewriteOp) exec(r *Request) int {
 		r.scriptStatus = r.rewriteRedirect(o, uri, args)
 		return stopScript
 	}
+	_, had := r.args()
 	switch {
-	case o.hasArgs && o.addArgs && r.Args != "":
-		args += "&" + r.Args
-	case !o.hasArgs && o.addArgs:
-		args = r.Args
+	case o.hasArgs:
+		if o.addArgs && r.Args != "" {
+			args += "&" + r.Args
+		}
+		r.Args, r.emptyArgs = args, true
+	case !o.addArgs:
+		r.Args, r.emptyArgs = "", had
 	}
-	r.Args = args
-	if r.logs(LogDebug) {
-		r.Logf(LogDebug, "rewritten data: \"%s\", args: \"%s\"", uri, args)
+	if r.scriptLog {
+		r.Logf(LogNotice, "rewritten data: \"%s\", args: \"%s\"", uri, r.Args)
 	}
 	if uri == "" {
 		r.Log(LogErr, "the rewritten URI has a zero length")
@@ -244,7 +278,9 @@ func (r *Request) rewriteRedirect(o *rewriteOp, uri, args string) int {
 		}
 		target += sep + r.Args
 	}
-	r.Logf(LogDebug, "rewritten redirect: \"%s\"", target)
+	if r.scriptLog {
+		r.Logf(LogNotice, "rewritten redirect: \"%s\"", target)
+	}
 	r.Out.SetLocation(target)
 	return o.redirect
 }
@@ -369,6 +405,9 @@ func setRewrite(c *compiler, d *conf.Directive) error {
 		return err
 	}
 	target := d.Args[1]
+	if target == "" {
+		return errors.New("empty replacement")
+	}
 	op := &rewriteOp{re: re, addArgs: true}
 	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") || strings.HasPrefix(target, "$scheme") {
 		op.redirect, op.last = 302, true

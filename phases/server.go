@@ -37,7 +37,8 @@ type regexName struct {
 }
 
 // FindServer is the server that answers for host on this address. Captures of
-// a regex name go to r.
+// a regex name go to r; when a regex could not be tried to its end r will be
+// answered with 500.
 func (l *Listen) FindServer(r *Request, host string) *Server {
 	n := &l.names
 	if s, ok := n.exact[host]; ok {
@@ -55,7 +56,11 @@ func (l *Listen) FindServer(r *Request, host string) *Server {
 			}
 		}
 		for i := range n.regexes {
-			if n.regexes[i].re.exec(r, host) {
+			switch n.regexes[i].re.exec(r, host) {
+			case rcError:
+				r.noServer = true
+				return l.Default
+			case rcOK:
 				return n.regexes[i].server
 			}
 		}

@@ -4,9 +4,11 @@ import "time"
 
 // SubrequestOptions say how a subrequest differs from its parent.
 type SubrequestOptions struct {
-	URI    string
-	Args   string
-	Method string // "" keeps GET
+	URI  string
+	Args string
+	// EmptyArgs: Args may be "" and is not absent then.
+	EmptyArgs bool
+	Method    string // "" keeps GET
 
 	// Body replaces the parent's request body; NoBody drops the body without
 	// giving another one.
@@ -35,7 +37,11 @@ func (c *capture) write(p []byte) { c.body = append(c.body, p...) }
 // it back.
 func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	if r.Depth <= 1 {
-		r.Logf(LogErr, "subrequests cycle while processing \"%s\"", o.URI)
+		who := ""
+		if o.Capture {
+			who = "lua "
+		}
+		r.Logf(LogErr, "%ssubrequests cycle while processing \"%s\"", who, o.URI)
 		return nil
 	}
 	sub := requestPool.Get().(*Request)
@@ -43,7 +49,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	sub.Main, sub.Parent = r.Main, r
 	sub.Depth = r.Depth - 1
 	sub.Start = time.Now()
-	sub.URI, sub.Args, sub.Method = o.URI, o.Args, o.Method
+	sub.URI, sub.Args, sub.emptyArgs, sub.Method = o.URI, o.Args, o.EmptyArgs, o.Method
 	if sub.Method == "" {
 		sub.Method = "GET"
 	}
@@ -117,11 +123,28 @@ func (r *Request) runSubrequest() {
 	}
 	r.updateLocation()
 	r.run(stepServerRewrite)
-	if r.Terminated && r.Out.Status == 0 {
-		r.Out.Status = 500
-	}
 	if r.Loc.logSubrequest.v {
 		r.logPhase()
+	}
+}
+
+// endCapture ends a subrequest that Lua made: who made it gets the status, not a page
+// that says so. One that gives up takes the main request along
+// (ngx_http_lua_post_subrequest).
+func (r *Request) endCapture(rc int) {
+	if r.Out.Status == 0 {
+		switch {
+		case rc == rcOK:
+			r.Out.Status = 200
+		case rc == rcError:
+			r.Out.Status, rc = 500, 500
+		case rc >= 100:
+			r.Out.Status = rc
+		}
+	}
+	switch rc {
+	case statusClose, statusClientClosed, statusRequestTimeout:
+		r.terminate(rc)
 	}
 }
 
@@ -135,5 +158,5 @@ func (r *Request) cleanup() {
 // internal redirect does.
 func (r *Request) clearContexts() {
 	r.echo = nil
-	r.releaseCtx()
+	r.releaseLua()
 }

@@ -15,7 +15,10 @@ type variable struct {
 	// variables that only `set` fills.
 	get func(r *Request) (string, bool)
 	// set stores a value elsewhere than in the request's slot ($args).
-	set func(r *Request, value string)
+	set func(r *Request, value string, ok bool)
+	// known variables are found by name: the built-in ones, and those that a
+	// directive defines. One of a family ($http_x) that is only mentioned is not.
+	known bool
 	// changeable lets `set`, map and the like define it again.
 	changeable bool
 	// volatile values are made anew at each use.
@@ -32,66 +35,104 @@ type variableSet struct {
 // prefixVariable makes the getter of a family such as $http_*; rest is the
 // name behind the prefix.
 type prefixVariable struct {
-	prefix string
-	get    func(rest string) func(r *Request) (string, bool)
+	prefix   string
+	volatile bool
+	get      func(rest string) func(r *Request) (string, bool)
 }
 
 func newVariableSet() variableSet {
 	v := variableSet{byName: make(map[string]*variable, 128)}
 	for _, b := range builtinVariables() {
-		b.index = -1
+		b.index, b.known = -1, true
 		v.byName[b.name] = &b
+	}
+	for _, name := range ofFamilies {
+		p := familyOf(name)
+		v.byName[name] = &variable{name: name, index: -1, known: true, get: p.get(name[len(p.prefix):])}
+	}
+	return v
+}
+
+// variable finds or makes the entry of a name.
+func (c *compiler) variable(name string) *variable {
+	name = lowerString(name)
+	v := c.cycle.vars.byName[name]
+	if v == nil {
+		v = &variable{name: name, index: -1, changeable: true}
+		c.cycle.vars.byName[name] = v
 	}
 	return v
 }
 
 // varIndex gives name an index, the same one each time. Whether the variable
-// exists is only known at the end of the configuration (checkVariables).
+// exists is only known at the end of the configuration (settleVariables).
 func (c *compiler) varIndex(name string) int {
-	name = lowerString(name)
-	vars := &c.cycle.vars
-	v := vars.byName[name]
-	if v == nil {
-		v = &variable{name: name, index: -1, changeable: true}
-		if get := prefixGetter(name); get != nil {
-			v.get, v.volatile = get, true
-		}
-		vars.byName[name] = v
-	}
+	v := c.variable(name)
 	if v.index < 0 {
-		v.index = len(vars.indexed)
-		vars.indexed = append(vars.indexed, v)
+		v.index = len(c.cycle.vars.indexed)
+		c.cycle.vars.indexed = append(c.cycle.vars.indexed, v)
 	}
 	return v.index
 }
 
-// defineVar makes name a variable that the configuration fills: by set, map,
-// geo. An existing one must be changeable.
-func (c *compiler) defineVar(name string) (*variable, error) {
-	name = lowerString(name)
-	if v := c.cycle.vars.byName[name]; v != nil && !v.changeable {
-		return nil, fmt.Errorf("the duplicate \"%s\" variable", name)
+// addVar makes name a variable whose value a directive computes (map, geo); an
+// existing one must be changeable. It has no index unless something mentions it,
+// and without one its value is made anew each time.
+func (c *compiler) addVar(name string) (*variable, error) {
+	v := c.variable(name)
+	if !v.changeable {
+		return nil, fmt.Errorf("the duplicate \"%s\" variable", v.name)
 	}
-	i := c.varIndex(name)
-	v := c.cycle.vars.indexed[i]
-	c.cycle.defined[name] = true
+	v.known = true
 	return v, nil
 }
 
-// checkVariables finds variables that were used but that nothing defines.
-func (c *compiler) checkVariables() error {
+// defineVar makes name a variable that the configuration fills: by set, a named
+// group.
+func (c *compiler) defineVar(name string) (*variable, error) {
+	v, err := c.addVar(name)
+	if err == nil {
+		c.varIndex(name)
+	}
+	return v, err
+}
+
+// settleVariables gives those that no directive computes their getters, and finds
+// variables that were used but that nothing defines (ngx_http_variables_init_vars).
+func (c *compiler) settleVariables() error {
 	for _, v := range c.cycle.vars.indexed {
-		if v.get == nil && v.set == nil && !c.cycle.defined[v.name] {
+		if v.get != nil || v.set != nil {
+			continue
+		}
+		if p := familyOf(v.name); p != nil {
+			v.get, v.volatile = p.get(v.name[len(p.prefix):]), p.volatile
+			continue
+		}
+		if !v.known {
 			return fmt.Errorf("unknown \"%s\" variable", v.name)
 		}
+		v.get = uninitialized(v.name)
 	}
 	return nil
 }
 
-func prefixGetter(name string) func(r *Request) (string, bool) {
-	for _, p := range prefixVariables {
+// uninitialized makes the getter of a variable that `set` declares somewhere else
+// (uninitialized_variable_warn).
+func uninitialized(name string) func(r *Request) (string, bool) {
+	return func(r *Request) (string, bool) {
+		if r.Loc.uninitializedWarn.v {
+			r.Logf(LogWarn, "using uninitialized \"%s\" variable", name)
+		}
+		return "", true
+	}
+}
+
+// familyOf is the family that a name belongs to, nil when there is none.
+func familyOf(name string) *prefixVariable {
+	for i := range prefixVariables {
+		p := &prefixVariables[i]
 		if len(name) > len(p.prefix) && strings.HasPrefix(name, p.prefix) {
-			return p.get(name[len(p.prefix):])
+			return p
 		}
 	}
 	return nil
@@ -110,7 +151,7 @@ func (r *Request) indexed(index int) (value string, ok bool) {
 	}
 	value, ok = v.get(r)
 	if !v.volatile {
-		*slot = varSlot{value: value, set: true, none: !ok}
+		r.vars[index] = varSlot{value: value, set: true, none: !ok}
 	}
 	return value, ok
 }
@@ -119,81 +160,50 @@ func (r *Request) indexed(index int) (value string, ok bool) {
 func (r *Request) setIndexed(index int, value string) {
 	v := r.Cycle.vars.indexed[index]
 	if v.set != nil {
-		v.set(r, value)
+		v.set(r, value, true)
 		return
 	}
 	r.vars[index] = varSlot{value: value, set: true}
 }
 
 // Var is the value of the variable called name, in any case; ok is false when
-// there is no such variable or it has no value.
+// there is no such variable or it has no value (ngx_http_get_variable).
 func (r *Request) Var(name string) (value string, ok bool) {
 	v := r.Cycle.vars.byName[name]
 	if v == nil {
 		name = lowerString(name)
-		if v = r.Cycle.vars.byName[name]; v == nil {
-			if len(name) == 1 && name[0] >= '0' && name[0] <= '9' {
-				n := int(name[0] - '0')
-				if n < len(r.Captures) {
-					return r.Captures[n], true
-				}
-				return "", false
-			}
-			if get := prefixGetter(name); get != nil {
-				return get(r)
-			}
-			return "", false
+		v = r.Cycle.vars.byName[name]
+	}
+	switch {
+	case v == nil || !v.known:
+		if p := familyOf(name); p != nil {
+			return p.get(name[len(p.prefix):])(r)
 		}
-	}
-	if v.index >= 0 {
+	case v.index >= 0:
 		return r.indexed(v.index)
+	case v.get != nil:
+		return v.get(r)
 	}
-	if v.get == nil {
-		return "", false
-	}
-	return v.get(r)
+	return "", false
 }
 
-// SetVar gives a variable a value from Lua; a variable that cannot take one is
-// an error with ngx_lua's text.
-func (r *Request) SetVar(name, value string) error {
-	v, err := r.writableVar(name)
-	if err != nil {
-		return err
-	}
-	if v.set != nil {
-		v.set(r, value)
-		return nil
-	}
-	r.vars[v.index] = varSlot{value: value, set: true}
-	return nil
-}
-
-// UnsetVar takes a variable's value away (ngx.var.x = nil).
-func (r *Request) UnsetVar(name string) error {
-	v, err := r.writableVar(name)
-	if err != nil {
-		return err
-	}
-	if v.set != nil {
-		v.set(r, "")
-		return nil
-	}
-	r.vars[v.index] = varSlot{set: true, none: true}
-	return nil
-}
-
-func (r *Request) writableVar(name string) (*variable, error) {
+// SetVar gives a variable a value from Lua, or takes it away (ngx.var.x = nil);
+// a variable that cannot take one is an error with ngx_lua's text.
+func (r *Request) SetVar(name, value string, ok bool) error {
 	v := r.Cycle.vars.byName[lowerString(name)]
 	switch {
-	case v == nil:
-		return nil, fmt.Errorf("variable \"%s\" not found for writing; maybe it is a built-in variable that is not changeable or you forgot to use \"set $%s '';\" in the config file to define it first", name, name)
+	case v == nil || !v.known:
+		return fmt.Errorf("variable \"%s\" not found for writing; maybe it is a built-in variable that is not changeable or you forgot to use \"set $%s '';\" in the config file to define it first", name, name)
 	case !v.changeable:
-		return nil, fmt.Errorf("variable \"%s\" not changeable", name)
-	case v.set == nil && v.index < 0:
-		return nil, fmt.Errorf("variable \"%s\" cannot be assigned a value", name)
+		return fmt.Errorf("variable \"%s\" not changeable", name)
+	case v.set != nil:
+		v.set(r, value, ok)
+	case v.index < 0:
+		return fmt.Errorf("variable \"%s\" cannot be assigned a value", name)
+	default:
+		r.vars[v.index] = varSlot{value: value, set: true, none: !ok}
 	}
-	return v, nil
+	return nil
 }
 
 // resetVars prepares the slots for a request of this cycle.
@@ -261,7 +271,9 @@ func (m *mapTable) lookup(r *Request) (string, bool) {
 		}
 	}
 	for i := range m.regexes {
-		if m.regexes[i].re.exec(r, key) {
+		if rc := m.regexes[i].re.exec(r, key); rc == rcError {
+			break // as if nothing had matched, in nginx too
+		} else if rc == rcOK {
 			return m.regexes[i].value.eval(r), true
 		}
 	}

@@ -10,22 +10,30 @@ import (
 	"time"
 )
 
-// prefixVariables are the families whose names go on behind a prefix. Their
-// values are made anew at each use, as the lists they read can change.
+// prefixVariables are the families whose names go on behind a prefix.
 var prefixVariables = []prefixVariable{
-	{"http_", requestHeaderVar},
-	{"sent_http_", responseHeaderVar},
-	{"sent_trailer_", sentTrailerVar},
-	{"upstream_http_", upstreamHeaderVar},
-	{"upstream_trailer_", noVar},
-	{"upstream_cookie_", noVar},
-	{"cookie_", cookieVar},
-	{"arg_", argVar},
+	{"http_", false, requestHeaderVar},
+	{"sent_http_", false, responseHeaderVar},
+	{"sent_trailer_", false, sentTrailerVar},
+	{"upstream_http_", true, upstreamHeaderVar},
+	{"upstream_trailer_", true, noVar},
+	{"upstream_cookie_", true, noVar},
+	{"cookie_", false, cookieVar},
+	{"arg_", true, argVar},
 }
 
-func noVar(string) func(*Request) (string, bool) {
-	return func(*Request) (string, bool) { return "", false }
+// ofFamilies are the members of a family that the core knows by name, so that
+// ngx.var finds what is cached for one the configuration mentions.
+var ofFamilies = []string{
+	"http_host", "http_user_agent", "http_referer", "http_via", "http_x_forwarded_for", "http_cookie",
+	"sent_http_content_type", "sent_http_content_length", "sent_http_location", "sent_http_last_modified",
+	"sent_http_connection", "sent_http_keep_alive", "sent_http_transfer_encoding", "sent_http_cache_control", "sent_http_link",
 }
+
+func noVar(string) func(*Request) (string, bool) { return noValue }
+
+// noValue is the getter of a variable that has none by itself.
+func noValue(*Request) (string, bool) { return "", false }
 
 // headerByVar finds header lines by the form their names have in variables:
 // lower case, with "_" for "-". Several lines are joined with ", " ("; " for
@@ -83,11 +91,11 @@ func responseHeaderVar(name string) func(*Request) (string, bool) {
 	case "content_type":
 		return func(r *Request) (string, bool) { return r.Out.contentType(), r.Out.ContentType != "" }
 	case "content_length":
-		return func(r *Request) (string, bool) { return r.Out.Get("Content-Length") }
+		return func(r *Request) (string, bool) { return r.Out.variable("Content-Length") }
 	case "last_modified":
-		return func(r *Request) (string, bool) { return r.Out.Get("Last-Modified") }
+		return func(r *Request) (string, bool) { return r.Out.variable("Last-Modified") }
 	case "location":
-		return func(r *Request) (string, bool) { return r.Out.Get("Location") }
+		return func(r *Request) (string, bool) { return r.Out.variable("Location") }
 	case "connection":
 		return func(r *Request) (string, bool) {
 			switch {
@@ -202,8 +210,8 @@ func builtinVariables() []variable {
 		return func(r *Request) (string, bool) { return r.In.Get(name) }
 	}
 	return append(append(tlsVariables(), proxyVariables()...), []variable{
-		{name: "args", get: nonEmpty(func(r *Request) string { return r.Args }), set: setArgs, changeable: true, volatile: true},
-		{name: "query_string", get: nonEmpty(func(r *Request) string { return r.Args }), volatile: true},
+		{name: "args", get: (*Request).args, set: (*Request).setArgs, changeable: true, volatile: true},
+		{name: "query_string", get: (*Request).args, volatile: true},
 		{name: "is_args", volatile: true, get: always(func(r *Request) string {
 			if r.Args == "" {
 				return ""
@@ -215,8 +223,8 @@ func builtinVariables() []variable {
 		{name: "request_uri", get: always(func(r *Request) string { return r.Main.RequestURI })},
 		{name: "request", get: always(func(r *Request) string { return r.Main.RequestLine })},
 		{name: "request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
-		{name: "request_body", volatile: true, get: requestBodyVar},
-		{name: "request_body_file", volatile: true, get: nonEmpty(func(r *Request) string { return r.Main.Body.File })},
+		{name: "request_body", get: requestBodyVar},
+		{name: "request_body_file", get: nonEmpty(func(r *Request) string { return r.Main.Body.File })},
 		{name: "request_length", volatile: true, get: always(requestLength)},
 		{name: "request_time", volatile: true, get: always(func(r *Request) string { return milliseconds(time.Since(r.Start)) })},
 		{name: "request_completion", volatile: true, get: always(func(r *Request) string {
@@ -239,13 +247,13 @@ func builtinVariables() []variable {
 		{name: "remote_port", get: always(func(r *Request) string { return addrPort(r.Main.Conn.RemoteAddr()) })},
 		{name: "binary_remote_addr", get: always(binaryRemoteAddr)},
 		{name: "remote_user", get: remoteUser},
-		{name: "scheme", volatile: true, get: always(func(r *Request) string {
+		{name: "scheme", get: always(func(r *Request) string {
 			if r.Main.Conn.TLS() {
 				return "https"
 			}
 			return "http"
 		})},
-		{name: "https", volatile: true, get: always(func(r *Request) string {
+		{name: "https", get: always(func(r *Request) string {
 			if r.Main.Conn.TLS() {
 				return "on"
 			}
@@ -269,7 +277,7 @@ func builtinVariables() []variable {
 		{name: "time_local", volatile: true, get: always(func(*Request) string { return time.Now().Format("02/Jan/2006:15:04:05 -0700") })},
 		{name: "time_iso8601", volatile: true, get: always(func(*Request) string { return time.Now().Format("2006-01-02T15:04:05-07:00") })},
 		{name: "nginx_version", get: always(func(*Request) string { return nginxVersion })},
-		{name: "limit_rate", volatile: true, changeable: true, get: always(limitRateVar), set: func(r *Request, v string) { r.lua.limitRate = v }},
+		{name: "limit_rate", volatile: true, changeable: true, get: always(func(r *Request) string { return itoa(r.limitRate) }), set: setLimitRate},
 		{name: "proxy_add_x_forwarded_for", volatile: true, get: always(forwardedFor)},
 		{name: "proxy_host", volatile: true, get: proxyHostVar},
 		{name: "proxy_port", volatile: true, get: proxyPortVar},
@@ -292,8 +300,13 @@ func builtinVariables() []variable {
 	}...)
 }
 
-func setArgs(r *Request, value string) {
-	r.Args = value
+// args is the query string; ok is false when there is none at all, which is not
+// the same as an empty one.
+func (r *Request) args() (value string, ok bool) { return r.Args, r.Args != "" || r.emptyArgs }
+
+// setArgs gives the request another query string; none at all when ok is false.
+func (r *Request) setArgs(value string, ok bool) {
+	r.Args, r.emptyArgs = value, ok
 	r.ValidUnparsedURI = false
 }
 
@@ -399,11 +412,14 @@ func binaryRemoteAddr(r *Request) string {
 	return string(addr.AsSlice())
 }
 
-func limitRateVar(r *Request) string {
-	if r.lua.limitRate != "" {
-		return r.lua.limitRate
+// setLimitRate is `set $limit_rate` (ngx_http_variable_set_limit_rate).
+func setLimitRate(r *Request, value string, _ bool) {
+	n, ok := parseSize(value, false)
+	if !ok {
+		r.Logf(LogErr, "invalid $limit_rate \"%s\"", value)
+		return
 	}
-	return "0"
+	r.limitRate = n
 }
 
 // forwardedFor is the client's address behind what proxies before us noted.

@@ -11,8 +11,10 @@
 //	html/NAME      likewise
 //	upstream       what the server behind the case's proxy_pass answers (see upstream)
 //	request        requests as text, sent on one connection each; a line === parts them
+//	log            a regular expression: which lines of the log want.log holds, "lua"
+//	               without it
 //	want.response  the answers, volatile headers masked; a line === parts them
-//	want.log       the error log's lines of the case from [lua] on; all lines, in
+//	want.log       the error log's lines of the case that speak of Lua; all lines, in
 //	               full, of a case that has an upstream
 //
 // In the first three @PORT@, @UPSTREAM@ and @PREFIX@ stand for the ports and for
@@ -22,6 +24,7 @@ package ngx
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -140,7 +143,7 @@ func diff(t *testing.T, what, got, want string) {
 	}
 }
 
-var sections = regexp.MustCompile(`^(http|server|upstream|request|want\.response|want\.log|(lua|html)/.+)$`)
+var sections = regexp.MustCompile(`^(http|server|upstream|request|log|want\.response|want\.log|(lua|html)/.+)$`)
 
 func loadCases(t *testing.T) []*testCase {
 	paths, err := filepath.Glob("*/*.txtar")
@@ -339,7 +342,7 @@ var (
 	confPlace  = regexp.MustCompile(`\(nginx\.conf:\d+\)`)
 )
 
-// lines returns the new lines that speak of Lua, or all of a case that has an
+// lines returns the new lines that the case asks for, or all of one that has an
 // upstream: their level and message, without times, numbers and line numbers of
 // the joint nginx.conf.
 func (l *logTail) lines(t *testing.T, c *testCase) string {
@@ -353,10 +356,11 @@ func (l *logTail) lines(t *testing.T, c *testCase) string {
 		t.Fatal(err)
 	}
 	var out strings.Builder
+	keep := regexp.MustCompile(cmp.Or(strings.TrimSpace(c.section("log")), "lua"))
 	for s := bufio.NewScanner(f); s.Scan(); {
 		line := s.Text()
 		if m := luaLine.FindStringSubmatch(line); m != nil {
-			if c.behind == nil && !strings.Contains(m[2], "lua") {
+			if c.behind == nil && !keep.MatchString(m[2]) {
 				continue
 			}
 			line = m[1] + " " + m[2]

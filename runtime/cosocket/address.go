@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// A peerAddr is what the host and port that a script gave mean, by nginx's rules for
-// addresses (ngx_parse_url with no_resolve). A host may bring its own port, which
-// then counts.
-type peerAddr struct {
-	unix bool
-	host string // literal IP address, socket path, or name that needs resolving
-	name bool   // host is a name
-	port int
+// A PeerAddr is what a host and a port mean, by nginx's rules for
+// addresses (ngx_parse_url with no_resolve). A host may bring its own port, which then
+// counts; Host keeps it when it is a name.
+type PeerAddr struct {
+	Unix bool // Host is the path of a unix domain socket
+	Name bool // Host is a name that needs resolving; else it is an IP address
+	Host string
+	Port int
 }
 
 // maxUnixPath is the room for the path of a unix domain socket, with the NUL.
 const maxUnixPath = 108
 
-// parsePeer reads a host. reason says what is wrong with it, "" for nothing.
-func parsePeer(host string, port int) (a peerAddr, reason string) {
+// ParsePeer reads a host. reason says what is wrong with it, "" for nothing.
+func ParsePeer(host string, port int) (a PeerAddr, reason string) {
 	switch {
 	case isUnix(host):
 		path := host[len("unix:"):]
@@ -31,7 +31,7 @@ func parsePeer(host string, port int) (a peerAddr, reason string) {
 		case len(path)+1 > maxUnixPath:
 			return a, "too long path in the unix domain socket"
 		}
-		return peerAddr{unix: true, host: cString(path)}, ""
+		return PeerAddr{Unix: true, Host: cString(path)}, ""
 	case strings.HasPrefix(host, "["):
 		return parseInet6(host[1:], port)
 	}
@@ -47,15 +47,15 @@ func parsePeer(host string, port int) (a peerAddr, reason string) {
 	if name == "" {
 		return a, "no host"
 	}
-	a = peerAddr{host: host, name: true, port: port}
+	a = PeerAddr{Host: host, Name: true, Port: port}
 	if ip, ok := parseInet(name); ok {
-		a.host, a.name = ip, false
+		a.Host, a.Name = ip, false
 	}
 	return a, ""
 }
 
 // parseInet6 reads an address in brackets, of which the first is gone.
-func parseInet6(text string, port int) (a peerAddr, reason string) {
+func parseInet6(text string, port int) (a PeerAddr, reason string) {
 	ip, rest, closed := strings.Cut(text, "]")
 	switch {
 	case !closed, strings.Contains(rest, "/"), rest != "" && rest[0] != ':':
@@ -72,7 +72,7 @@ func parseInet6(text string, port int) (a peerAddr, reason string) {
 	if err != nil || !addr.Is6() || addr.Zone() != "" {
 		return a, "invalid IPv6 address"
 	}
-	return peerAddr{host: addr.String(), port: port}, ""
+	return PeerAddr{Host: addr.String(), Port: port}, ""
 }
 
 // portNumber reads a port within an address, 0 for none.
@@ -114,14 +114,14 @@ func parseInet(text string) (string, bool) {
 
 // dialAddress gives network and address for net.Dial; ip is what a name was resolved
 // to, "" for a literal address.
-func (a *peerAddr) dialAddress(ip string) (network, address string) {
+func (a *PeerAddr) dialAddress(ip string) (network, address string) {
 	switch {
-	case a.unix:
-		return "unix", a.host
+	case a.Unix:
+		return "unix", a.Host
 	case ip == "":
-		ip = a.host
+		ip = a.Host
 	}
-	return "tcp", net.JoinHostPort(ip, strconv.Itoa(a.port))
+	return "tcp", net.JoinHostPort(ip, strconv.Itoa(a.Port))
 }
 
 // cString is what C sees of a text: nothing from the first NUL on.

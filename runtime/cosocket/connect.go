@@ -276,15 +276,15 @@ func (s *Socket) connectPooled(th *rt.Thread, host string, port int, o connectOp
 // connectNew resolves the host when that is needed and connects.
 func (s *Socket) connectNew(th *rt.Thread, host string, port int) string {
 	s.name = host
-	a, reason := parsePeer(host, port)
+	a, reason := ParsePeer(host, port)
 	if reason != "" {
 		return parseFailure(host, reason)
 	}
 	ip := ""
-	if a.name {
-		a.port = port // the name is resolved as it was given
+	if a.Name {
+		a.Port = port // the name is resolved as it was given
 		s.connecting = true
-		resolved, failure := s.host.Resolve(th, a.host)
+		resolved, failure := s.host.Resolve(th, a.Host)
 		s.connecting = false
 		if failure != "" {
 			return failure

@@ -85,15 +85,15 @@ func (l *Lib) setPeerName(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	u.finalize()
 	u.host, u.readDefault = h, h.Config().ReadTimeout
 	u.setTimeout(t)
-	a, reason := parsePeer(host, port)
+	a, reason := ParsePeer(host, port)
 	if reason != "" {
 		return fail(th, parseFailure(host, reason))
 	}
 	ip := ""
-	if a.name {
-		a.port = port
+	if a.Name {
+		a.Port = port
 		u.waiting = true
-		resolved, failure := h.Resolve(th, a.host)
+		resolved, failure := h.Resolve(th, a.Host)
 		u.waiting = false
 		if failure != "" {
 			return fail(th, failure)
@@ -111,7 +111,7 @@ func (l *Lib) setPeerName(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 // dial does not wait: a datagram socket's connect only notes the peer.
-func (u *udpSocket) dial(a *peerAddr, ip string, bound rt.Value) (net.Conn, error) {
+func (u *udpSocket) dial(a *PeerAddr, ip string, bound rt.Value) (net.Conn, error) {
 	network, address := a.dialAddress(ip)
 	var d net.Dialer
 	if network == "unix" {
