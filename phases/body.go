@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -23,7 +24,14 @@ type RequestBody struct {
 	KeepFile bool
 	// Taken says that a socket object of the script owns the unread body.
 	Taken bool
+
+	writer *bodyWriter // a body that the script makes
+	inFile bool        // such a body goes to a file, however short it is
 }
+
+// exists reports whether the body has been read, or taken by a socket: from then on
+// the script may put another in its place.
+func (b *RequestBody) exists() bool { return b.Read || b.Taken }
 
 // ErrBadChunk is what Downstream.ReadBody reports for a malformed chunk.
 var ErrBadChunk = errors.New("client sent invalid chunked body")
@@ -43,14 +51,21 @@ func (r *Request) ReadBody(block func(func())) int {
 	}
 	b := &r.Body
 	b.Read = true
-	if r.ContentLength <= 0 && !r.Chunked {
+	if r.ContentLength < 0 && !r.Chunked {
 		return rcOK
+	}
+	if r.ContentLength == 0 {
+		b.Data = []byte{}
+		if r.Loc.bodyInFile.v == bodyInFileOff {
+			return rcOK
+		}
 	}
 	if !r.sendContinue() {
 		return 500
 	}
 	l := r.Loc
-	rd := bodyReader{r: r, limit: l.maxBodySize.v, memory: l.bodyBufferSize.v, declared: r.ContentLength}
+	rd := bodyReader{r: r, limit: l.maxBodySize.v, declared: r.ContentLength}
+	rd.settleMemory(l.bodyBufferSize.v)
 	if l.bodyInFile.v != bodyInFileOff {
 		rd.memory = 0
 		b.KeepFile = l.bodyInFile.v == bodyInFileOn
@@ -82,7 +97,8 @@ const (
 type bodyReader struct {
 	r        *Request
 	limit    int64 // client_max_body_size, 0: none
-	memory   int64 // more than this goes to a file
+	memory   int64 // a longer body goes to a file
+	wire     int64 // so does a chunked one that takes more than this on the wire
 	declared int64 // Content-Length, -1 for chunked bodies
 	total    int64
 	file     *os.File
@@ -93,13 +109,34 @@ type bodyReader struct {
 	path string
 }
 
+// settleMemory says which bodies stay in memory. nginx keeps what came in with the
+// head where it is, and a body that fits there altogether; for the rest it takes a
+// buffer of client_body_buffer_size, and one of up to a quarter more when that
+// holds all of it (ngx_http_read_client_request_body).
+func (b *bodyReader) settleMemory(buffer int64) {
+	b.memory, b.wire = buffer, math.MaxInt64
+	conn, ok := b.r.Conn.(interface{ prereadBody() (ahead, room int) })
+	if !ok {
+		return
+	}
+	ahead, room := conn.prereadBody()
+	if b.declared < 0 {
+		b.memory, b.wire = math.MaxInt64, b.r.bodyReceived+int64(ahead)+buffer
+		return
+	}
+	b.memory = 0
+	if rest := b.declared - int64(ahead); rest <= int64(room) || rest < buffer+buffer>>2 {
+		b.memory = b.declared
+	}
+}
+
 func (b *bodyReader) run() int {
 	size := b.declared
 	if size < 0 {
 		size = 4096
 	}
-	if size <= b.memory || b.declared < 0 {
-		b.data = make([]byte, 0, min(size, b.memory+1))
+	if size <= b.memory {
+		b.data = make([]byte, 0, size)
 	}
 	buf := make([]byte, min(max(size, 1), 16<<10))
 	for {
@@ -134,30 +171,38 @@ func (b *bodyReader) store(p []byte) int {
 		b.close()
 		return 413
 	}
-	if b.file == nil && b.total <= b.memory {
+	if b.file == nil && b.total <= b.memory && b.r.bodyReceived <= b.wire {
 		b.data = append(b.data, p...)
 		return rcOK
 	}
 	if b.file == nil {
-		f, err := b.r.createBodyFile()
-		if err != nil {
-			b.r.Logf(LogCrit, "%v", err)
-			return 500
+		if rc := b.openFile(); rc != rcOK {
+			return rc
 		}
-		b.file, b.path = f, f.Name()
-		level := LogWarn
-		if b.r.Loc.bodyInFile.v != bodyInFileOff {
-			level = LogNotice
-		}
-		b.r.Logf(level, "a client request body is buffered to a temporary file %s", f.Name())
-		if _, err := f.Write(b.data); err != nil {
-			return b.fileError(err)
-		}
-		b.data = nil
 	}
 	if _, err := b.file.Write(p); err != nil {
 		return b.fileError(err)
 	}
+	return rcOK
+}
+
+// openFile moves what was read so far to a file.
+func (b *bodyReader) openFile() int {
+	f, err := b.r.createBodyFile()
+	if err != nil {
+		b.r.Logf(LogCrit, "%v", err)
+		return 500
+	}
+	b.file, b.path = f, f.Name()
+	level := LogWarn
+	if b.r.Loc.bodyInFile.v != bodyInFileOff {
+		level = LogNotice
+	}
+	b.r.Logf(level, "a client request body is buffered to a temporary file %s", f.Name())
+	if _, err := f.Write(b.data); err != nil {
+		return b.fileError(err)
+	}
+	b.data = nil
 	return rcOK
 }
 
@@ -168,6 +213,11 @@ func (b *bodyReader) fileError(err error) int {
 }
 
 func (b *bodyReader) end() int {
+	if b.total == 0 && b.r.Loc.bodyInFile.v != bodyInFileOff {
+		if rc := b.openFile(); rc != rcOK {
+			return rc
+		}
+	}
 	b.close()
 	return rcOK
 }
@@ -242,7 +292,20 @@ func (r *Request) DiscardBody() int {
 		r.Log(LogErr, "client sent invalid chunked body")
 		return 400
 	}
+	if conn, ok := r.Conn.(interface{ bodyDone() bool }); ok && conn.bodyDone() {
+		r.bodyDiscarded()
+	}
 	return rcOK
+}
+
+// bodyDiscarded notes that all of a discarded body has come: the request is one
+// without a body now (ngx_http_discard_request_body).
+func (r *Request) bodyDiscarded() {
+	r.Body.Discarded = false
+	if r.Chunked { // nginx reads chunks by way of a body
+		r.Chunked, r.Body.Read, r.Body.Data = false, true, []byte{}
+	}
+	r.ContentLength = 0
 }
 
 // continueLine answers "Expect: 100-continue".
@@ -278,6 +341,7 @@ func (b *RequestBody) BodyBytes() ([]byte, error) {
 
 // cleanup removes the temporary file.
 func (b *RequestBody) cleanup() {
+	b.closeWriter()
 	if b.File != "" && !b.KeepFile {
 		os.Remove(b.File)
 	}

@@ -282,6 +282,13 @@ func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 	return n, err
 }
 
+// bodyDone reports whether all of the request's body has been read.
+func (c *conn) bodyDone() bool { return c.rd.BodyDone() }
+
+// prereadBody tells of how much of the request's body nginx would find in the buffer
+// of its head, and how much more there is room for (see bodyReader.settleMemory).
+func (c *conn) prereadBody() (ahead, room int) { return c.rd.Preread() }
+
 // SkipBody implements Downstream.
 func (c *conn) SkipBody() error {
 	c.watch.pause(&c.rd)

@@ -21,8 +21,6 @@ type luaRequest struct {
 	depth int          // Lua handlers of this request on the stack, filters included
 	body  *RequestBody // of a subrequest that has one of its own
 
-	writer *bodyWriter // a request body that ngx.req.init_body began
-
 	sockets  *socketHost // nil until the script makes its first socket
 	bodyConn *bodyConn   // of ngx.req.socket()
 

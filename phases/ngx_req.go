@@ -301,9 +301,9 @@ func ngxGetPostArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	b := r.bodyRead()
 	switch {
-	case b.Discarded, b.Taken:
+	case b.Discarded:
 		return rt.TableValue(rt.NewTable(0, 0)), 1
-	case !b.Read:
+	case !b.exists():
 		th.Errorf("no request body found; maybe you should turn on lua_need_request_body?")
 	case b.File != "":
 		return fail(th, "request body in temp file not supported")

@@ -41,6 +41,9 @@ func ngxDiscardBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if r.DiscardBody() != rcOK {
 		th.Errorf("failed to discard request body")
 	}
+	if r.Body.Discarded && r.discardArrived() {
+		r.bodyDiscarded()
+	}
 	return rt.Nil, 0
 }
 
@@ -49,7 +52,7 @@ func ngxGetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
 	b := realRequest(th, noBodyRequest).bodyRead()
-	if !b.Read || b.File != "" || len(b.Data) == 0 {
+	if b.File != "" || len(b.Data) == 0 {
 		return rt.Nil, 1
 	}
 	return rt.String(string(b.Data)), 1
@@ -73,7 +76,7 @@ func replaceableBody(th *rt.Thread, missing string) (*Request, *RequestBody) {
 	switch {
 	case b.Discarded:
 		th.Errorf("request body already discarded asynchronously")
-	case !b.Read:
+	case !b.exists():
 		th.Errorf("request body not read yet")
 	}
 	return r, b
@@ -93,13 +96,16 @@ func ngxSetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	data := th.CheckString(args, 0)
 	r, b := replaceableBody(th, noBodyRequest)
 	b.dropFile()
-	b.Data = []byte(data)
+	if data != "" {
+		b.Data = []byte(data)
+	}
 	r.setBodyLength(int64(len(data)))
 	return rt.Nil, 0
 }
 
 // dropFile forgets the body's file and removes it unless it is to be kept.
 func (b *RequestBody) dropFile() {
+	b.closeWriter()
 	if b.File != "" && !b.KeepFile {
 		os.Remove(b.File)
 	}
@@ -121,84 +127,5 @@ func ngxSetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	b.File = name
 	b.KeepFile = !rt.ArgAt(args, 1).Truthy()
 	r.setBodyLength(info.Size())
-	return rt.Nil, 0
-}
-
-// bodyWriter is a body that init_body began and finish_body has not ended.
-type bodyWriter struct {
-	limit int // bytes kept in memory
-	total int64
-	data  []byte
-	file  *os.File
-}
-
-// ngxInitBody is ngx.req.init_body(buffer_size).
-func ngxInitBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) > 1 {
-		th.Errorf("expecting 0 or 1 argument but seen %d", len(args))
-	}
-	r, b := replaceableBody(th, noRequest)
-	size := int(r.Loc.bodyBufferSize.v)
-	if len(args) == 1 {
-		if size = th.CheckInt(args, 0); size < 0 {
-			th.Errorf("bad size argument: %d", size)
-		}
-	}
-	b.dropFile()
-	r.lua.writer = &bodyWriter{limit: size}
-	return rt.Nil, 0
-}
-
-// bodyBeingWritten is the writer that init_body made.
-func bodyBeingWritten(th *rt.Thread) (*Request, *bodyWriter) {
-	r := realRequest(th, noRequest)
-	if r.lua.writer == nil {
-		th.Errorf("request_body not initialized")
-	}
-	return r, r.lua.writer
-}
-
-func ngxAppendBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 1 {
-		th.Errorf("expecting 1 arguments but seen %d", len(args))
-	}
-	data := th.CheckString(args, 0)
-	r, w := bodyBeingWritten(th)
-	w.total += int64(len(data))
-	if w.file == nil && len(w.data)+len(data) > w.limit {
-		f, err := r.createBodyFile()
-		if err != nil {
-			th.Errorf("fail to write file")
-		}
-		r.Logf(LogWarn, "a client request body is buffered to a temporary file %s", f.Name())
-		w.file = f
-		if _, err := f.Write(w.data); err != nil {
-			th.Errorf("fail to write file")
-		}
-		w.data = nil
-	}
-	if w.file == nil {
-		w.data = append(w.data, data...)
-	} else if _, err := w.file.WriteString(data); err != nil {
-		th.Errorf("fail to write file")
-	}
-	return rt.Nil, 0
-}
-
-func ngxFinishBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 0 {
-		th.Errorf("expecting 0 argument but seen %d", len(args))
-	}
-	r, w := bodyBeingWritten(th)
-	b := r.bodyRead()
-	b.Data = w.data
-	if w.file != nil {
-		b.File = w.file.Name()
-		if err := w.file.Close(); err != nil {
-			th.Errorf("fail to write file")
-		}
-	}
-	r.lua.writer = nil
-	r.setBodyLength(w.total)
 	return rt.Nil, 0
 }

@@ -327,10 +327,7 @@ func requestBodyVar(r *Request) (string, bool) {
 	if r.lua.body != nil {
 		b = r.lua.body
 	}
-	if !b.Read || b.File != "" {
-		return "", false
-	}
-	return string(b.Data), len(b.Data) > 0
+	return string(b.Data), b.Data != nil
 }
 
 // contentLength is $content_length: of a chunked body once it has been read.

@@ -55,6 +55,7 @@ type Reader struct {
 	body     body
 	fields   []field // of the head being read, offsets from start
 	last     string  // text of the last head, to share it with an equal one
+	room     int     // bytes that nginx's buffer of the head has left behind it
 }
 
 // Reset prepares rd for a new connection.
@@ -72,6 +73,13 @@ func (rd *Reader) SetLimits(limits *Limits) { rd.limits = limits }
 
 // Buffered gives the bytes read ahead. They stay read ahead.
 func (rd *Reader) Buffered() []byte { return rd.buf[rd.start:rd.end] }
+
+// Preread tells how many of the bytes read ahead nginx would have got into the
+// buffer of the head, and how many more fit there.
+func (rd *Reader) Preread() (ahead, room int) {
+	ahead = min(rd.end-rd.start, rd.room)
+	return ahead, rd.room - ahead
+}
 
 // Take gives the bytes read ahead away.
 func (rd *Reader) Take() []byte {
@@ -118,7 +126,7 @@ func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 			return perr
 		}
 		if done {
-			rd.last = h.Text
+			rd.last, rd.room = h.Text, scan.room
 			rd.start += len(h.Text)
 			rd.body.init(h)
 			return nil
