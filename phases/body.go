@@ -141,7 +141,7 @@ func (b *bodyReader) run() int {
 	buf := make([]byte, min(max(size, 1), 16<<10))
 	for {
 		n, err := b.r.Conn.ReadBody(buf)
-		if left := b.declared - b.total; b.declared >= 0 && int64(n) >= left {
+		if left := b.declared - b.total; b.declared >= 0 && (int64(n) > left || int64(n) == left && b.r.HTTPMajor < 2) {
 			// A script may have made Content-Length smaller: the rest is not
 			// part of the body.
 			if int64(n) > left {
@@ -233,12 +233,18 @@ func (b *bodyReader) close() {
 func (b *bodyReader) fail(err error) int {
 	b.close()
 	b.r.KeepAlive = false
+	var refusal *bodyRefusal
 	switch {
+	case errors.As(err, &refusal):
+		b.r.Log(LogInfo, refusal.msg)
+		return refusal.status
 	case errors.Is(err, ErrBadChunk):
 		b.r.Log(LogErr, "client sent invalid chunked body")
 		return 400
 	case errors.Is(err, ErrBodyTimeout):
-		b.r.Log(LogInfo, "client timed out")
+		if b.r.HTTPMajor == 2 { // on HTTP/1 nginx says nothing
+			b.r.Log(LogInfo, clientTimedOut)
+		}
 		return statusRequestTimeout
 	}
 	b.r.Log(LogInfo, "client prematurely closed connection")

@@ -36,6 +36,7 @@ type conn struct {
 
 	// waiting is set between requests, when a shutdown may cut the connection.
 	waiting atomic.Bool
+	http2   atomic.Pointer[http2Conn] // when it speaks that
 }
 
 var connPool = sync.Pool{New: func() any { return new(conn) }}
@@ -52,14 +53,15 @@ func (l *listener) handle(nc net.Conn) {
 	l.process.track(c)
 	defer c.guard(nc)
 	nc, ok := c.start(nc)
-	handed := ok && l.handOver(nc)
-	if ok && !handed {
+	switch {
+	case !ok:
+	case l.bound.Load().speaksHTTP2(nc):
+		c.serveHTTP2()
+	default:
 		c.serve()
 	}
 	l.process.untrack(c)
-	if !handed {
-		_ = nc.Close()
-	}
+	_ = nc.Close()
 	c.rd.BeforeWait = nil
 	c.req = nil
 	connPool.Put(c)
@@ -129,6 +131,10 @@ func (c *conn) beforeWait() error {
 
 // interrupt ends the wait for a next request.
 func (c *conn) interrupt() {
+	if h := c.http2.Load(); h != nil {
+		h.shutdown()
+		return
+	}
 	if c.waiting.Load() {
 		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
 	}
@@ -323,6 +329,9 @@ func (c *conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 // LocalAddr implements Downstream.
 func (c *conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
+// transport implements overConn.
+func (c *conn) transport() *conn { return c }
+
 // TLS implements Downstream.
 func (c *conn) TLS() bool { return c.tls && !c.plain }
 
@@ -348,18 +357,23 @@ const (
 	lingerAlways
 )
 
-// linger shuts our side down and reads until the client is done.
+// linger closes a connection whose client may be sending.
 func (c *conn) linger(l lingering) {
 	pending := l.pending || c.taken || !c.rd.BodyDone() || len(c.rd.Buffered()) > 0
 	if l.mode == lingerOff || l.mode == lingerOn && !pending {
 		return
 	}
+	c.rd.Take()
+	c.awaitClose(l)
+}
+
+// awaitClose shuts our side down and reads until the client does so with its.
+func (c *conn) awaitClose(l lingering) {
 	half, ok := c.nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
 	end := time.Now().Add(l.total)
-	c.rd.Take()
 	buf := make([]byte, 4096)
 	for time.Now().Before(end) && !c.owner.process.stopping.Load() {
 		_ = c.nc.SetReadDeadline(time.Now().Add(l.each))

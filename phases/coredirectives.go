@@ -335,6 +335,7 @@ func (s *Server) merge(outer *Server) {
 	s.underscores.merge(outer.underscores, false)
 	s.mergeSlashes.merge(outer.mergeSlashes, true)
 	s.tls.merge(&outer.tls)
+	s.http2.merge(&outer.http2)
 }
 
 // merge inherits what l does not say from the level around it, and builds what
@@ -392,6 +393,7 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.resetTimedout.merge(outer.resetTimedout, false)
 	l.tcpNodelay.merge(outer.tcpNodelay, true)
 	l.postponeOutput.merge(outer.postponeOutput, 1460)
+	l.http2Chunk.merge(outer.http2Chunk, 8<<10)
 	l.resolver.merge(outer.resolver, nil)
 	l.resolverTimeout.merge(outer.resolverTimeout, 30*time.Second)
 	l.logSubrequest.merge(outer.logSubrequest, false)

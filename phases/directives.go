@@ -16,6 +16,7 @@ func directiveGroups() [][]directive {
 		upstreamDirectives(),
 		proxyDirectives(),
 		sslDirectives(),
+		http2Directives(),
 		luaDirectives(),
 		luaPhaseDirectives(),
 		echoDirectives(),

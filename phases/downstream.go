@@ -9,6 +9,13 @@ type headWriter interface {
 	writeHead(r *Request)
 	// writeTrailers is given the fields that follow the body.
 	writeTrailers(fields []Header)
+	// endBody says that the body is complete.
+	endBody()
+}
+
+// overConn is a Downstream upon a connection of the server's own.
+type overConn interface {
+	transport() *conn
 }
 
 // Downstream is the client's side of a main request as the engine sees it.

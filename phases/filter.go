@@ -71,7 +71,8 @@ func (r *Request) writeHead() int {
 	framed := o.Status >= 200 && o.Status != 204 && o.Status != 304 && !isHead // behind a 101 comes another protocol
 	if framed && (o.ContentLength < 0 || r.trailers) {
 		switch {
-		case r.HTTPMinor >= 1 && r.Loc.chunkedEncoding.v || r.HTTPMajor > 1:
+		case r.HTTPMajor > 1: // HTTP/2 frames bodies itself
+		case r.HTTPMinor >= 1 && r.Loc.chunkedEncoding.v:
 			r.chunkedOut = true
 			o.ClearLength()
 		case o.ContentLength < 0:
@@ -147,7 +148,7 @@ func (r *Request) appendHead(b []byte) []byte {
 		b = append(b, '\r', '\n')
 	}
 	if strings.HasPrefix(o.Location, "/") && l.absoluteRedirect.v {
-		b = r.appendAbsoluteLocation(b)
+		b = append(r.appendAbsoluteLocation(append(b, "Location: "...)), crlf...)
 	}
 	if r.chunkedOut {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
@@ -197,7 +198,7 @@ func serverLine(tokens int) string {
 func (r *Request) appendAbsoluteLocation(b []byte) []byte {
 	l := r.Loc
 	tls := r.Conn.TLS()
-	b = append(b, "Location: http"...)
+	b = append(b, "http"...)
 	if tls {
 		b = append(b, 's')
 	}
@@ -218,8 +219,7 @@ func (r *Request) appendAbsoluteLocation(b []byte) []byte {
 		b = append(b, ':')
 		b = append(b, port...)
 	}
-	b = append(b, r.Out.Location...)
-	return append(b, '\r', '\n')
+	return append(b, r.Out.Location...)
 }
 
 // splitAddr parts host and port of an address; unix sockets have no port.
@@ -334,18 +334,13 @@ func (m *Request) frame(p []byte, flags int) int {
 			conn.Write(p)
 		}
 	}
-	if flags&outLast != 0 && m.chunkedOut && !m.lastChunk {
+	if flags&outLast != 0 && !m.lastChunk {
 		m.lastChunk = true
-		end := lastChunk
-		if len(m.sentTrailers) > 0 {
-			end = lastChunk[:len("0\r\n"):len("0\r\n")]
-			for _, t := range m.sentTrailers {
-				end = appendHeader(end, t.Name, t.Value)
-			}
-			end = append(end, crlf...)
+		if m.chunkedOut {
+			m.bodySent += m.writeLastChunk()
+		} else if hw, ok := conn.(headWriter); ok {
+			hw.endBody()
 		}
-		conn.Write(end)
-		m.bodySent += int64(len(end))
 	}
 	m.bytesSent += m.bodySent - before
 	if flags&outFlush != 0 || int64(conn.Buffered()) >= m.Loc.postponeOutput.v {
@@ -354,6 +349,21 @@ func (m *Request) frame(p []byte, flags int) int {
 		}
 	}
 	return rcOK
+}
+
+// writeLastChunk ends a chunked body, with its trailers, and returns the number of
+// bytes that took.
+func (m *Request) writeLastChunk() int64 {
+	end := lastChunk
+	if len(m.sentTrailers) > 0 {
+		end = lastChunk[:len("0\r\n"):len("0\r\n")]
+		for _, t := range m.sentTrailers {
+			end = appendHeader(end, t.Name, t.Value)
+		}
+		end = append(end, crlf...)
+	}
+	m.Conn.Write(end)
+	return int64(len(end))
 }
 
 var (

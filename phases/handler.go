@@ -195,6 +195,9 @@ func (x *foreignConn) writeTrailers(fields []Header) {
 	}
 }
 
+// endBody implements headWriter: net/http sees it by itself.
+func (x *foreignConn) endBody() {}
+
 // ReadBody implements Downstream.
 func (x *foreignConn) ReadBody(p []byte) (int, error) {
 	n, err := x.req.Body.Read(p)
@@ -240,7 +243,10 @@ func (x *foreignConn) LocalAddr() net.Addr {
 
 // NetConn implements Downstream. There is no connection to hand out: it gives
 // one that is closed.
-func (x *foreignConn) NetConn() net.Conn {
+func (x *foreignConn) NetConn() net.Conn { return closedConn() }
+
+// closedConn is a connection that is closed.
+func closedConn() net.Conn {
 	here, there := net.Pipe()
 	_ = here.Close()
 	_ = there.Close()

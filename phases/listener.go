@@ -22,7 +22,6 @@ type listener struct {
 	addr    string // as in Listen.Addr
 	socket  net.Listener
 	bound   atomic.Pointer[binding]
-	http2   http2Server
 }
 
 // binding is what a configuration says about an address.

@@ -82,6 +82,7 @@ type coreConf struct {
 	resetTimedout     opt[bool]
 	tcpNodelay        opt[bool]
 	postponeOutput    opt[int64]
+	http2Chunk        opt[int64]
 	resolver          opt[*resolverConf]
 	resolverTimeout   opt[time.Duration]
 	logSubrequest     opt[bool]
@@ -159,6 +160,7 @@ type Server struct {
 	mergeSlashes     opt[bool]
 	listens          int
 	tls              serverTLS
+	http2            serverHTTP2
 }
 
 // locationTree finds the location of a URI without allocating: exact names by

@@ -1,7 +1,9 @@
 package phases
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -175,19 +177,46 @@ func (o *output) fail(err error) {
 func (o *output) drain() {
 	o.mu.Lock()
 	for len(o.buf) > 0 && o.err == nil {
-		b := o.buf
-		o.buf = o.spare[:0]
-		o.mu.Unlock()
-		o.expiry.Extend(o.timeout)
-		n, err := o.nc.Write(b)
-		o.mu.Lock()
-		o.spare = b[:0]
-		o.sent += int64(n)
-		if err != nil {
-			o.fail(err)
-		}
+		o.sendBuffered()
 	}
 	close(o.busy)
 	o.busy = nil
 	o.mu.Unlock()
+}
+
+// sendBuffered sends what is collected now. The caller holds the lock, which is put
+// down meanwhile, and has set busy.
+func (o *output) sendBuffered() {
+	b := o.buf
+	o.buf = o.spare[:0]
+	o.mu.Unlock()
+	n, err := o.writeOut(b)
+	o.mu.Lock()
+	o.spare = b[:0]
+	o.sent += int64(n)
+	if err != nil {
+		o.fail(err)
+	}
+}
+
+// maxRecord is the most that a TLS client must take within send_timeout.
+const maxRecord = 16 << 10
+
+// writeOut writes b. A client that goes on taking some of it has time: the timeout
+// counts from the last bytes it took. A TLS connection is of no use after a write
+// that timed out, so there each record has to go out in time.
+func (o *output) writeOut(b []byte) (n int, err error) {
+	for n < len(b) {
+		piece := b[n:]
+		if o.raw == nil {
+			piece = piece[:min(len(piece), maxRecord)]
+		}
+		o.expiry.Extend(o.timeout)
+		m, err := o.nc.Write(piece)
+		n += m
+		if err != nil && (m == 0 || o.raw == nil || !errors.Is(err, os.ErrDeadlineExceeded)) {
+			return n, err
+		}
+	}
+	return n, nil
 }

@@ -296,7 +296,7 @@ func (p *process) untrack(c *conn) {
 func (p *process) endConns() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	idle, done := make(chan struct{}), make(chan struct{})
+	idle := make(chan struct{})
 	if len(p.conns) == 0 {
 		close(idle)
 	} else {
@@ -305,14 +305,7 @@ func (p *process) endConns() <-chan struct{} {
 	for c := range p.conns {
 		c.interrupt()
 	}
-	rt.Go(func() {
-		for _, l := range p.listeners {
-			l.http2.stop()
-		}
-		<-idle
-		close(done)
-	})
-	return done
+	return idle
 }
 
 // tuneRuntime fits the Go runtime to the configuration: as many threads run Lua

@@ -65,6 +65,7 @@ type Request struct {
 	killed           int      // main request: what a subrequest gave up with, which ends this request too
 	Captures         []string // of the last regex: $0, $1, ... up to the last group that took part
 
+	action       string         // what log lines say it is doing, " while ..."
 	next         step           // where a jump goes on
 	handler      contentHandler // of the current location
 	scriptStatus int            // what the running rewrite script answers
@@ -197,6 +198,9 @@ func (r *Request) logger() Logger {
 		return r.Loc.errorLog.v
 	case r.Cycle == nil: // stands in for one that has not been read
 		return nil
+	}
+	if r.Loc == nil && r.Server != nil && r.Server.loc.errorLog.v != nil {
+		return r.Server.loc.errorLog.v
 	}
 	return r.Cycle.Log
 }

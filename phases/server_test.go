@@ -20,7 +20,7 @@ import (
 
 // testServer is a process that serves a configuration inside the test.
 type testServer struct {
-	t   *testing.T
+	t   testing.TB
 	p   *process
 	dir string
 	// addr is the address that stands for ADDR in the configuration.
@@ -29,13 +29,13 @@ type testServer struct {
 
 // startServer serves conf, in which ADDR stands for a free address and DIR for a
 // folder of the test.
-func startServer(t *testing.T, conf string) *testServer {
+func startServer(t testing.TB, conf string) *testServer {
 	t.Helper()
 	return startServerWith(t, conf, nil)
 }
 
 // startServerWith serves conf with the Lua code in chunks.
-func startServerWith(t *testing.T, conf string, chunks rt.ChunkSet) *testServer {
+func startServerWith(t testing.TB, conf string, chunks rt.ChunkSet) *testServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -152,6 +152,7 @@ func (r *Request) sendFile(file *os.File, info os.FileInfo) int {
 		r.Out.Headers.Set("ETag", fileTag(info))
 	}
 	r.setContentType()
+	r.action = " while sending response to client"
 	r.Out.allowRanges = true
 	if rc := r.SendHeader(); rc != rcOK || r.HeaderOnly {
 		return rc

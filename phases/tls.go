@@ -340,8 +340,8 @@ func (r *Request) downstream() Downstream {
 // tlsState is the state of the request's TLS connection.
 func (r *Request) tlsState() (tls.ConnectionState, bool) {
 	switch c := r.downstream().(type) {
-	case *conn:
-		if secure, ok := c.output.nc.(*tls.Conn); ok {
+	case overConn:
+		if secure, ok := c.transport().output.nc.(*tls.Conn); ok {
 			return secure.ConnectionState(), true
 		}
 	case *foreignConn:

@@ -221,7 +221,7 @@ func builtinVariables() []variable {
 		{name: "uri", volatile: true, get: always(func(r *Request) string { return r.URI })},
 		{name: "document_uri", volatile: true, get: always(func(r *Request) string { return r.URI })},
 		{name: "request_uri", get: always(func(r *Request) string { return r.Main.RequestURI })},
-		{name: "request", get: always(func(r *Request) string { return r.Main.RequestLine })},
+		{name: "request", get: nonEmpty(func(r *Request) string { return r.Main.RequestLine })},
 		{name: "request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
 		{name: "request_body", get: requestBodyVar},
 		{name: "request_body_file", get: nonEmpty(func(r *Request) string { return r.Main.Body.File })},
@@ -241,6 +241,7 @@ func builtinVariables() []variable {
 		{name: "hostname", get: always(func(r *Request) string { return r.Cycle.hostname })},
 		{name: "server_name", volatile: true, get: always(func(r *Request) string { return r.Server.Name })},
 		{name: "server_protocol", get: always(func(r *Request) string { return r.Main.protocol() })},
+		{name: "http2", get: always(http2Var)},
 		{name: "server_addr", get: always(func(r *Request) string { return addrHost(r.Main.Conn.LocalAddr()) })},
 		{name: "server_port", get: always(func(r *Request) string { return addrPort(r.Main.Conn.LocalAddr()) })},
 		{name: "remote_addr", get: always(func(r *Request) string { return addrHost(r.Main.Conn.RemoteAddr()) })},
@@ -262,8 +263,8 @@ func builtinVariables() []variable {
 		{name: "content_type", get: header("Content-Type")},
 		{name: "content_length", volatile: true, get: contentLength},
 		{name: "status", volatile: true, get: always(func(r *Request) string { return threeDigits(r.finalStatus()) })},
-		{name: "body_bytes_sent", volatile: true, get: always(func(r *Request) string { return strconv.FormatInt(r.Main.bodySent, 10) })},
-		{name: "bytes_sent", volatile: true, get: always(func(r *Request) string { return strconv.FormatInt(r.Main.bytesSent, 10) })},
+		{name: "body_bytes_sent", volatile: true, get: always(func(r *Request) string { return strconv.FormatInt(r.Main.bodyBytes(), 10) })},
+		{name: "bytes_sent", volatile: true, get: always(func(r *Request) string { return strconv.FormatInt(r.Main.wireBytes(), 10) })},
 		{name: "connection", get: always(func(r *Request) string { return strconv.FormatInt(r.Main.Conn.Number(), 10) })},
 		{name: "connection_requests", get: always(func(r *Request) string { return strconv.FormatInt(r.Main.Conn.Requests(), 10) })},
 		{name: "pipe", volatile: true, get: always(func(r *Request) string {
@@ -328,6 +329,22 @@ func requestBodyVar(r *Request) (string, bool) {
 		b = r.lua.body
 	}
 	return string(b.Data), b.Data != nil
+}
+
+// bodyBytes is the number of bytes sent of the body, with its transfer coding.
+func (r *Request) bodyBytes() int64 {
+	if s, ok := r.Conn.(*http2Stream); ok {
+		return s.bodyBytes()
+	}
+	return r.bodySent
+}
+
+// wireBytes is the number of bytes sent to the client, framing included.
+func (r *Request) wireBytes() int64 {
+	if s, ok := r.Conn.(*http2Stream); ok {
+		return s.wireBytes()
+	}
+	return r.bytesSent
 }
 
 // contentLength is $content_length: of a chunked body once it has been read.

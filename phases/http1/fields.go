@@ -235,7 +235,7 @@ func containsFold(text, part string) bool {
 
 // finish checks what can only be judged with all headers known.
 func (h *Head) finish() *Error {
-	if !h.HasHost && h.Major == 1 && h.Minor > 0 {
+	if !h.HasHost && !h.Is10() {
 		return errNoHost
 	}
 	if h.hasLength {

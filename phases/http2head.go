@@ -1,0 +1,158 @@
+package phases
+
+import (
+	"strings"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+// Places of names in the static table of HPACK (RFC 7541, appendix A).
+const (
+	hpackStatus        = 8 // ":status: 200", the others follow
+	hpackContentLength = 28
+	hpackContentType   = 31
+	hpackDate          = 33
+	hpackLastModified  = 44
+	hpackLocation      = 46
+	hpackServer        = 54
+	hpackVary          = 59
+)
+
+// hpackStatuses are those that have an entry of their own.
+var hpackStatuses = [...]int{200, 204, 206, 304, 400, 404, 500}
+
+// writeHead implements headWriter. Like nginx it refers to nothing in the dynamic
+// table: heads need no order among each other.
+func (s *http2Stream) writeHead(r *Request) {
+	b := r.appendHTTP2Head(r.headBuf[:0])
+	r.headBuf = b
+	fin := r.HeaderOnly || r.Out.ContentLength == 0 && !r.trailers
+	h := s.h
+	o := &h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.lost || o.err != nil {
+		return
+	}
+	if h.resize {
+		h.resize = false
+		b = append(b, 0)
+		copy(b[1:], b)
+		b[0] = 0x20 // our table has no entries
+	}
+	h.appendBlock(s, b, fin)
+}
+
+// appendBlock appends the frames of a header block; fin says that the stream ends
+// with it. The caller holds the lock of the output.
+func (h *http2Conn) appendBlock(s *http2Stream, b []byte, fin bool) {
+	o := &h.c.output
+	kind, flags := http2Headers, byte(0)
+	if fin {
+		flags = http2EndStream
+	}
+	for first := true; first || len(b) > 0; first = false {
+		n := min(len(b), h.frameSize)
+		if n == len(b) {
+			flags |= http2EndHeaders
+		}
+		o.buf = appendHTTP2Frame(o.buf, n, kind, flags, s.id)
+		o.buf = append(o.buf, b[:n]...)
+		h.noteFrame(s, n)
+		b = b[n:]
+		kind, flags = http2Continuation, 0
+	}
+	if fin {
+		h.closeOut(s)
+	}
+}
+
+// appendHTTP2Head codes the response's head, in nginx's order.
+func (r *Request) appendHTTP2Head(b []byte) []byte {
+	o, l := &r.Out, r.Loc
+	b = appendHpackStatus(b, o.Status)
+	if !o.customServer {
+		b = appendHpack(b, hpackServer, serverValue(l.serverTokens.v))
+	}
+	if !o.customDate {
+		b = appendHpack(b, hpackDate, httpDate(time.Now()))
+	}
+	if o.ContentType != "" {
+		b = appendHpack(b, hpackContentType, o.contentType())
+	}
+	if o.ContentLength >= 0 && !o.customLength {
+		digits := itoa(o.ContentLength)
+		b = append(b, 0x40|hpackContentLength, byte(len(digits)))
+		b = append(b, digits...)
+	}
+	if o.LastModified >= 0 && (o.Status == 200 || o.Status == 206 || o.Status == 304) && !o.Headers.Has("Last-Modified") {
+		b = appendHpack(b, hpackLastModified, formatHTTPTime(o.LastModified))
+	}
+	if o.Location != "" {
+		location := o.Location
+		if strings.HasPrefix(location, "/") && l.absoluteRedirect.v {
+			location = string(r.appendAbsoluteLocation(nil))
+		}
+		b = appendHpack(b, hpackLocation, location)
+	}
+	if r.gzipVary {
+		b = appendHpack(b, hpackVary, "Accept-Encoding")
+	}
+	return appendHpackFields(b, o.Headers)
+}
+
+// appendHpackFields appends fields with names of any kind.
+func appendHpackFields(b []byte, fields []Header) []byte {
+	for i := range fields {
+		b = append(b, 0)
+		b = appendHpackString(b, lowerString(fields[i].Name))
+		b = appendHpackString(b, fields[i].Value)
+	}
+	return b
+}
+
+// appendHpackStatus appends the status.
+func appendHpackStatus(b []byte, status int) []byte {
+	for i, known := range hpackStatuses {
+		if status == known {
+			return append(b, 0x80|byte(hpackStatus+i))
+		}
+	}
+	b = append(b, 0x40|hpackStatus, 3)
+	return append(b, threeDigits(status)...)
+}
+
+// appendHpack appends a field whose name is in the static table. The client notes it
+// in its dynamic table, which is never referred to: this form is a byte shorter.
+func appendHpack(b []byte, name byte, value string) []byte {
+	return appendHpackString(append(b, 0x40|name), value)
+}
+
+// appendHpackString appends a text in the coding that is shorter.
+func appendHpackString(b []byte, text string) []byte {
+	if n := hpack.HuffmanEncodeLength(text); n < uint64(len(text)) {
+		return hpack.AppendHuffmanString(appendHpackInt(b, 0x80, 7, n), text)
+	}
+	return append(appendHpackInt(b, 0, 7, uint64(len(text))), text...)
+}
+
+// appendHpackInt appends a number behind the bits of first, of whose byte it has the
+// given number.
+func appendHpackInt(b []byte, first byte, bits int, n uint64) []byte {
+	full := uint64(1)<<bits - 1
+	if n < full {
+		return append(b, first|byte(n))
+	}
+	b = append(b, first|byte(full))
+	for n -= full; n >= 0x80; n >>= 7 {
+		b = append(b, 0x80|byte(n))
+	}
+	return append(b, byte(n))
+}
+
+// serverValue is the value of the Server header for one of server_tokens.
+func serverValue(tokens int) string {
+	line := serverLine(tokens)
+	return line[len("Server: ") : len(line)-len(crlf)]
+}

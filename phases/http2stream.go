@@ -1,0 +1,516 @@
+package phases
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+)
+
+// http2Stream is the Downstream of one request of a connection that speaks HTTP/2.
+// What follows req belongs to the lock of the connection's output, which is the
+// streams' too.
+type http2Stream struct {
+	h       *http2Conn
+	id      uint32
+	number  int64 // of the request on its connection
+	req     *Request
+	refusal int // how the request ends that cannot be served
+	status  int
+
+	about http2About
+
+	// The response.
+	out       []byte // out[sent:] waits for the windows
+	sent      int
+	fin       bool   // nothing follows out
+	trailers  []byte // coded, but for these
+	window    int64
+	chunk     int // most bytes of a DATA frame: http2_chunk_size
+	queued    bool
+	mark      int64 // what the connection has written when all frames so far are out
+	wire      int64 // bytes of those frames
+	moved     int64 // bytes of out that were framed
+	outClosed bool
+
+	// The request body.
+	in         []byte
+	taken      int // of in
+	declared   int64
+	received   int64
+	recvWindow int64
+	reading    bool
+	inClosed   bool
+	inErr      error
+	skip       bool // nobody will read it
+
+	ended    bool // the request is over
+	lost     bool // the stream is, or the connection
+	rstSent  bool
+	timedOut bool
+	gone     chan struct{} // closed when lost; nil: nobody asked
+	read     http2Signal
+	written  http2Signal
+}
+
+// http2About is what log lines say of a request, for those who must not touch it
+// while its phases run.
+type http2About struct {
+	server              *Server
+	line, host, referer string
+	action              string // " while sending response to client"
+}
+
+// Values of refusal.
+const (
+	http2Refused = 1 + iota // answered with an error page
+	http2Dropped            // logged only
+)
+
+// http2Signal wakes who waits for something to change. It is guarded by the lock.
+type http2Signal struct{ c chan struct{} }
+
+func (w *http2Signal) wait() <-chan struct{} {
+	if w.c == nil {
+		w.c = make(chan struct{})
+	}
+	return w.c
+}
+
+func (w *http2Signal) wake() {
+	if w.c != nil {
+		close(w.c)
+		w.c = nil
+	}
+}
+
+var (
+	errStreamLost = errors.New("http2 stream is closed")
+	errSendTime   = errors.New("client timed out")
+)
+
+// run answers the stream's request, on a goroutine of its own.
+func (s *http2Stream) run() {
+	defer s.end()
+	r := s.req
+	switch {
+	case s.refusal == http2Dropped:
+		r.serveNothing(s.status)
+	case s.refusal == http2Refused:
+		r.ServeError(s.status)
+	default:
+		if status := r.tlsStatus(); status != 0 {
+			r.ServeError(status)
+		} else {
+			r.Serve()
+		}
+	}
+	cycle := r.Cycle
+	r.Release()
+	cycle.requests.Add(-1)
+}
+
+// end closes the stream (ngx_http_v2_close_stream).
+func (s *http2Stream) end() {
+	h := s.h
+	o := &h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s.ended, s.in = true, nil
+	if !s.outClosed {
+		h.open--
+	}
+	if !s.rstSent && o.err == nil {
+		switch {
+		case !s.outClosed && s.timedOut:
+			h.appendReset(s.id, http2ProtocolError)
+		case !s.outClosed:
+			h.appendReset(s.id, http2InternalError)
+		case !s.inClosed:
+			h.appendReset(s.id, http2NoError)
+		}
+	}
+	delete(h.streams, s.id)
+	h.ready.remove(s)
+	h.push()
+	if h.running--; h.running > 0 {
+		return
+	}
+	if h.drained != nil {
+		close(h.drained)
+		h.drained = nil
+		return
+	}
+	if h.goaway {
+		h.wakeReader(longAgo)
+		return
+	}
+	h.idleAt = time.Now().Add(h.limits.keepaliveTimeout)
+	if h.armed.IsZero() || h.idleAt.Before(h.armed) {
+		h.wakeReader(h.idleAt)
+	}
+}
+
+// abandon tells the request that its client is gone. The caller holds the lock.
+func (s *http2Stream) abandon() {
+	if s.lost {
+		return
+	}
+	s.lost = true
+	if s.gone != nil {
+		close(s.gone)
+	}
+	s.out, s.sent = nil, 0
+	s.h.ready.remove(s)
+	s.read.wake()
+	s.written.wake()
+}
+
+// reset ends the stream for a mistake of the client's. The caller holds the lock.
+func (s *http2Stream) reset(code http2Code) {
+	if s.rstSent {
+		return
+	}
+	s.rstSent = true
+	s.h.appendReset(s.id, code)
+	s.abandon()
+}
+
+// log writes a line of level info about the stream's request.
+func (s *http2Stream) log(msg string) {
+	log := s.h.bound.log()
+	if s.about.server != nil && s.about.server.loc.errorLog.v != nil {
+		log = s.about.server.loc.errorLog.v
+	}
+	if !log.Enabled(LogInfo) {
+		return
+	}
+	host, _ := splitAddr(s.RemoteAddr().String())
+	msg += s.about.action + ", client: " + host + ", server: "
+	if s.about.server != nil {
+		msg += s.about.server.Name
+	}
+	for _, part := range [...][2]string{{"request", s.about.line}, {"host", s.about.host}, {"referrer", s.about.referer}} {
+		if part[1] != "" {
+			msg += ", " + part[0] + ": \"" + part[1] + "\""
+		}
+	}
+	log.Output(LogInfo, s.h.c.number, msg)
+}
+
+// transport implements overConn.
+func (s *http2Stream) transport() *conn { return s.h.c }
+
+// Write implements Downstream.
+func (s *http2Stream) Write(p []byte) (int, error) {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.lost || o.err != nil {
+		return 0, errStreamLost
+	}
+	if s.sent == len(s.out) {
+		s.out, s.sent = s.out[:0], 0
+	}
+	s.out = append(s.out, p...)
+	return len(p), nil
+}
+
+// writeTrailers implements headWriter.
+func (s *http2Stream) writeTrailers(fields []Header) {
+	b := appendHpackFields(nil, fields)
+	o := &s.h.c.output
+	o.mu.Lock()
+	s.trailers = b
+	o.mu.Unlock()
+}
+
+// endBody implements headWriter.
+func (s *http2Stream) endBody() {
+	o := &s.h.c.output
+	o.mu.Lock()
+	s.fin = true
+	o.mu.Unlock()
+}
+
+// Push implements Downstream.
+func (s *http2Stream) Push() error {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.lost || o.err != nil {
+		return errStreamLost
+	}
+	s.h.enqueue(s)
+	s.h.push()
+	return nil
+}
+
+// Buffered implements Downstream.
+func (s *http2Stream) Buffered() int {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(s.out) - s.sent + int(max(s.mark-o.sent, 0))
+}
+
+// Blocked implements Downstream.
+func (s *http2Stream) Blocked() bool { return s.Buffered() > 0 }
+
+// Sent implements Downstream.
+func (s *http2Stream) Sent() int64 { return s.wireBytes() }
+
+// wireBytes implements headWriter.
+func (s *http2Stream) wireBytes() int64 {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return s.wire
+}
+
+// bodyBytes is how much of the body is framed.
+func (s *http2Stream) bodyBytes() int64 {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return s.moved
+}
+
+// flushed tells whether all of the response so far is out. The caller holds the lock.
+func (s *http2Stream) flushed() bool {
+	return s.sent == len(s.out) && (!s.fin || s.outClosed) && s.mark <= s.h.c.output.sent
+}
+
+// Flush implements Downstream. A client that takes nothing for send_timeout, be it
+// that it opens no window, loses the stream.
+func (s *http2Stream) Flush() error {
+	h := s.h
+	o := &h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	h.enqueue(s)
+	s.about.action = s.req.action
+	if h.running > 1 {
+		o.letOthers()
+	}
+	var until time.Time
+	for last := int64(-1); ; {
+		if s.lost || o.err != nil {
+			if last >= 0 {
+				s.req.Log(LogInfo, "client prematurely closed connection"+s.about.action)
+			}
+			return errStreamLost
+		}
+		if s.flushed() {
+			return nil
+		}
+		if o.busy == nil && (len(o.buf) > 0 || h.sendable()) {
+			h.write(s)
+			continue
+		}
+		if at := s.place(); at != last {
+			last, until = at, time.Now().Add(s.req.Loc.sendTimeout.v)
+		}
+		if !h.awaitWrite(s, until) && s.place() == last {
+			s.timedOut = true
+			s.req.Log(LogInfo, clientTimedOut+s.about.action)
+			return errSendTime
+		}
+	}
+}
+
+// place tells how far the response has come: what the windows let through and, when
+// that is all, what the client has taken. The caller holds the lock.
+func (s *http2Stream) place() int64 {
+	if s.sent < len(s.out) {
+		return s.moved
+	}
+	return s.moved + s.h.c.output.sent
+}
+
+// await waits for a signal, at most for d; false tells that d has passed. The
+// caller holds the lock.
+func (s *http2Stream) await(w *http2Signal, d time.Duration) bool {
+	o := &s.h.c.output
+	woken := w.wait()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	o.mu.Unlock()
+	defer o.mu.Lock()
+	select {
+	case <-woken:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// bodyRefusal is an error of ReadBody that has nginx's log line and status.
+type bodyRefusal struct {
+	status int
+	msg    string
+}
+
+func (e *bodyRefusal) Error() string { return e.msg }
+
+// accept checks a DATA frame of the given size, padding included. The caller holds
+// the lock.
+func (s *http2Stream) accept(size int) bool {
+	if int64(size) > s.recvWindow {
+		s.h.log(LogInfo, "client violated flow control for stream "+itoa(int64(s.id))+": received DATA frame length "+
+			itoa(int64(size))+", available window "+itoa(s.recvWindow))
+		s.reset(http2FlowControlError)
+		return false
+	}
+	s.recvWindow -= int64(size)
+	if s.inClosed {
+		s.h.log(LogInfo, "client sent DATA frame for half-closed stream "+itoa(int64(s.id)))
+		s.reset(http2StreamClosed)
+		return false
+	}
+	return true
+}
+
+// deliver appends a piece of the body; true says that no more is wanted.
+func (s *http2Stream) deliver(b []byte) bool {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.ended || s.lost || s.skip || s.inErr != nil {
+		return true
+	}
+	s.h.payload += int64(len(b))
+	s.received += int64(len(b))
+	if s.declared >= 0 && s.received > s.declared {
+		s.inErr = &bodyRefusal{400, "client intended to send body data larger than declared"}
+	} else {
+		if s.taken == len(s.in) {
+			s.in, s.taken = s.in[:0], 0
+		}
+		s.in = append(s.in, b...)
+	}
+	s.read.wake()
+	return false
+}
+
+// deliverEnd ends the body.
+func (s *http2Stream) deliverEnd() {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s.inClosed = true
+	if s.inErr == nil && s.declared >= 0 && s.received < s.declared {
+		s.inErr = &bodyRefusal{400, "client prematurely closed stream: only " + itoa(s.received) + " out of " +
+			itoa(s.declared) + " bytes of request body received"}
+	}
+	s.read.wake()
+}
+
+// ReadBody implements Downstream.
+func (s *http2Stream) ReadBody(p []byte) (int, error) {
+	return s.ReadBodyWithin(p, s.req.Loc.bodyTimeout.v)
+}
+
+// http2BodyWindow is how much of a body that is being read may be on its way.
+const http2BodyWindow = 256 << 10
+
+// ReadBodyWithin implements timedBody.
+func (s *http2Stream) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s.reading = true
+	for {
+		if n := copy(p, s.in[s.taken:]); n > 0 {
+			s.taken += n
+			s.req.bodyReceived += int64(n)
+			s.widen()
+			return n, nil
+		}
+		switch {
+		case s.inErr != nil:
+			s.req.bodyReceived = s.received
+			return 0, s.inErr
+		case s.inClosed && !s.lost:
+			return 0, io.EOF
+		case s.lost || o.err != nil:
+			return 0, &bodyRefusal{statusClientClosed, "client prematurely closed stream"}
+		case len(p) == 0:
+			return 0, nil
+		case !s.reading:
+			return 0, ErrBodyTimeout
+		}
+		s.widen()
+		got := s.received
+		if !s.await(&s.read, d) && got == s.received && !s.inClosed && !s.lost {
+			s.timedOut = true
+			return 0, ErrBodyTimeout
+		}
+	}
+}
+
+// widen lets the client send more when half of what it may has come. The caller
+// holds the lock.
+func (s *http2Stream) widen() {
+	free := http2BodyWindow - int64(len(s.in)-s.taken)
+	if s.inClosed || s.lost || s.recvWindow >= free/2 || s.declared >= 0 && s.declared-s.received <= s.recvWindow {
+		return
+	}
+	s.h.sendWindowUpdate(s.id, free-s.recvWindow)
+	s.recvWindow = free
+	s.h.push()
+}
+
+// InterruptRead implements Downstream.
+func (s *http2Stream) InterruptRead() {
+	o := &s.h.c.output
+	o.mu.Lock()
+	s.reading = false
+	s.read.wake()
+	o.mu.Unlock()
+}
+
+// SkipBody implements Downstream: what comes of the body is dropped.
+func (s *http2Stream) SkipBody() error {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s.skip, s.in, s.taken = true, nil, 0
+	return nil
+}
+
+// Interim implements Downstream. nginx has no interim responses on HTTP/2.
+func (s *http2Stream) Interim([]byte) error { return nil }
+
+// Aborted implements Downstream.
+func (s *http2Stream) Aborted() <-chan struct{} {
+	o := &s.h.c.output
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.gone == nil {
+		s.gone = make(chan struct{})
+		if s.lost {
+			close(s.gone)
+		}
+	}
+	return s.gone
+}
+
+// Number implements Downstream.
+func (s *http2Stream) Number() int64 { return s.h.c.number }
+
+// Requests implements Downstream.
+func (s *http2Stream) Requests() int64 { return s.number }
+
+// RemoteAddr implements Downstream.
+func (s *http2Stream) RemoteAddr() net.Addr { return s.h.c.RemoteAddr() }
+
+// LocalAddr implements Downstream.
+func (s *http2Stream) LocalAddr() net.Addr { return s.h.c.LocalAddr() }
+
+// NetConn implements Downstream. A stream has no connection to hand out: it gives
+// one that is closed.
+func (s *http2Stream) NetConn() net.Conn { return closedConn() }
+
+// TLS implements Downstream.
+func (s *http2Stream) TLS() bool { return s.h.c.TLS() }
