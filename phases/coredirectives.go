@@ -399,6 +399,7 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.logSubrequest.merge(outer.logSubrequest, false)
 	l.logNotFound.merge(outer.logNotFound, true)
 	l.ifModifiedSince.merge(outer.ifModifiedSince, 1)
+	l.symlinks.merge(outer.symlinks, symlinkRule{})
 	l.etag.merge(outer.etag, true)
 	l.serverTokens.merge(outer.serverTokens, 1)
 	l.chunkedEncoding.merge(outer.chunkedEncoding, true)

@@ -110,7 +110,7 @@ func coreDirectives() []directive {
 		{"postpone_output", inHTTPSrvLoc, take1, size(loc(func(l *Location) *opt[int64] { return &l.postponeOutput }))},
 		{"limit_rate", inAnyLoc, take1, inert},
 		{"limit_rate_after", inAnyLoc, take1, inert},
-		{"disable_symlinks", inHTTPSrvLoc, take12, inert},
+		{"disable_symlinks", inHTTPSrvLoc, take12, setDisableSymlinks},
 		{"resolver", inHTTPSrvLoc | inUpstream, takeMore1, setResolver},
 		{"resolver_timeout", inHTTPSrvLoc | inUpstream, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.resolverTimeout }))},
 		{"log_subrequest", inHTTPSrvLoc, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.logSubrequest }))},

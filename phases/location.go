@@ -89,6 +89,7 @@ type coreConf struct {
 	logNotFound       opt[bool]
 	ifModifiedSince   opt[int] // off, exact, before
 	etag              opt[bool]
+	symlinks          opt[symlinkRule]
 	serverTokens      opt[int] // off, on, build
 	chunkedEncoding   opt[bool]
 	portInRedirect    opt[bool]

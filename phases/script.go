@@ -3,7 +3,6 @@ package phases
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -163,7 +162,7 @@ func (c *condition) test(r *Request) int {
 		}
 		ok = rc == rcOK
 	default:
-		ok = c.fileTest(value)
+		ok = c.fileTest(r, value)
 	}
 	if ok != c.negate {
 		return rcOK
@@ -187,8 +186,8 @@ func (r *Request) scriptMatch(re *confRegex, text string) int {
 	return rc
 }
 
-func (c *condition) fileTest(path string) bool {
-	info, err := os.Stat(path)
+func (c *condition) fileTest(r *Request, path string) bool {
+	info, err := r.stat(path)
 	if err != nil {
 		return false
 	}

@@ -26,9 +26,12 @@ func (r *Request) serveIndex() int {
 		if !ok {
 			return 500
 		}
-		_, err := os.Stat(folder + name)
+		_, err := r.stat(folder + name)
 		if err == nil {
 			return r.InternalRedirect(r.URI+name, r.Args)
+		}
+		if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EMLINK) {
+			return 403
 		}
 		if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENAMETOOLONG) {
 			return r.indexError(folder+name, err)
@@ -45,7 +48,7 @@ func (r *Request) serveIndex() int {
 
 // testFolder tells a folder without an index file from one that is missing.
 func (r *Request) testFolder(path, index string) int {
-	info, err := os.Stat(path + "/")
+	info, err := r.stat(path + "/")
 	switch {
 	case err != nil:
 		return r.indexError(index, err)
@@ -85,7 +88,7 @@ func (r *Request) serveStatic() int {
 		return 500
 	}
 	r.Logf(LogDebug, "http filename: \"%s\"", path)
-	file, info, err := openStatic(path)
+	file, info, err := r.openFile(path)
 	if err != nil {
 		return r.openFailed(path, err)
 	}
@@ -110,31 +113,22 @@ func (r *Request) serveStatic() int {
 	return r.sendFile(file, info)
 }
 
-// openStatic opens a file without waiting, be it a pipe.
-func openStatic(path string) (*os.File, os.FileInfo, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		file.Close()
-		return nil, nil, err
-	}
-	return file, info, nil
+// isNotThere tells a path that leads nowhere from one that cannot be followed.
+func isNotThere(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }
 
 // openFailed gives the status for a file that cannot be opened.
 func (r *Request) openFailed(path string, err error) int {
 	level, status := LogCrit, 500
 	switch {
-	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+	case isNotThere(err):
 		level, status = LogErr, 404
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EMLINK), errors.Is(err, syscall.ELOOP):
 		level, status = LogErr, 403
 	}
 	if status != 404 || r.Loc.logNotFound.v {
-		r.Logf(level, "open() \"%s\" failed (%s)", path, errText(err))
+		r.Logf(level, "%s \"%s\" failed (%s)", openCall(err), path, errText(err))
 	}
 	return status
 }

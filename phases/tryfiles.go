@@ -1,7 +1,6 @@
 package phases
 
 import (
-	"os"
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -59,7 +58,10 @@ func (r *Request) runTryFiles() int {
 		}
 		path := root + name
 		r.Logf(LogDebug, "trying to use %s: \"%s\" \"%s\"", map[bool]string{true: "dir", false: "file"}[f.dir], name, path)
-		info, err := os.Stat(path)
+		info, err := r.stat(path)
+		if err != nil && !isNotThere(err) {
+			r.Logf(LogCrit, "%s \"%s\" failed (%s)", openCall(err), path, errText(err))
+		}
 		if err != nil || info.IsDir() != f.dir {
 			continue
 		}
