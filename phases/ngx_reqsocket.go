@@ -64,9 +64,9 @@ func (h *socketHost) bodySocket(th *rt.Thread) (rt.Value, int) {
 	switch {
 	case r.Body.Read || r.Body.Taken:
 		return fail(th, "request body already exists")
-	case r.Body.Discarded && !r.discardArrived():
+	case r.Body.Discarded:
 		return fail(th, "request body discarded")
-	case r.ContentLength <= 0 || r.Body.Discarded:
+	case r.ContentLength <= 0:
 		return fail(th, "no body")
 	}
 	if !r.sendContinue() {
