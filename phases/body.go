@@ -309,7 +309,7 @@ func (r *Request) DiscardBody() int {
 func (r *Request) bodyDiscarded() {
 	r.Body.Discarded = false
 	if r.Chunked { // nginx reads chunks by way of a body
-		r.Body.Read, r.Body.Data = true, []byte{}
+		r.Chunked, r.Body.Read, r.Body.Data = false, true, []byte{}
 	}
 	r.ContentLength = 0
 }

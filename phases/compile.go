@@ -118,6 +118,10 @@ type CompileOptions struct {
 	Chunks rt.ChunkSet
 	// sources compares that code with its files; nil does not.
 	sources *sources
+
+	// Outside, when not nil, takes the complaints about what is missing on this machine,
+	// for those who build for another one: such a complaint is no error then.
+	Outside func(*conf.Error)
 }
 
 // Compile gives the directives their meaning. The error of a bad
@@ -329,6 +333,17 @@ func refused(what string) setter {
 	return func(_ *compiler, d *conf.Directive) error {
 		return fmt.Errorf("\"%s\" directive is not supported: %s", d.Name, what)
 	}
+}
+
+// outside hands an error about this machine over to those who build for another one;
+// others get it back.
+func (c *compiler) outside(err error) error {
+	var ce *conf.Error
+	if c.opts.Outside == nil || !errors.As(err, &ce) || !ce.Outside {
+		return err
+	}
+	c.opts.Outside(ce)
+	return nil
 }
 
 // warnf logs a warning that has a place in the configuration.

@@ -351,7 +351,7 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	if l.kind == matchIf {
 		l.internal = outer.internal
 	}
-	if err := l.ssl.build(c, luaSSL); err != nil {
+	if err := c.outside(l.ssl.build(c, luaSSL)); err != nil {
 		return err
 	}
 	return l.buildProxySSL(c)

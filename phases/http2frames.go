@@ -198,8 +198,7 @@ func (h *http2Conn) resetFrame() error {
 	default:
 		s.log("client terminated stream " + id + " with status " + itoa(int64(code)))
 	}
-	s.inClosed = true
-	h.closeOut(s)
+	s.inClosed, s.outClosed = true, true
 	s.abandon()
 	return nil
 }

@@ -74,15 +74,12 @@ func (h *http2Conn) headersFrame() error {
 	if f.flags&http2HasWeight != 0 && binary.BigEndian.Uint32(b)&maxHTTP2Window == f.id {
 		return h.dependsOn(b, "HEADERS")
 	}
-	if err := h.begin(); err != nil {
-		return err
-	}
+	h.begin()
 	return h.readBlock()
 }
 
-// begin makes the stream that the frame opens, unless there are too many: that ends
-// the stream, and if it happens too often the connection.
-func (h *http2Conn) begin() error {
+// begin makes the stream that the frame opens, unless there are too many.
+func (h *http2Conn) begin() {
 	f, l := &h.frame, &h.limits
 	head, cookies := h.block.head, h.block.cookies[:0]
 	head.Begin(2)
@@ -92,13 +89,15 @@ func (h *http2Conn) begin() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h.lastID = f.id
-	if why := h.refuses(); why != "" {
-		h.log(LogInfo, why)
-		if h.refused++; h.refused > max(l.maxStreams, 100)+1 {
-			return &http2Error{http2NoError, "client sent too many refused streams"}
-		}
+	switch {
+	case h.open >= l.maxStreams, h.running >= 2*l.maxStreams:
+		h.log(LogInfo, "concurrent streams exceeded "+itoa(int64(h.open)))
 		h.appendReset(f.id, http2RefusedStream)
-		return nil
+		return
+	case !h.acked && f.flags&http2EndStream == 0 && l.preread < http2DefaultWindow:
+		h.log(LogInfo, "client sent stream with data before settings were acknowledged")
+		h.appendReset(f.id, http2RefusedStream)
+		return
 	}
 	b := h.c.owner.bound.Load()
 	b.cycle.requests.Add(1)
@@ -120,23 +119,6 @@ func (h *http2Conn) begin() error {
 	if l.keepaliveTimeout == 0 || h.requests >= l.keepaliveRequests || time.Since(h.start) > l.keepaliveTime {
 		h.sendGoAway(http2NoError)
 	}
-	return nil
-}
-
-// refuses tells why a further stream is one too many, "" when it is not. A request
-// whose client has gone counts until it has ended, but not as an open stream.
-func (h *http2Conn) refuses() string {
-	l := &h.limits
-	if h.open >= l.maxStreams || h.running >= 2*l.maxStreams {
-		return "concurrent streams exceeded " + itoa(int64(h.running))
-	}
-	if h.burst++; h.burst > 2*l.maxStreams {
-		return "client sent too many streams at once"
-	}
-	if !h.acked && h.frame.flags&http2EndStream == 0 && l.preread < http2DefaultWindow {
-		return "client sent stream with data before settings were acknowledged"
-	}
-	return ""
 }
 
 // readBlock reads the frames of a header block and starts the request.

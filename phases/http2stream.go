@@ -117,6 +117,9 @@ func (s *http2Stream) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s.ended, s.in = true, nil
+	if !s.outClosed {
+		h.open--
+	}
 	if !s.rstSent && o.err == nil {
 		switch {
 		case !s.outClosed && s.timedOut:
@@ -127,7 +130,6 @@ func (s *http2Stream) end() {
 			h.appendReset(s.id, http2NoError)
 		}
 	}
-	h.closeOut(s)
 	delete(h.streams, s.id)
 	h.ready.remove(s)
 	h.push()

@@ -75,6 +75,11 @@ func (p *process) load() (*Cycle, error) {
 	if tree == nil {
 		return nil, err
 	}
+	if p.test && !p.opts.quiet {
+		for _, note := range tree.Notes {
+			p.say("[notice] %v", note)
+		}
+	}
 	c, err := Compile(tree.Directives, CompileOptions{
 		Prefix:   p.opts.prefix,
 		ConfPath: p.opts.conf,

@@ -250,7 +250,9 @@ func (c *compiler) resolveTarget(d *conf.Directive, t *proxyTarget) error {
 		return nil
 	}
 	if _, err := net.LookupHost(host); err != nil {
-		return d.Errorf("host not found in upstream \"%s\"", t.host)
+		e := d.Errorf("host not found in upstream \"%s\"", t.host)
+		e.Outside = true
+		return c.outside(e)
 	}
 	return nil
 }

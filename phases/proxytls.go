@@ -14,7 +14,7 @@ const proxySSL = "proxy_ssl_"
 
 // buildProxySSL loads what the proxy_ssl_ directives of a location name.
 func (l *Location) buildProxySSL(c *compiler) error {
-	if err := l.proxySSL.build(c, proxySSL); err != nil {
+	if err := c.outside(l.proxySSL.build(c, proxySSL)); err != nil {
 		return err
 	}
 	if l.proxySSLVerify.v && l.proxySSL.trusted.v == "" {

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -62,9 +61,6 @@ func (c *takenConn) SetDeadline(t time.Time) error {
 	_ = c.SetReadDeadline(t)
 	return c.Conn.SetWriteDeadline(t)
 }
-
-// SyscallConn implements syscall.Conn, for socket options.
-func (c *takenConn) SyscallConn() (syscall.RawConn, error) { return c.owner.SyscallConn() }
 
 // Close leaves the connection to the server, whose it is.
 func (c *takenConn) Close() error { return nil }

@@ -123,7 +123,10 @@ func setTLSProtocols(c *compiler, d *conf.Directive) error {
 func (c *compiler) buildTLS() error {
 	for _, s := range c.cycle.Servers {
 		if err := s.tls.build(c); err != nil {
-			return err
+			if err = c.outside(err); err != nil {
+				return err
+			}
+			s.tls.config = &tls.Config{}
 		}
 		if s.tls.config == nil && (s.loc.lua(PhaseSSLCert) != nil || s.loc.lua(PhaseSSLClientHello) != nil) {
 			return &conf.Error{Msg: "no ssl configured for the server"}
@@ -211,7 +214,7 @@ func readPEM(what, path string) ([]byte, error) {
 	if err != nil {
 		_, reason, _ := strings.Cut(errText(err), ": ")
 		return nil, &conf.Error{Msg: fmt.Sprintf(`cannot load %s "%s": BIO_new_file() failed (SSL: error:80000002:system library::%s:`+
-			`calling fopen(%s, r) error:10000080:BIO routines::no such file)`, what, path, reason, path)}
+			`calling fopen(%s, r) error:10000080:BIO routines::no such file)`, what, path, reason, path), Outside: true}
 	}
 	if block, _ := pem.Decode(text); block == nil {
 		return nil, &conf.Error{Msg: fmt.Sprintf(`cannot load %s "%s": PEM_read_bio_X509_AUX() failed `+

@@ -4,7 +4,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -149,6 +151,7 @@ func loadTrusted(path string) (list []*x509.Certificate, err error) {
 	failed := &conf.Error{Msg: fmt.Sprintf("SSL_CTX_load_verify_locations(\"%s\") failed", path)}
 	blocks, err := pemBlocks(path)
 	if err != nil {
+		failed.Outside = errors.Is(err, fs.ErrNotExist)
 		return nil, failed
 	}
 	for _, block := range blocks {
@@ -172,6 +175,7 @@ func loadCRLs(path string) (list []*x509.RevocationList, err error) {
 	failed := &conf.Error{Msg: fmt.Sprintf("X509_LOOKUP_load_file(\"%s\") failed", path)}
 	blocks, err := pemBlocks(path)
 	if err != nil {
+		failed.Outside = errors.Is(err, fs.ErrNotExist)
 		return nil, failed
 	}
 	for _, block := range blocks {

@@ -53,6 +53,17 @@ var catalogue = []CodeInfo{
 			"`-- moonphase:require NAME` adds modules, and ends this warning.",
 	},
 	{
+		Code: diag.Outside, Title: "something that the configuration needs is not on this machine",
+		Text: "A certificate that cannot be read, a name that cannot be resolved: the server refuses to start without it, with this " +
+			"message, and so does `-t`. A build goes on, because it may be made for another machine; `--strict` stops it, and " +
+			"`vet --ignore C1005` leaves it out.",
+	},
+	{
+		Code: diag.Builtin, Title: "a file that is not there is built in",
+		Text: "nginx is installed with a file mime.types that every configuration includes. Where it does not exist, nginx's own " +
+			"list takes its place.",
+	},
+	{
 		Code: diag.Syntax, Title: "syntax error",
 		Text: "The text is LuaJIT's: it names the token that does not fit and, where only one thing could follow, what was expected. " +
 			"A server built from such a chunk raises this error when the chunk is to run, as OpenResty does.",

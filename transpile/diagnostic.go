@@ -36,6 +36,8 @@ const (
 	CodeMissingFile    = diag.MissingFile
 	CodeMissingModule  = diag.MissingModule
 	CodeComputedModule = diag.ComputedModule
+	CodeOutside        = diag.Outside
+	CodeBuiltin        = diag.Builtin
 )
 
 // CompareDiagnostics orders by file, line, column and code.

@@ -19,12 +19,14 @@ func newVetCmd() *cobra.Command {
 		prefix  string
 		modules []string
 		format  string
+		ignore  []string
 	)
 	cmd := &cobra.Command{
 		Use:   "vet [-p PREFIX] nginx.conf, FILE.lua or DIR ...",
 		Short: "Report every mistake that can be known before a request comes in",
 		Long: `vet reads configs, Lua files and folders of them and prints what is wrong, by
-file, line and column. Exit code: 0 nothing found, 1 findings, 2 it could not run.
+file, line and column, with everything that the server's -t says about the configuration.
+Exit code: 0 nothing found but notes, 1 findings, 2 it could not run.
 "moonphase explain CODE" says more about a finding; the comment
 "-- moonphase:ignore CODE" on its line, or on a line of its own above, silences a warning.`,
 		Example: `  moonphase vet nginx.conf lua/`,
@@ -36,13 +38,14 @@ file, line and column. Exit code: 0 nothing found, 1 findings, 2 it could not ru
 			if err != nil {
 				return err
 			}
+			found = slices.DeleteFunc(found, func(d transpile.Diagnostic) bool { return slices.Contains(ignore, string(d.Code)) })
 			fromHere(found)
 			if format == "text" {
 				printFindings(cmd.OutOrStdout(), found)
 			} else if err := transpile.WriteReport(cmd.OutOrStdout(), format, found); err != nil {
 				return err
 			}
-			if len(found) > 0 {
+			if slices.ContainsFunc(found, func(d transpile.Diagnostic) bool { return d.Severity != transpile.Note }) {
 				return &exitError{code: exitFindings}
 			}
 			return nil
@@ -50,6 +53,7 @@ file, line and column. Exit code: 0 nothing found, 1 findings, 2 it could not ru
 	}
 	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
 	cmd.Flags().StringVar(&format, "format", "text", "one of "+strings.Join(transpile.Formats, ", "))
+	cmd.Flags().StringSliceVar(&ignore, "ignore", nil, "codes of findings to leave out")
 	cmd.Flags().StringSliceVar(&modules, "module", nil, "modules whose names are computed at run time, by name or glob")
 	return cmd
 }

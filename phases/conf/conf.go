@@ -60,6 +60,9 @@ type Error struct {
 	Line int    // 0 when the error has no place
 	// Level is the severity nginx logs it with, "" for "emerg".
 	Level string
+	// Outside is set when nothing is wrong with the configuration itself: a file is
+	// not there, a name cannot be resolved. On another machine it may be good.
+	Outside bool
 }
 
 // Error renders e as nginx does, without the level.
@@ -88,6 +91,9 @@ type File struct {
 type Tree struct {
 	Directives []*Directive
 	Files      []File // in the order of their first use
+	// Notes are what a reader of the configuration should know and nginx has no word
+	// for.
+	Notes []*Error
 }
 
 // ParseFile reads the configuration file at path. Includes are relative to its

@@ -282,3 +282,33 @@ func writeFile(t *testing.T, path, text string) {
 func portable(text, dir string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(text, dir+"/nginx.conf", "FILE"), dir, "DIR")
 }
+
+func TestBuiltinMimeTypes(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "nginx.conf")
+	writeFile(t, file, "http {\n include conf/mime.types;\n}")
+	tree, err := ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := tree.Directives[0].Block
+	if len(types) != 1 || types[0].Name != "types" || len(types[0].Block) < 80 {
+		t.Errorf("not the list of types: %+v", types)
+	}
+	want := `"` + dir + `/conf/mime.types" is not there: the list that is built in takes its place in ` + file + ":2"
+	if len(tree.Notes) != 1 || tree.Notes[0].Error() != want {
+		t.Errorf("notes %v, want %s", tree.Notes, want)
+	}
+	// A file that is there is read, and one that cannot be read is an error.
+	if err := os.Mkdir(filepath.Join(dir, "conf"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "conf", "mime.types"), "types { a/b c; }")
+	if tree, err = ParseFile(file); err != nil || len(tree.Notes) > 0 || len(tree.Directives[0].Block[0].Block) != 1 {
+		t.Errorf("error %v, notes %v", err, tree.Notes)
+	}
+	writeFile(t, file, "http {\n include conf/fastcgi_params;\n}")
+	if _, err = ParseFile(file); err == nil {
+		t.Error("another file that is missing is no error")
+	}
+}

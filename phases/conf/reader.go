@@ -138,6 +138,12 @@ func (r *reader) include(d *Directive, list *[]*Directive) *Error {
 	defer func() { r.depth-- }()
 	for _, f := range files {
 		data, err := os.ReadFile(f)
+		if builtin := builtinFile(f); builtin != nil && errors.Is(err, fs.ErrNotExist) {
+			note := d.Errorf(`"%s" is not there: the list that is built in takes its place`, f)
+			note.Level = "notice"
+			r.tree.Notes = append(r.tree.Notes, note)
+			data, err = builtin, nil
+		}
 		if err != nil {
 			e := openError(f, err)
 			e.File, e.Line = d.File, d.Line

@@ -52,8 +52,6 @@ type Reader struct {
 	Pipelined bool
 
 	deadline Deadline
-	headEnd  time.Time // when the head being read must be complete; zero: not yet known
-	began    time.Time // the connection, until its first head
 	body     body
 	fields   []field // of the head being read, offsets from start
 	last     string  // text of the last head, to share it with an equal one
@@ -67,7 +65,7 @@ func (rd *Reader) Reset(conn net.Conn, limits *Limits) {
 		buf = make([]byte, initialBuffer)
 	}
 	*rd = Reader{conn: conn, limits: limits, buf: buf, fields: rd.fields[:0], BodyTimeout: time.Minute,
-		deadline: NewDeadline(conn.SetReadDeadline), began: time.Now()}
+		deadline: NewDeadline(conn.SetReadDeadline)}
 }
 
 // SetLimits replaces the limits, once the server that a request is for is known.
@@ -103,7 +101,7 @@ var (
 // an error h holds what is known of the request.
 func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 	h.reset()
-	rd.body, rd.headEnd = body{}, time.Time{}
+	rd.body = body{}
 	if err := rd.skipEmptyLines(wait); err != nil {
 		return err
 	}
@@ -128,12 +126,12 @@ func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 			return perr
 		}
 		if done {
-			rd.last, rd.room, rd.began = h.Text, scan.room, time.Time{}
+			rd.last, rd.room = h.Text, scan.room
 			rd.start += len(h.Text)
 			rd.body.init(h)
 			return nil
 		}
-		if err := rd.moreHead(); err != nil {
+		if err := rd.more(rd.limits.HeaderTimeout); err != nil {
 			if h.Line == "" {
 				h.Line = brokenLine(rd.Buffered())
 			}
@@ -146,7 +144,6 @@ func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 // stand before a request.
 func (rd *Reader) skipEmptyLines(wait time.Duration) error {
 	rd.Pipelined = rd.start < rd.end
-	fresh := true
 	for {
 		for rd.start < rd.end {
 			if c := rd.buf[rd.start]; c != '\r' && c != '\n' {
@@ -155,12 +152,7 @@ func (rd *Reader) skipEmptyLines(wait time.Duration) error {
 			rd.start++
 		}
 		rd.start, rd.end = 0, 0
-		if fresh {
-			rd.deadline.Extend(wait)
-		} else {
-			rd.boundHead()
-		}
-		fresh = false
+		rd.deadline.Extend(wait)
 		if rd.BeforeWait != nil {
 			if err := rd.BeforeWait(); err != nil {
 				return err
@@ -177,32 +169,8 @@ func (rd *Reader) skipEmptyLines(wait time.Duration) error {
 	}
 }
 
-// boundHead makes the next read end when the time for the whole head is over. That
-// of a connection's first request counts from the start.
-func (rd *Reader) boundHead() {
-	if rd.headEnd.IsZero() {
-		from := rd.began
-		if from.IsZero() {
-			from = time.Now()
-		}
-		rd.headEnd = from.Add(rd.limits.HeaderTimeout)
-	}
-	rd.deadline.Until(rd.headEnd)
-}
-
-// moreHead is more for the bytes of a head.
-func (rd *Reader) moreHead() error {
-	rd.boundHead()
-	return rd.readMore()
-}
-
 // more reads more bytes behind those read ahead, which stay in one piece.
 func (rd *Reader) more(timeout time.Duration) error {
-	rd.deadline.Extend(timeout)
-	return rd.readMore()
-}
-
-func (rd *Reader) readMore() error {
 	if rd.start > 0 {
 		copy(rd.buf, rd.buf[rd.start:rd.end])
 		rd.end -= rd.start
@@ -211,6 +179,7 @@ func (rd *Reader) readMore() error {
 	if rd.end == len(rd.buf) {
 		rd.buf = append(rd.buf, make([]byte, len(rd.buf))...)
 	}
+	rd.deadline.Extend(timeout)
 	n, err := rd.conn.Read(rd.buf[rd.end:])
 	rd.end += n
 	switch {
@@ -387,15 +356,6 @@ func (d *Deadline) Extend(timeout time.Duration) {
 	}
 	d.at = want
 	_ = d.set(want) // fails only on a closed connection, and so will its use
-}
-
-// Until moves the deadline to at.
-func (d *Deadline) Until(at time.Time) {
-	if d.at.Equal(at) {
-		return
-	}
-	d.at = at
-	_ = d.set(at)
 }
 
 // Forget makes the next Extend set the deadline in any case, after someone else

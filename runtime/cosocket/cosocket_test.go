@@ -382,33 +382,3 @@ func TestBadRequest(t *testing.T) {
 	})
 	inRequest(t, st, h, func(s *script) { s.want(sock, `nil "closed"`, "send", "x") })
 }
-
-// An object that a module keeps may be connected anew by another request, once the one
-// that connected it is over; until then it is none of the other's.
-func TestKeptByModule(t *testing.T) {
-	st := rt.NewState(rt.Options{})
-	port := serve(t, echo)
-	pools := NewPools(nil)
-	first, second := newTestHost(pools), newTestHost(pools)
-	var tcp, udp rt.Value
-	inRequest(t, st, first, func(s *script) {
-		tcp = s.tcp()
-		udp, _ = s.lib.UDP(s.th, nil)
-		s.want(tcp, "1", "connect", "127.0.0.1", port)
-		s.want(udp, "1", "setpeername", "127.0.0.1", port)
-		s.th.Host = second
-		s.want(tcp, "error: bad request", "connect", "127.0.0.1", port)
-		s.want(udp, "error: bad request", "setpeername", "127.0.0.1", port)
-		s.want(tcp, "error: bad request", "send", "x")
-		s.th.Host = first
-	})
-	first.over = true
-	inRequest(t, st, second, func(s *script) {
-		s.want(tcp, `nil "closed"`, "send", "x")
-		s.want(tcp, "1", "connect", "127.0.0.1", port)
-		s.want(tcp, "2", "send", "x\n")
-		s.want(tcp, `"x"`, "receive")
-		s.want(udp, "1", "setpeername", "127.0.0.1", port)
-		s.want(udp, "1", "send", "x")
-	})
-}

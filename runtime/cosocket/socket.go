@@ -38,7 +38,6 @@ type Socket struct {
 	readClosed, writeClosed      bool
 	connecting, reading, writing bool
 	dialing                      bool // connecting, and past the resolver
-	resolving                    bool // stays when the wait is cut short: the socket is busy for good, as in ngx_lua
 	noDelaySet                   bool // TCP_NODELAY is as the configuration says
 	downstream                   downstreamKind
 
@@ -142,6 +141,11 @@ func (s *Socket) failf(level Level, format string, args ...any) {
 	if s.host.Config().LogErrors {
 		s.host.Log(level, fmt.Sprintf(format, args...))
 	}
+}
+
+// logClosed notes the use of a socket that is not open.
+func (s *Socket) logClosed(what string) {
+	s.failf(Error, "attempt to %s data on a closed socket: u:%p, c:%016X, ft:0 eof:%d", what, s, 0, boolInt(s.eof))
 }
 
 func boolInt(b bool) int {

@@ -152,10 +152,9 @@ func (l *Lib) udpBind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.True, 1
 }
 
-func (l *Lib) udpLogClosed(u *udpSocket, h Host, what string) {
-	if h.Config().LogErrors {
-		h.Log(Error, fmt.Sprintf("attempt to %s data on a closed socket: u:%s, c:%s", what, pointer(u), pointer(nil)))
-	}
+func (l *Lib) udpLogClosed(h Host, what string) {
+	u := &udpSocket{host: h}
+	u.failf("attempt to %s data on a closed socket: u:%p, c:%016X", what, u, 0)
 }
 
 // udpSend is udpsock:send(data): one datagram.
@@ -166,7 +165,7 @@ func (l *Lib) udpSend(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	h := l.Host(th)
 	u := udpOf(th.CheckTable(args, 0))
 	if u == nil || u.conn == nil {
-		l.udpLogClosed(u, h, "send")
+		l.udpLogClosed(h, "send")
 		return fail(th, closedText)
 	}
 	u.own(th, h)
@@ -190,7 +189,7 @@ func (l *Lib) udpReceive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	h := l.Host(th)
 	u := udpOf(th.CheckTable(args, 0))
 	if u == nil || u.conn == nil {
-		l.udpLogClosed(u, h, "receive")
+		l.udpLogClosed(h, "receive")
 		return fail(th, closedText)
 	}
 	u.own(th, h)

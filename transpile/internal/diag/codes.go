@@ -42,4 +42,6 @@ const (
 	MissingFile    Code = "C1002"
 	MissingModule  Code = "C1003"
 	ComputedModule Code = "C1004"
+	Outside        Code = "C1005"
+	Builtin        Code = "C1006"
 )

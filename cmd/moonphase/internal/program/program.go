@@ -4,10 +4,13 @@
 package program
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -62,15 +65,20 @@ func FromConf(path string, opt Options) (*Program, error) {
 	}
 	// As nginx reads: a directive that is wrong comes before a brace that is
 	// missing further down.
-	if err := checkConf(tree, path, opt.Prefix); err != nil {
-		return nil, err
-	}
-	if err != nil {
+	outside, err2 := checkConf(tree, path, opt.Prefix)
+	if err = cmp.Or(err2, err); err != nil {
 		return nil, fmt.Errorf("[emerg] %w", err)
 	}
 	p, err := newProgram(opt)
 	if err != nil {
 		return nil, err
+	}
+	for _, note := range tree.Notes {
+		p.Findings = append(p.Findings, confFinding(note, transpile.CodeBuiltin, transpile.Note))
+	}
+	for _, e := range outside {
+		e.File = cmp.Or(e.File, path)
+		p.Findings = append(p.Findings, confFinding(e, transpile.CodeOutside, transpile.Warning))
 	}
 	p.path = newSearchPath(luaPackagePath(tree.Directives), phases.DefaultLuaPath(), opt.Prefix, opt.Prefix)
 	refs, errs := phases.FindChunks(tree.Directives, opt.Prefix)
@@ -88,15 +96,48 @@ func FromConf(path string, opt Options) (*Program, error) {
 }
 
 // checkConf gives every directive its meaning, as the server will at start, and
-// returns the first complaint about one. What depends on the machine that will
-// serve (certificates, names of upstreams) is not asked for here.
-func checkConf(tree *conf.Tree, path, prefix string) error {
-	_, err := phases.Compile(tree.Directives, phases.CompileOptions{Prefix: prefix, ConfPath: path})
+// returns the first complaint about one. What depends on the machine that will serve
+// (certificates, names of hosts) is no mistake here, and comes as a list.
+func checkConf(tree *conf.Tree, path, prefix string) (outside []*conf.Error, err error) {
+	_, err = phases.Compile(tree.Directives, phases.CompileOptions{Prefix: prefix, ConfPath: path, Outside: func(e *conf.Error) {
+		outside = append(outside, e)
+	}})
 	var ce *conf.Error
-	if !errors.As(err, &ce) || ce.Line == 0 || strings.HasPrefix(ce.Msg, "host not found") {
+	if !errors.As(err, &ce) {
+		return outside, err
+	}
+	if strings.HasPrefix(ce.Msg, "host not found") {
+		return append(outside, ce), nil
+	}
+	if ce.Line == 0 {
+		if d := mentions(tree.Directives, ce.Msg); d != nil { // where nginx names no place
+			ce = d.Errorf("%s", ce.Msg)
+		} else {
+			ce = &conf.Error{Msg: ce.Msg + " in " + path, Level: ce.Level}
+		}
+	}
+	return outside, ce
+}
+
+var unknownVariable = regexp.MustCompile(`^unknown "(\w+)" variable$`)
+
+// mentions finds the directive that a message about an unknown variable is about, nil
+// for other messages.
+func mentions(list []*conf.Directive, msg string) *conf.Directive {
+	m := unknownVariable.FindStringSubmatch(msg)
+	if m == nil {
 		return nil
 	}
-	return fmt.Errorf("[emerg] %w", err)
+	use := regexp.MustCompile(`\$(` + m[1] + `\b|\{` + m[1] + `\})`)
+	for _, d := range list {
+		if slices.ContainsFunc(d.Args, use.MatchString) {
+			return d
+		}
+		if d := mentions(d.Block, msg); d != nil {
+			return d
+		}
+	}
+	return nil
 }
 
 // FromScript collects what one plain script can run.
@@ -253,7 +294,11 @@ func luaPackagePath(tree []*conf.Directive) string {
 
 // ConfFinding turns an error of the configuration into a finding.
 func ConfFinding(err error) transpile.Diagnostic {
-	d := transpile.Diagnostic{Code: transpile.CodeConf, Severity: transpile.Error, Msg: err.Error()}
+	return confFinding(err, transpile.CodeConf, transpile.Error)
+}
+
+func confFinding(err error, code transpile.Code, severity transpile.Severity) transpile.Diagnostic {
+	d := transpile.Diagnostic{Code: code, Severity: severity, Msg: err.Error()}
 	var e *conf.Error
 	if errors.As(err, &e) {
 		d.File, d.Line, d.Msg = e.File, e.Line, e.Msg
