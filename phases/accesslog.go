@@ -1,15 +1,20 @@
 package phases
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
 // accessLog is one access_log directive.
 type accessLog struct {
-	file   *logFile
+	file   *logFile   // nil when the name has variables
+	path   template   // of such a name
+	buffer *logBuffer // nil: lines are written at once
 	format *logFormat
 	when   *template // if=: log when it is neither "" nor "0"
 }
@@ -68,7 +73,6 @@ func (c *compiler) format(name string) (*logFormat, error) {
 }
 
 // setAccessLog reads access_log PATH [FORMAT [buffer= gzip flush= if=]] or off.
-// Lines are never held back, so the parameters of buffering are accepted only.
 func setAccessLog(c *compiler, d *conf.Directive) error {
 	logs := &c.loc.accessLogs
 	if d.Args[0] == "off" {
@@ -78,11 +82,16 @@ func setAccessLog(c *compiler, d *conf.Directive) error {
 		}
 		return nil
 	}
-	file, err := c.logFile(d.Args[0])
+	log := &accessLog{}
+	var err error
+	if path := d.Args[0]; hasVariables(path) && !strings.HasPrefix(path, "syslog:") {
+		log.path, err = c.template(c.fullPath(path))
+	} else {
+		log.file, err = c.logFile(path)
+	}
 	if err != nil {
 		return err
 	}
-	log := &accessLog{file: file}
 	name := "combined"
 	if len(d.Args) > 1 {
 		name = d.Args[1]
@@ -90,18 +99,22 @@ func setAccessLog(c *compiler, d *conf.Directive) error {
 	if log.format, err = c.format(name); err != nil {
 		return err
 	}
+	var buffer logBufferOptions
 	for _, arg := range d.Args[min(2, len(d.Args)):] {
-		switch key, value, _ := strings.Cut(arg, "="); key {
-		case "buffer", "flush", "gzip":
-		case "if":
-			when, err := c.template(value)
+		if when, ok := strings.CutPrefix(arg, "if="); ok {
+			t, err := c.template(when)
 			if err != nil {
 				return err
 			}
-			log.when = &when
-		default:
-			return fmt.Errorf("invalid parameter \"%s\"", arg)
+			log.when = &t
+			continue
 		}
+		if ok, err := buffer.read(arg); err != nil || !ok {
+			return cmp.Or(err, fmt.Errorf("invalid parameter \"%s\"", arg))
+		}
+	}
+	if err := c.logBuffer(log, d.Args[0], buffer); err != nil {
+		return err
 	}
 	logs.v, logs.set = append(logs.v, log), true
 	return nil
@@ -132,14 +145,52 @@ func (r *Request) logAccess() {
 		buf := errorLines.Get().(*[]byte)
 		b := l.format.text.appendEscaped((*buf)[:0], r, l.format)
 		b = append(b, '\n')
-		if peer := l.file.syslog; peer == nil {
-			l.file.write(b)
-		} else if err := peer.send(peer.severity, b[:len(b)-1]); err != nil {
-			r.Logf(LogErr, "send() failed (%s) while logging to syslog, server: %s", errText(err), peer.addr)
+		switch {
+		case l.file == nil:
+			r.logToPath(l.path.eval(r), b)
+		case l.buffer != nil:
+			l.buffer.add(b)
+		default:
+			r.logToFile(l.file, b)
 		}
 		*buf = b
 		errorLines.Put(buf)
 	}
+}
+
+// logToFile writes a line to its file or syslog server.
+func (r *Request) logToFile(f *logFile, b []byte) {
+	peer := f.syslog
+	if peer == nil {
+		f.write(b)
+		return
+	}
+	if err := peer.send(peer.severity, b[:len(b)-1]); err != nil {
+		r.Logf(LogErr, "send() failed (%s) while logging to syslog, server: %s", errText(err), peer.addr)
+	}
+}
+
+// logToPath writes a line to a file whose name was made from variables. As the
+// name may come from the client, the folder of the request's files must exist
+// (ngx_http_log_script_write). The file is opened each time, so that it can be
+// renamed at any moment.
+func (r *Request) logToPath(path string, b []byte) {
+	root := r.docRoot()
+	info, err := os.Stat(root)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if err != nil {
+		r.Logf(LogErr, "testing \"%s\" existence failed (%s)", root, errText(err))
+		return
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		r.Logf(LogCrit, "open() \"%s\" failed (%s)", path, errText(err))
+		return
+	}
+	_, _ = file.Write(b)
+	_ = file.Close()
 }
 
 // appendEscaped evaluates a log format.

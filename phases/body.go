@@ -81,7 +81,7 @@ func (r *Request) ReadBody(block func(func())) int {
 	if rd.cut {
 		r.KeepAlive = false
 	}
-	if rc == rcOK && r.Chunked {
+	if (rc == rcOK || rd.refused) && r.Chunked {
 		r.ContentLength = rd.total
 	}
 	return rc
@@ -103,6 +103,7 @@ type bodyReader struct {
 	total    int64
 	file     *os.File
 	cut      bool // the client sent more than declared
+	refused  bool // it is too long, or its chunks are malformed
 
 	// What was read; moved to the request when its baton is held again.
 	data []byte
@@ -167,8 +168,7 @@ func (b *bodyReader) run() int {
 func (b *bodyReader) store(p []byte) int {
 	b.total += int64(len(p))
 	if b.limit > 0 && b.total > b.limit && b.declared < 0 {
-		b.r.Logf(LogErr, "client intended to send too large chunked body: %d bytes", b.total)
-		b.close()
+		b.tooLarge(int64(len(p)))
 		return 413
 	}
 	if b.file == nil && b.total <= b.memory && b.r.bodyReceived <= b.wire {
@@ -222,6 +222,25 @@ func (b *bodyReader) end() int {
 	return rcOK
 }
 
+// tooLarge refuses a body whose last piece, of n bytes, is too much.
+func (b *bodyReader) tooLarge(n int64) {
+	if b.r.HTTPMajor > 1 {
+		b.r.Logf(LogErr, "client intended to send too large chunked body: %d bytes", b.total)
+		b.close()
+		return
+	}
+	b.total -= n
+	b.r.Logf(LogErr, "client intended to send too large chunked body: %d+%d bytes", b.total, n)
+	b.refuse()
+}
+
+// refuse gives a chunked body up: for variables nothing of it has come.
+func (b *bodyReader) refuse() {
+	b.close()
+	b.data, b.refused = nil, true
+	b.r.bodyReceived = 0
+}
+
 func (b *bodyReader) close() {
 	if b.file != nil {
 		b.file.Close()
@@ -239,6 +258,7 @@ func (b *bodyReader) fail(err error) int {
 		b.r.Log(LogInfo, refusal.msg)
 		return refusal.status
 	case errors.Is(err, ErrBadChunk):
+		b.refuse()
 		b.r.Log(LogErr, "client sent invalid chunked body")
 		return 400
 	case errors.Is(err, ErrBodyTimeout):

@@ -31,6 +31,7 @@ type Cycle struct {
 	http              *Location // the http level
 	upstreams         map[string]*Upstream
 	logFormats        map[string]*logFormat
+	logBuffers        []*logBuffer
 	rewriteNoPostpone bool
 	accessNoPostpone  bool
 

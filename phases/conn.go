@@ -186,7 +186,7 @@ func (c *conn) request() *Request {
 	r.Method, r.URI, r.Args = h.Method, h.Path, h.Args
 	r.RequestURI, r.RequestLine, r.HeaderText = h.Target, h.Line, h.Text
 	r.HTTPMajor, r.HTTPMinor = h.Major, h.Minor
-	r.HeaderBytes = int64(len(h.Text))
+	r.HeaderBytes, r.Protocol = int64(h.Size), h.Proto
 	r.Host = h.Host
 	for _, f := range h.Fields {
 		r.In = append(r.In, Header{Name: f.Name, Value: f.Value})

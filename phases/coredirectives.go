@@ -394,6 +394,8 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.tcpNodelay.merge(outer.tcpNodelay, true)
 	l.postponeOutput.merge(outer.postponeOutput, 1460)
 	l.http2Chunk.merge(outer.http2Chunk, 8<<10)
+	l.limitRate.merge(outer.limitRate, noRate)
+	l.limitRateAfter.merge(outer.limitRateAfter, noRate)
 	l.resolver.merge(outer.resolver, nil)
 	l.resolverTimeout.merge(outer.resolverTimeout, 30*time.Second)
 	l.logSubrequest.merge(outer.logSubrequest, false)

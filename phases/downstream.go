@@ -1,6 +1,9 @@
 package phases
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // headWriter is a Downstream that frames responses in its own way: HTTP/2, or
 // another server. It is given the response's head to send; the body that follows
@@ -38,6 +41,10 @@ type Downstream interface {
 	// Sent is the number of bytes handed to the socket for this request.
 	Sent() int64
 
+	// SetRate limits the response to bytes a second from start on, behind the first
+	// bytes up to after; 0 is no limit.
+	SetRate(perSecond, after int64, start time.Time)
+
 	// ReadBody gives the next bytes of the request's body, transfer coding
 	// removed, and io.EOF at its end. A client that went away early is any
 	// other error; a malformed chunk is ErrBadChunk.
@@ -60,6 +67,8 @@ type Downstream interface {
 	// count of requests on it with this one ($connection_requests).
 	Number() int64
 	Requests() int64
+	// Opened is when the connection came.
+	Opened() time.Time
 	RemoteAddr() net.Addr
 	LocalAddr() net.Addr
 	// NetConn is the raw connection, for ngx.req.socket(true): reading it begins with

@@ -190,6 +190,8 @@ func (r *Request) updateLocation() {
 			r.KeepAlive = false
 		case r.Conn != nil && r.Conn.Requests() >= int64(l.keepaliveRequests.v):
 			r.KeepAlive = false
+		case r.Conn != nil && r.Conn.Requests() > 1 && r.Start.Sub(r.Conn.Opened()) > l.keepaliveTime.v:
+			r.KeepAlive = false
 		case r.In.Has("User-Agent") && r.keepaliveDisabled():
 			r.KeepAlive = false
 		}

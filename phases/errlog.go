@@ -59,6 +59,33 @@ type logFile struct {
 	path   string
 	file   atomic.Pointer[os.File]
 	syslog *syslogPeer // in place of a file
+	memory *memoryRing // in place of a file
+}
+
+// memoryRing is a log in memory, for a debugger to read: the last bytes of it
+// (error_log memory:SIZE).
+type memoryRing struct {
+	mu  sync.Mutex
+	buf []byte
+	at  int
+}
+
+func (m *memoryRing) write(line []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for len(line) > 0 {
+		n := copy(m.buf[m.at:], line)
+		m.at, line = (m.at+n)%len(m.buf), line[n:]
+	}
+}
+
+// memoryLog makes a log in memory.
+func memoryLog(size string) (*logFile, error) {
+	n, ok := parseSize(size, false)
+	if !ok || n < int64(maxErrorLine) {
+		return nil, fmt.Errorf("invalid buffer size \"%s\"", size)
+	}
+	return &logFile{memory: &memoryRing{buf: make([]byte, n)}}, nil
 }
 
 // stderrPath is how configurations name the standard error.
@@ -140,6 +167,10 @@ func (f *logFile) open() error {
 // write appends one line. A line that cannot be written is lost: there is no
 // better place for it.
 func (f *logFile) write(line []byte) {
+	if f.memory != nil {
+		f.memory.write(line)
+		return
+	}
 	if file := f.file.Load(); file != nil {
 		_, _ = file.Write(line)
 	}
@@ -270,8 +301,6 @@ func (c *compiler) logFile(name string) (*logFile, error) {
 	switch {
 	case strings.HasPrefix(name, "syslog:"):
 		return c.opts.Logs.getSyslog(name)
-	case strings.HasPrefix(name, "memory:"), hasVariables(name):
-		return nil, fmt.Errorf("logging to \"%s\" is not supported, only to files with constant names, stderr and syslog", name)
 	case name == stderrPath, name == "/dev/stderr":
 		return c.opts.Logs.get(stderrPath), nil
 	}
@@ -290,22 +319,20 @@ func setErrorLog(c *compiler, d *conf.Directive) error {
 		target.v, target.set = log, true
 	}
 	file, err := c.logFile(d.Args[0])
+	if size, ok := strings.CutPrefix(d.Args[0], "memory:"); ok {
+		file, err = memoryLog(size)
+	}
 	if err != nil {
 		return err
 	}
 	if len(d.Args) > 2 {
-		return fmt.Errorf("invalid log level \"%s\"", d.Args[2])
+		return fmt.Errorf("duplicate log level \"%s\"", d.Args[2])
 	}
 	level := LogErr
 	if len(d.Args) == 2 {
 		var ok bool
 		if level, ok = parseLogLevel(d.Args[1]); !ok {
 			return fmt.Errorf("invalid log level \"%s\"", d.Args[1])
-		}
-	}
-	for _, s := range log.sinks {
-		if s.file == file {
-			return errDuplicate
 		}
 	}
 	log.add(file, level)

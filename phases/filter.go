@@ -98,6 +98,7 @@ func (r *Request) writeHead() int {
 	if r.Cycle.stopping.Load() {
 		r.KeepAlive = false
 	}
+	r.startRate()
 	if hw, ok := r.Conn.(headWriter); ok {
 		r.chunkedOut = false
 		hw.writeHead(r)
@@ -147,7 +148,8 @@ func (r *Request) appendHead(b []byte) []byte {
 		b = append(b, formatHTTPTime(o.LastModified)...)
 		b = append(b, '\r', '\n')
 	}
-	if strings.HasPrefix(o.Location, "/") && l.absoluteRedirect.v {
+	completed := strings.HasPrefix(o.Location, "/") && l.absoluteRedirect.v
+	if completed {
 		b = append(r.appendAbsoluteLocation(append(b, "Location: "...)), crlf...)
 	}
 	if r.chunkedOut {
@@ -169,7 +171,7 @@ func (r *Request) appendHead(b []byte) []byte {
 	if r.gzipVary {
 		b = append(b, "Vary: Accept-Encoding\r\n"...)
 	}
-	if o.Location != "" && !(strings.HasPrefix(o.Location, "/") && l.absoluteRedirect.v) {
+	if o.Location != "" && !completed {
 		b = appendHeader(b, "Location", o.Location)
 	}
 	for i := range o.Headers {
@@ -194,10 +196,11 @@ func serverLine(tokens int) string {
 }
 
 // appendAbsoluteLocation completes a relative redirect with scheme, host and
-// port.
+// port; from now on that is the target.
 func (r *Request) appendAbsoluteLocation(b []byte) []byte {
 	l := r.Loc
 	tls := r.Conn.TLS()
+	start := len(b)
 	b = append(b, "http"...)
 	if tls {
 		b = append(b, 's')
@@ -219,7 +222,9 @@ func (r *Request) appendAbsoluteLocation(b []byte) []byte {
 		b = append(b, ':')
 		b = append(b, port...)
 	}
-	return append(b, r.Out.Location...)
+	b = append(b, r.Out.Location...)
+	r.Out.Location = string(b[start:])
+	return b
 }
 
 // splitAddr parts host and port of an address; unix sockets have no port.

@@ -99,17 +99,29 @@ func setGzipDisable(c *compiler, d *conf.Directive) error {
 type gzipWriter struct {
 	z       *gzip.Writer
 	out     *Request
-	in      int64 // bytes before and behind the compression, for $gzip_ratio
+	buf     []byte // compressed and not yet framed
+	in      int64  // bytes before and behind the compression, for $gzip_ratio
 	written int64
 }
 
-// Write takes compressed bytes to the framing.
+// gzipBuffer is how much is compressed before it is passed on, in bytes.
+const gzipBuffer = 4 << 10
+
+// Write collects compressed bytes and takes them to the framing.
 func (g *gzipWriter) Write(p []byte) (int, error) {
 	g.written += int64(len(p))
-	if g.out.frame(p, 0) != rcOK {
+	g.buf = append(g.buf, p...)
+	if len(g.buf) >= gzipBuffer && g.pass(0) != rcOK {
 		return 0, io.ErrClosedPipe
 	}
 	return len(p), nil
+}
+
+// pass frames what was collected.
+func (g *gzipWriter) pass(flags int) int {
+	p := g.buf
+	g.buf = g.buf[:0]
+	return g.out.frame(p, flags)
 }
 
 // gzipHeader decides on compressing the body (ngx_http_gzip_header_filter). The
@@ -311,7 +323,10 @@ func (r *Request) gzipBody(p []byte, flags int) int {
 			return rcError
 		}
 	}
-	return r.frame(nil, flags)
+	if flags != 0 {
+		return g.pass(flags)
+	}
+	return rcOK
 }
 
 // gzipRatio is $gzip_ratio: the body's size by what was sent of it, with two

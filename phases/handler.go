@@ -149,7 +149,7 @@ func serveForeign(c *Cycle, l *Listen, number int64, w http.ResponseWriter, req 
 func (r *Request) fill(req *http.Request) int {
 	r.Method, r.RequestURI = req.Method, req.RequestURI
 	r.RequestLine = req.Method + " " + req.RequestURI + " " + req.Proto
-	r.HTTPMajor, r.HTTPMinor = req.ProtoMajor, req.ProtoMinor
+	r.HTTPMajor, r.HTTPMinor, r.Protocol = req.ProtoMajor, req.ProtoMinor, req.Proto
 	r.In.Add("Host", req.Host)
 	for name, values := range req.Header {
 		for _, v := range values {

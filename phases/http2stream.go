@@ -27,6 +27,7 @@ type http2Stream struct {
 	trailers  []byte // coded, but for these
 	window    int64
 	chunk     int // most bytes of a DATA frame: http2_chunk_size
+	rate      rateLimit
 	queued    bool
 	mark      int64 // what the connection has written when all frames so far are out
 	wire      int64 // bytes of those frames
@@ -232,6 +233,17 @@ func (s *http2Stream) endBody() {
 	s.fin = true
 	o.mu.Unlock()
 }
+
+// SetRate implements Downstream.
+func (s *http2Stream) SetRate(perSecond, after int64, start time.Time) {
+	o := &s.h.c.output
+	o.mu.Lock()
+	s.rate.perSecond, s.rate.after, s.rate.start = perSecond, after, start.Unix()
+	o.mu.Unlock()
+}
+
+// Opened implements Downstream.
+func (s *http2Stream) Opened() time.Time { return s.h.c.Opened() }
 
 // Push implements Downstream.
 func (s *http2Stream) Push() error {

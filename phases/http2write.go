@@ -58,6 +58,19 @@ func (h *http2Conn) enqueue(s *http2Stream) {
 	h.ready.add(s)
 }
 
+// enqueueLater is enqueue for a stream that the limit of its rate holds back.
+func (h *http2Conn) enqueueLater(s *http2Stream, wait time.Duration) {
+	o := &h.c.output
+	time.AfterFunc(wait, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if !s.ended && o.err == nil {
+			h.enqueue(s)
+			h.push()
+		}
+	})
+}
+
 // http2Batch is about how much is written at once: what is framed cannot be taken
 // back when a stream ends, and one that is more urgent has to wait for it.
 const http2Batch = 64 << 10
@@ -82,6 +95,16 @@ func (h *http2Conn) frameData() {
 		n := int(min(int64(left), int64(min(s.chunk, h.frameSize)), max(s.window, 0), h.window))
 		if left > 0 && n <= 0 {
 			continue
+		}
+		if s.rate.perSecond > 0 && n > 0 {
+			now := time.Now()
+			allowed, wait := s.rate.allow(s.moved, now)
+			if wait > 0 {
+				h.enqueueLater(s, wait)
+				continue
+			}
+			n = int(min(int64(n), allowed))
+			s.rate.note(s.moved, s.moved+int64(n), now)
 		}
 		last := n == left && s.fin
 		h.appendData(s, n, last && s.trailers == nil)

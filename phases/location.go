@@ -83,6 +83,8 @@ type coreConf struct {
 	tcpNodelay        opt[bool]
 	postponeOutput    opt[int64]
 	http2Chunk        opt[int64]
+	limitRate         opt[template]
+	limitRateAfter    opt[template]
 	resolver          opt[*resolverConf]
 	resolverTimeout   opt[time.Duration]
 	logSubrequest     opt[bool]

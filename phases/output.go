@@ -22,6 +22,7 @@ type output struct {
 	raw syscall.RawConn // for writes that do not wait; nil for TLS
 	try func(fd uintptr) bool
 
+	opened  time.Time     // when the connection came
 	timeout time.Duration // send_timeout
 	expiry  http1.Deadline
 
@@ -30,6 +31,7 @@ type output struct {
 	spare []byte        // the other buffer, for while one is being sent
 	busy  chan struct{} // someone sends; closed when there is nothing left
 	sent  int64
+	rate  rateLimit
 	err   error // of the last write: nothing more can be sent
 }
 
@@ -43,13 +45,13 @@ func (o *output) reset(nc net.Conn, raw syscall.RawConn) {
 	if cap(buf) > maxKeptBuffer {
 		buf = nil
 	}
-	*o = output{nc: nc, raw: raw, buf: buf[:0], expiry: http1.NewDeadline(nc.SetWriteDeadline)}
+	*o = output{nc: nc, raw: raw, opened: time.Now(), buf: buf[:0], expiry: http1.NewDeadline(nc.SetWriteDeadline)}
 	o.try = o.writeOnce
 }
 
 // begin starts counting for a new request.
 func (o *output) begin() {
-	o.sent = 0
+	o.sent, o.rate = 0, rateLimit{}
 	if cap(o.buf) > maxKeptBuffer && len(o.buf) == 0 {
 		o.buf, o.spare = nil, nil
 	}
@@ -73,6 +75,9 @@ func (o *output) Interim(p []byte) error {
 	o.mu.Unlock()
 	return o.Push()
 }
+
+// Opened implements Downstream.
+func (o *output) Opened() time.Time { return o.opened }
 
 // Buffered is the number of bytes that wait to be sent.
 func (o *output) Buffered() int {
@@ -142,7 +147,7 @@ func (o *output) sendNow() bool {
 	if len(o.buf) == 0 || o.err != nil {
 		return true
 	}
-	if o.raw == nil {
+	if o.raw == nil || o.rate.perSecond > 0 {
 		return false
 	}
 	if err := o.raw.Write(o.try); err != nil {
@@ -177,7 +182,11 @@ func (o *output) fail(err error) {
 func (o *output) drain() {
 	o.mu.Lock()
 	for len(o.buf) > 0 && o.err == nil {
-		o.sendBuffered()
+		if o.rate.perSecond > 0 {
+			o.sendPaced()
+		} else {
+			o.sendBuffered()
+		}
 	}
 	close(o.busy)
 	o.busy = nil
@@ -194,6 +203,30 @@ func (o *output) sendBuffered() {
 	o.mu.Lock()
 	o.spare = b[:0]
 	o.sent += int64(n)
+	if err != nil {
+		o.fail(err)
+	}
+}
+
+// sendPaced is sendBuffered for as much as the rate limit allows, or a wait for it.
+func (o *output) sendPaced() {
+	now := time.Now()
+	n, wait := o.rate.allow(o.sent, now)
+	if wait > 0 {
+		o.mu.Unlock()
+		time.Sleep(wait)
+		o.mu.Lock()
+		return
+	}
+	n = min(n, int64(len(o.buf)))
+	piece := append(o.spare[:0], o.buf[:n]...)
+	o.buf = append(o.buf[:0], o.buf[n:]...)
+	o.rate.note(o.sent, o.sent+n, now)
+	o.mu.Unlock()
+	sent, err := o.writeOut(piece)
+	o.mu.Lock()
+	o.spare = piece[:0]
+	o.sent += int64(sent)
 	if err != nil {
 		o.fail(err)
 	}

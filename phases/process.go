@@ -143,6 +143,7 @@ func (p *process) run(ready func()) int {
 		}
 	}
 	p.removePid()
+	p.cycle.Load().flushLogs()
 	p.log(LogNotice, "exit")
 	return 0
 }
@@ -159,6 +160,7 @@ func (p *process) handleSignal(s syscall.Signal) bool {
 		p.reload()
 	case syscall.SIGUSR1:
 		note("reopening logs")
+		p.cycle.Load().flushLogs()
 		for _, err := range p.logs.Reopen() {
 			p.log(LogEmerg, err.Error())
 		}

@@ -415,6 +415,10 @@ func (x *exchange) header(name, value string) {
 		x.redirect = value
 	case "x-accel-buffering":
 		x.unbuffer = equalFold(value, "no")
+	case "x-accel-limit-rate":
+		if n, ok := parseDecimal(value); ok && !containsFold(x.r.Loc.proxyIgnoreHeaders, "X-Accel-Limit-Rate") {
+			x.r.setRate(n)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type Request struct {
 	RequestURI  string
 	RequestLine string // "GET / HTTP/1.1", for $request and log lines
 	HeaderText  string // the raw head with request line, for ngx.req.raw_header
+	Protocol    string // "HTTP/1.1" as it came, "" for HTTP/0.9
 	HTTPMajor   int
 	HTTPMinor   int
 	In          Headers
@@ -87,8 +88,7 @@ type Request struct {
 	filterFinalized bool
 	chunkedOut      bool
 	lastChunk       bool
-	limitRate       int64 // $limit_rate, in bytes per second
-	rawSocket       bool  // Lua writes the connection itself
+	rawSocket       bool // Lua writes the connection itself
 	gzip            *gzipWriter
 	gzipVary        bool
 	ranged          *rangeCut
@@ -98,6 +98,8 @@ type Request struct {
 	chunkSize       [20]byte // room for the line before a chunk
 	bodySent        int64    // on the wire, transfer coding included
 	bytesSent       int64
+	rate            int64 // of the response, bytes a second; once rateSet
+	rateSet         bool
 	bodyReceived    int64 // on the wire, as far as something has asked for the body
 
 	lua      luaRequest

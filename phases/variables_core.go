@@ -108,7 +108,7 @@ func responseHeaderVar(name string) func(*Request) (string, bool) {
 		}
 	case "keep_alive":
 		return func(r *Request) (string, bool) {
-			if t := r.Loc.keepaliveHeader.v; r.KeepAlive && t > 0 {
+			if t := r.Loc.keepaliveHeader.v; r.KeepAlive && !r.logging && t > 0 {
 				return "timeout=" + strconv.Itoa(int(t/time.Second)), true
 			}
 			return "", false
@@ -218,17 +218,17 @@ func builtinVariables() []variable {
 			}
 			return "?"
 		})},
-		{name: "uri", volatile: true, get: always(func(r *Request) string { return r.URI })},
-		{name: "document_uri", volatile: true, get: always(func(r *Request) string { return r.URI })},
-		{name: "request_uri", get: always(func(r *Request) string { return r.Main.RequestURI })},
+		{name: "uri", volatile: true, get: uriVar},
+		{name: "document_uri", volatile: true, get: uriVar},
+		{name: "request_uri", get: nonEmpty(func(r *Request) string { return r.Main.RequestURI })},
 		{name: "request", get: nonEmpty(func(r *Request) string { return r.Main.RequestLine })},
-		{name: "request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
+		{name: "request_method", volatile: true, get: nonEmpty(func(r *Request) string { return r.Main.Method })},
 		{name: "request_body", get: requestBodyVar},
 		{name: "request_body_file", get: nonEmpty(func(r *Request) string { return r.Main.Body.File })},
 		{name: "request_length", volatile: true, get: always(requestLength)},
 		{name: "request_time", volatile: true, get: always(func(r *Request) string { return milliseconds(time.Since(r.Start)) })},
 		{name: "request_completion", volatile: true, get: always(func(r *Request) string {
-			if r.outputEnded || r.logging && !r.Terminated {
+			if r.logging && !r.Terminated {
 				return "OK"
 			}
 			return ""
@@ -240,7 +240,7 @@ func builtinVariables() []variable {
 		{name: "host", get: always(hostVar)},
 		{name: "hostname", get: always(func(r *Request) string { return r.Cycle.hostname })},
 		{name: "server_name", volatile: true, get: always(func(r *Request) string { return r.Server.Name })},
-		{name: "server_protocol", get: always(func(r *Request) string { return r.Main.protocol() })},
+		{name: "server_protocol", get: protocolVar},
 		{name: "http2", get: always(http2Var)},
 		{name: "server_addr", get: always(func(r *Request) string { return addrHost(r.Main.Conn.LocalAddr()) })},
 		{name: "server_port", get: always(func(r *Request) string { return addrPort(r.Main.Conn.LocalAddr()) })},
@@ -278,7 +278,8 @@ func builtinVariables() []variable {
 		{name: "time_local", volatile: true, get: always(func(*Request) string { return time.Now().Format("02/Jan/2006:15:04:05 -0700") })},
 		{name: "time_iso8601", volatile: true, get: always(func(*Request) string { return time.Now().Format("2006-01-02T15:04:05-07:00") })},
 		{name: "nginx_version", get: always(func(*Request) string { return nginxVersion })},
-		{name: "limit_rate", volatile: true, changeable: true, get: always(func(r *Request) string { return itoa(r.limitRate) }), set: setLimitRate},
+		{name: "limit_rate", volatile: true, changeable: true, get: always(limitRateVar), set: setLimitRateVar},
+		{name: "connection_time", volatile: true, get: always(func(r *Request) string { return milliseconds(time.Since(r.Main.Conn.Opened())) })},
 		{name: "proxy_add_x_forwarded_for", volatile: true, get: always(forwardedFor)},
 		{name: "proxy_host", volatile: true, get: proxyHostVar},
 		{name: "proxy_port", volatile: true, get: proxyPortVar},
@@ -311,16 +312,16 @@ func (r *Request) setArgs(value string, ok bool) {
 	r.ValidUnparsedURI = false
 }
 
-func (r *Request) protocol() string {
-	switch {
-	case r.HTTPMajor == 1 && r.HTTPMinor == 1:
-		return "HTTP/1.1"
-	case r.HTTPMajor == 1:
-		return "HTTP/1.0"
-	case r.HTTPMajor == 2:
-		return "HTTP/2.0"
+// uriVar is $uri: not found for a request whose line could not be read.
+func uriVar(r *Request) (string, bool) { return r.URI, r.URI != "" || r.Main.Method != "" }
+
+// protocolVar is $server_protocol: not found for HTTP/0.9 and for lines without
+// one, empty for a version that is refused.
+func protocolVar(r *Request) (string, bool) {
+	if r.Main.HTTPMajor == 2 {
+		return "HTTP/2.0", true
 	}
-	return "HTTP/0.9"
+	return r.Main.Protocol, r.Main.Protocol != "" || r.Main.ErrStatus == 505 && r.Main.Method == ""
 }
 
 func requestBodyVar(r *Request) (string, bool) {
@@ -356,7 +357,7 @@ func contentLength(r *Request) (string, bool) {
 }
 
 func requestLength(r *Request) string {
-	return strconv.FormatInt(r.Main.HeaderBytes+r.Main.bodyReceived, 10)
+	return strconv.FormatInt(r.HeaderBytes+r.bodyReceived, 10)
 }
 
 // finalStatus is the status as $status and the access log give it.
@@ -424,16 +425,6 @@ func binaryRemoteAddr(r *Request) string {
 		return "unix:"
 	}
 	return string(addr.AsSlice())
-}
-
-// setLimitRate is `set $limit_rate` (ngx_http_variable_set_limit_rate).
-func setLimitRate(r *Request, value string, _ bool) {
-	n, ok := parseSize(value, false)
-	if !ok {
-		r.Logf(LogErr, "invalid $limit_rate \"%s\"", value)
-		return
-	}
-	r.limitRate = n
 }
 
 // forwardedFor is the client's address behind what proxies before us noted.

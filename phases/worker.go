@@ -172,6 +172,7 @@ func (c *Cycle) StartWorkers() { c.everyWorker(c.lua.initWorker, PhaseInitWorker
 func (c *Cycle) StopWorkers() {
 	c.AbortTimers()
 	c.everyWorker(c.lua.exitWorker, PhaseExitWorker)
+	c.flushLogs()
 }
 
 func (c *Cycle) everyWorker(h *luaHandler, p Phase) {

@@ -22,11 +22,13 @@ type Field struct {
 type Head struct {
 	Text string // request line and header lines, as they came
 	Line string // the request line without its line end
+	Size int    // bytes of the head that were looked at: all of them, or up to what is wrong
 
 	Method string
 	Target string // of the request line, without scheme and host
 	Path   string // decoded and normalised
 	Args   string // behind the "?"
+	Proto  string // "HTTP/1.1" as it came, "" for HTTP/0.9
 	Major  int    // 0 for HTTP/0.9
 	Minor  int
 
@@ -99,6 +101,7 @@ type requestLine struct {
 	targetEnd            int
 	argsStart            int // behind the "?", 0 when there is none
 	next                 int // behind the line feed
+	protoStart           int
 	major, minor         int
 	complex              bool // the path needs decoding or normalising
 	emptyPath            bool
@@ -290,6 +293,7 @@ func (l *requestLine) version(b []byte, i int) *Error {
 		}
 		return nil
 	}
+	l.protoStart = i
 	for _, want := range []byte("HTTP/") {
 		if i == len(b) {
 			return nil
@@ -358,6 +362,9 @@ func (h *Head) setLine(text string, l *requestLine, mergeSlashes bool) *Error {
 	h.Target = text[l.targetStart:l.targetEnd]
 	h.Major, h.Minor = l.major, l.minor
 	h.KeepAlive = l.major == 1 && l.minor >= 1
+	if l.major > 0 {
+		h.Proto = text[l.protoStart:l.lineEnd]
+	}
 	switch {
 	case l.complex:
 		target := h.Target
@@ -369,6 +376,7 @@ func (h *Head) setLine(text string, l *requestLine, mergeSlashes bool) *Error {
 		}
 		path, args, ok := NormalizePath(target, mergeSlashes)
 		if !ok {
+			h.Target = ""
 			return errURI
 		}
 		h.Path, h.Args = path, args

@@ -121,7 +121,11 @@ func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 				h.Major, h.Minor = 0, 9
 			}
 			if h.Line == "" {
-				h.Line = brokenLine(rd.Buffered())
+				b := rd.Buffered()
+				if perr == errTooLong {
+					b = b[:min(len(b), rd.limits.LargeBuffer)]
+				}
+				h.Line = brokenLine(b)
 			}
 			return perr
 		}
@@ -294,7 +298,7 @@ func (rd *Reader) judge(h *Head, s *headScan) *Error {
 	s.judged = s.next
 	h.reset()
 	text := rd.share(s.next)
-	h.Text = text
+	h.Text, h.Size = text, s.line.next
 	if err := h.setLine(text, &s.line, !rd.limits.KeepSlashes); err != nil {
 		return err
 	}
@@ -303,10 +307,17 @@ func (rd *Reader) judge(h *Head, s *headScan) *Error {
 			continue
 		}
 		line := text[f.start:]
-		if err := h.add(line[:f.nameEnd], line[f.valueStart:f.valueEnd]); err != nil {
+		name, value := line[:f.nameEnd], line[f.valueStart:f.valueEnd]
+		known := len(h.Fields)
+		if err := h.add(name, value); err != nil {
+			if len(h.Fields) == known { // it is refused, but there
+				h.Fields = append(h.Fields, Field{name, value})
+			}
+			h.Size = f.start + f.next
 			return err
 		}
 	}
+	h.Size = s.next
 	return nil
 }
 

@@ -1,0 +1,146 @@
+package phases
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// logBuffer holds lines of an access log back (access_log's buffer, flush, gzip).
+type logBuffer struct {
+	file  *logFile
+	size  int           // bytes that are held back at most
+	flush time.Duration // and for how long; 0: without limit
+	gzip  int           // level, 0: none
+
+	mu    sync.Mutex
+	lines []byte
+	timer *time.Timer
+}
+
+// add appends a line; lines longer than the buffer are written at once.
+func (b *logBuffer) add(line []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(line) > b.size-len(b.lines) {
+		b.write(b.lines)
+		b.lines = b.lines[:0]
+		if len(line) > b.size {
+			b.write(line)
+			return
+		}
+	}
+	if b.flush > 0 && len(b.lines) == 0 {
+		if b.timer == nil {
+			b.timer = time.AfterFunc(b.flush, b.Flush)
+		} else {
+			b.timer.Reset(b.flush)
+		}
+	}
+	b.lines = append(b.lines, line...)
+}
+
+// Flush writes what is held back.
+func (b *logBuffer) Flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	b.write(b.lines)
+	b.lines = b.lines[:0]
+}
+
+// write writes lines, compressed as a stream of their own: a file of several such
+// is one gzip file.
+func (b *logBuffer) write(lines []byte) {
+	if len(lines) == 0 {
+		return
+	}
+	if b.gzip == 0 {
+		b.file.write(lines)
+		return
+	}
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, b.gzip)
+	if err == nil {
+		_, _ = z.Write(lines)
+		_ = z.Close()
+		b.file.write(out.Bytes())
+	}
+}
+
+// logBufferOptions reads the parameters of access_log that hold lines back.
+type logBufferOptions struct {
+	size  int64
+	flush time.Duration
+	gzip  int64
+}
+
+// read takes a parameter; ok is false when it is none of these.
+func (o *logBufferOptions) read(arg string) (ok bool, err error) {
+	key, value, given := strings.Cut(arg, "=")
+	switch {
+	case key == "buffer" && given:
+		var good bool
+		if o.size, good = parseSize(value, false); !good || o.size == 0 {
+			return true, fmt.Errorf("invalid buffer size \"%s\"", value)
+		}
+	case key == "flush" && given:
+		var good bool
+		if o.flush, good = parseTime(value); !good || o.flush == 0 {
+			return true, fmt.Errorf("invalid flush time \"%s\"", value)
+		}
+	case arg == "gzip", key == "gzip" && given:
+		if o.size == 0 {
+			o.size = 64 << 10
+		}
+		if o.gzip = 1; given {
+			var good bool
+			if o.gzip, good = parseDecimal(value); !good || o.gzip < 1 || o.gzip > 9 {
+				return true, fmt.Errorf("invalid compression level \"%s\"", value)
+			}
+		}
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+// logBuffer gives log its buffer, which all access_log directives for a file share.
+func (c *compiler) logBuffer(log *accessLog, name string, o logBufferOptions) error {
+	switch {
+	case o.size == 0 && o.flush > 0:
+		return fmt.Errorf("no buffer is defined for access_log \"%s\"", name)
+	case o.size == 0:
+		return nil
+	case log.file == nil:
+		return fmt.Errorf("buffered logs cannot have variables in name")
+	case log.file.syslog != nil:
+		return fmt.Errorf("logs to syslog cannot be buffered")
+	}
+	want := &logBuffer{file: log.file, size: int(o.size), flush: o.flush, gzip: int(o.gzip)}
+	for _, b := range c.cycle.logBuffers {
+		if b.file != log.file {
+			continue
+		}
+		if b.size != want.size || b.flush != want.flush || b.gzip != want.gzip {
+			return fmt.Errorf("access_log \"%s\" already defined with conflicting parameters", name)
+		}
+		log.buffer = b
+		return nil
+	}
+	log.buffer = want
+	c.cycle.logBuffers = append(c.cycle.logBuffers, log.buffer)
+	return nil
+}
+
+// flushLogs writes what access logs hold back.
+func (c *Cycle) flushLogs() {
+	for _, b := range c.logBuffers {
+		b.Flush()
+	}
+}
