@@ -38,6 +38,7 @@ type Cycle struct {
 	lua   LuaMain
 	dicts []*shdict.Dict // lua_shared_dict, in the order of the file
 
+	slots       *connSlots // worker_connections; nil: not counted
 	threadPools map[string]*threadPool
 	chunks      rt.ChunkSet
 	sources     *sources

@@ -20,6 +20,7 @@ type conn struct {
 	output
 
 	owner  *listener
+	socket net.Conn // as it was accepted
 	rd     http1.Reader
 	head   http1.Head
 	watch  abortWatch
@@ -34,9 +35,9 @@ type conn struct {
 	ctx     connCtx                       // of the handshake's Lua code
 	verdict atomic.Pointer[clientVerdict] // of the client's certificate, once asked for
 
-	// waiting is set between requests, when a shutdown may cut the connection.
-	waiting atomic.Bool
-	http2   atomic.Pointer[http2Conn] // when it speaks that
+	wait      clientWait                // for a request: a shutdown may cut the connection then
+	slotGiven atomic.Bool               // its place among the worker_connections is another's
+	http2     atomic.Pointer[http2Conn] // when it speaks that
 }
 
 var connPool = sync.Pool{New: func() any { return new(conn) }}
@@ -44,13 +45,26 @@ var connPool = sync.Pool{New: func() any { return new(conn) }}
 // connNumbers gives connections their serial numbers.
 var connNumbers atomic.Int64
 
-// handle serves a connection until it ends.
-func (l *listener) handle(nc net.Conn) {
+// accepted makes a connection of what was accepted. Until its client says something
+// it may be closed for others.
+func (l *listener) accepted(nc net.Conn) *conn {
 	c := connPool.Get().(*conn)
+	c.socket = nc
+	c.wait.state.Store(clientBusy)
+	if b := l.bound.Load(); !b.listen.TLS && !b.listen.Proxy {
+		c.wait.begin()
+	}
 	c.owner, c.number, c.served, c.taken, c.req = l, connNumbers.Add(1), 0, false, nil
 	c.ctx = connCtx{}
 	c.verdict.Store(nil)
+	c.slotGiven.Store(false)
 	l.process.track(c)
+	return c
+}
+
+// handle serves a connection until it ends.
+func (c *conn) handle() {
+	l, nc := c.owner, c.socket
 	defer c.guard(nc)
 	nc, ok := c.start(nc)
 	switch {
@@ -63,7 +77,7 @@ func (l *listener) handle(nc net.Conn) {
 	l.process.untrack(c)
 	_ = nc.Close()
 	c.rd.BeforeWait = nil
-	c.req = nil
+	c.req, c.socket = nil, nil
 	connPool.Put(c)
 }
 
@@ -109,13 +123,16 @@ func (c *conn) logProxy(b *binding, err error) {
 	}
 }
 
-// errStopping ends connections that wait for a request while the server stops.
-var errStopping = errors.New("server is stopping")
+// errStopping ends connections that wait for a request: the server stops, or needs
+// their place.
+var errStopping = errors.New("wait for a request ended")
 
 // beforeWait is called before the connection waits for a request; its read
 // deadline has been set, so that a shutdown which comes now ends the wait.
 func (c *conn) beforeWait() error {
-	c.waiting.Store(true)
+	if !c.wait.begin() {
+		return errStopping
+	}
 	if c.served > 0 {
 		// Let the other connections run first: under load the next request is
 		// there when our turn comes again, and the read that would find
@@ -135,9 +152,7 @@ func (c *conn) interrupt() {
 		h.shutdown()
 		return
 	}
-	if c.waiting.Load() {
-		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
-	}
+	c.wait.cut(c.socket)
 }
 
 // serve answers the connection's requests.
@@ -145,9 +160,19 @@ func (c *conn) serve() {
 	wait := c.owner.bound.Load().limits.HeaderTimeout
 	for {
 		err := c.rd.ReadHead(&c.head, wait)
-		c.waiting.Store(false)
+		cut := c.wait.end()
+		if cut {
+			if err != nil {
+				c.taken = true
+				return
+			}
+			c.rd.NoDeadline() // the request came first
+		}
 		c.served++
 		r := c.request()
+		if cut {
+			r.KeepAlive = false
+		}
 		if err != nil {
 			c.refuse(r, err)
 			c.release(r)

@@ -255,6 +255,9 @@ func (h *http2Conn) more() error {
 			return err
 		}
 		n, err := h.c.nc.Read(h.buf[h.to:])
+		if h.c.wait.end() {
+			return errHTTP2Done // its place is needed for others
+		}
 		h.to += n
 		if n > 0 {
 			h.received(n)
@@ -301,6 +304,7 @@ func (h *http2Conn) beforeRead() error {
 		if h.idles++; int64(h.idles) > 10*h.limits.keepaliveRequests {
 			return &http2Error{http2NoError, "http2 flood detected"}
 		}
+		h.c.wait.begin()
 		if len(h.buf) > http2SmallBuffer {
 			h.buf, h.from, h.to = make([]byte, http2SmallBuffer), 0, 0
 		}

@@ -143,7 +143,12 @@ func (l *listener) serve() {
 		nc, err := l.socket.Accept()
 		switch {
 		case err == nil:
-			rt.Go(func() { l.handle(nc) })
+			if err := l.process.slots.take(l.process.log); err != nil {
+				l.process.log(LogAlert, err.Error())
+				_ = nc.Close()
+				continue
+			}
+			rt.Go(l.accepted(nc).handle)
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, syscall.ECONNABORTED):

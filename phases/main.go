@@ -160,7 +160,9 @@ func newProcess(o options, chunks rt.ChunkSet) *process {
 		env:       os.Environ(),
 		listeners: map[string]*listener{},
 		conns:     map[*conn]struct{}{},
+		slots:     &connSlots{},
 	}
+	p.slots.spare = p.reuseConns
 	p.start = p.logs.NewErrorLog(o.errorLog, LogNotice)
 	if err := p.logs.Open(); err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: [alert] could not open error log file: %v\n", err)

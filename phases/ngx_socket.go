@@ -19,6 +19,7 @@ func (api *ngxAPI) openSockets() {
 			log.Output(LogDebug, 0, line)
 		}
 	})
+	api.pools.Slots = api.worker.Cycle.slots
 	l := cosocket.NewLib(
 		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
 		func(th *rt.Thread) string { return gateText(luaCtx(th), sleepPhases, noRequest) })
@@ -128,7 +129,7 @@ func (h *socketHost) Config() *cosocket.Config {
 	return &h.cfg
 }
 
-var socketLevels = [...]LogLevel{cosocket.Debug: LogDebug, cosocket.Error: LogErr, cosocket.Crit: LogCrit}
+var socketLevels = [...]LogLevel{cosocket.Debug: LogDebug, cosocket.Error: LogErr, cosocket.Crit: LogCrit, cosocket.Alert: LogAlert}
 
 // Logs implements cosocket.Host.
 func (h *socketHost) Logs(level cosocket.Level) bool {

@@ -39,6 +39,7 @@ type process struct {
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
+	slots    *connSlots
 	idle     chan struct{} // closed when the last connection ends while stopping
 	stopping atomic.Bool
 }
@@ -191,6 +192,8 @@ func (p *process) activate(c *Cycle) error {
 		return err
 	}
 	p.setEnvironment(c)
+	p.slots.configure(c)
+	c.slots = p.slots
 	if err := c.InitWorkers(); err != nil {
 		closeAll(opened)
 		return errLogged
@@ -291,6 +294,9 @@ func (p *process) track(c *conn) {
 func (p *process) untrack(c *conn) {
 	p.mu.Lock()
 	delete(p.conns, c)
+	if !c.slotGiven.Load() {
+		p.slots.give()
+	}
 	if p.idle != nil && len(p.conns) == 0 {
 		close(p.idle)
 		p.idle = nil

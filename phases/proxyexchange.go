@@ -274,7 +274,11 @@ func (x *exchange) talk(addr string) int {
 		if c == nil {
 			var err error
 			x.st.action = "connecting to upstream"
-			if c, err = x.r.dialUpstream(x.t, addr, x.st.connect); err != nil {
+			if c, err = x.r.dialUpstream(x.t, addr, x.st.connect); isNoSlots(err) {
+				x.r.Log(LogAlert, err.Error()+" while connecting to upstream")
+				return 500
+			}
+			if err != nil {
 				return x.failure("connect()", err)
 			}
 		}

@@ -176,7 +176,7 @@ func (r *Request) dialUpstream(t *proxyTarget, addr string, timeout time.Duratio
 			return (&net.Dialer{}).DialContext(ctx, network, rc.Servers[0])
 		}}
 	}
-	nc, err := d.Dial(network, where)
+	nc, err := r.Cycle.slots.Dial(func() (net.Conn, error) { return d.Dial(network, where) })
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@
 package cosocket
 
 import (
+	"errors"
+	"net"
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -25,7 +27,33 @@ const (
 	Debug Level = iota
 	Error
 	Crit
+	Alert
 )
+
+// Slots bounds the connections of the process.
+type Slots interface {
+	// Dial calls dial if there is room for another connection, which then counts
+	// until it is closed. Without room the error is a *NoSlotsError.
+	Dial(dial func() (net.Conn, error)) (net.Conn, error)
+}
+
+// NoSlotsError says that there is no room for a connection.
+type NoSlotsError struct{ Reason string }
+
+func (e *NoSlotsError) Error() string { return e.Reason }
+
+// noSlots reports whether err is a NoSlotsError, and logs it. Scripts see what
+// ngx_lua gives them: the error of the connect before.
+func noSlots(h Host, err error) bool {
+	var full *NoSlotsError
+	if !errors.As(err, &full) {
+		return false
+	}
+	h.Log(Alert, full.Reason)
+	return true
+}
+
+const noSlotsText = "operation now in progress"
 
 // Config has the defaults that directives set.
 type Config struct {

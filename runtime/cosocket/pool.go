@@ -16,6 +16,8 @@ import (
 type Pools struct {
 	// Log writes a debug line; nil for none.
 	Log func(string)
+	// Slots bounds the connections; nil for no bound.
+	Slots Slots
 
 	mu      sync.Mutex
 	byKey   map[string]*pool
@@ -353,10 +355,21 @@ func readRecords(conn net.Conn) connState {
 
 // underlying is the connection below TLS.
 func underlying(conn net.Conn) net.Conn {
-	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		return c.NetConn()
+	for {
+		c, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = c.NetConn()
 	}
-	return conn
+}
+
+// dial opens a connection if there may be one more.
+func (p *Pools) dial(open func() (net.Conn, error)) (net.Conn, error) {
+	if p.Slots == nil {
+		return open()
+	}
+	return p.Slots.Dial(open)
 }
 
 // descriptor is a connection's file descriptor, for log lines; 0 when there is none.

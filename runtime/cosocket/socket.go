@@ -176,7 +176,7 @@ func (s *Socket) dial(th *rt.Thread, network, address string) string {
 	var err error
 	s.connecting, s.dialing, s.reused = true, true, 0
 	th.Block(cancel, func() {
-		conn, err = dialer.DialContext(ctx, network, address)
+		conn, err = s.host.Pools().dial(func() (net.Conn, error) { return dialer.DialContext(ctx, network, address) })
 	})
 	s.connecting, s.dialing = false, false
 	if err != nil {
@@ -207,6 +207,9 @@ func (s *Socket) releasePool() {
 }
 
 func (s *Socket) connectFailure(err error, network, address string) string {
+	if noSlots(s.host, err) {
+		return noSlotsText
+	}
 	if isTimeout(err) {
 		s.failf(Error, "lua tcp socket connect timed out, when connecting to %s", address)
 		return timeoutText

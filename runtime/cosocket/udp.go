@@ -100,7 +100,10 @@ func (l *Lib) setPeerName(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		}
 		ip = resolved
 	}
-	conn, err := u.dial(&a, ip, t.Int(atBind))
+	conn, err := h.Pools().dial(func() (net.Conn, error) { return u.dial(&a, ip, t.Int(atBind)) })
+	if noSlots(h, err) {
+		return fail(th, noSlotsText)
+	}
 	if err != nil {
 		u.failed(Crit, "connect", err)
 		return fail(th, failureText(err))

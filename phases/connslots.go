@@ -1,0 +1,198 @@
+package phases
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/moonphase/moonphase/runtime/cosocket"
+)
+
+// connSlots counts what takes one of nginx's worker_connections: clients, connections
+// to upstreams, cosockets, and in each worker the listening sockets and the channel
+// to the master. The workers share the process, so they share the slots as well. A nil
+// *connSlots has room for everything.
+type connSlots struct {
+	each   atomic.Int64 // worker_connections
+	limit  atomic.Int64 // of them all
+	used   atomic.Int64
+	warned atomic.Int64 // when reuse was last logged, Unix seconds
+	// spare is called when slots run short: it closes some of the clients that wait,
+	// gives their slots back and returns how many there were to choose from.
+	spare func(warn func()) int
+}
+
+// configure takes over the numbers of a configuration.
+func (s *connSlots) configure(c *Cycle) {
+	taken := len(c.Listens)
+	if c.Main.MasterProcess.orDefault(true) {
+		taken++
+	}
+	each := int64(c.Main.Connections.v)
+	s.each.Store(each)
+	s.limit.Store(max(each-int64(taken), 0) * int64(max(c.Main.WorkerProcesses.v, 1)))
+}
+
+// errNoSlots says that all connections are in use.
+type errNoSlots struct{ each int64 }
+
+func (e errNoSlots) Error() string {
+	return fmt.Sprintf("%d worker_connections are not enough", e.each)
+}
+
+// take takes a slot (ngx_get_connection).
+func (s *connSlots) take(log func(LogLevel, string)) error {
+	if s == nil {
+		return nil
+	}
+	limit := s.limit.Load()
+	if limit-s.used.Load() <= limit/16 && s.spare != nil {
+		s.spare(func() {
+			if now := time.Now().Unix(); s.warned.Swap(now) != now {
+				log(LogWarn, errNoSlots{s.each.Load()}.Error()+", reusing connections")
+			}
+		})
+	}
+	if s.used.Add(1) > limit {
+		s.used.Add(-1)
+		return errNoSlots{s.each.Load()}
+	}
+	return nil
+}
+
+func (s *connSlots) give() {
+	if s != nil {
+		s.used.Add(-1)
+	}
+}
+
+// Dial implements cosocket.Slots: what dial opens holds a slot until it is closed.
+func (s *connSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
+	if s == nil {
+		return dial()
+	}
+	if err := s.take(func(LogLevel, string) {}); err != nil {
+		return nil, &cosocket.NoSlotsError{Reason: err.Error()}
+	}
+	nc, err := dial()
+	if err != nil {
+		s.give()
+		return nil, err
+	}
+	return &slotConn{Conn: nc, slots: s}, nil
+}
+
+// isNoSlots reports whether Dial failed for want of a slot.
+func isNoSlots(err error) bool {
+	var full *cosocket.NoSlotsError
+	return errors.As(err, &full)
+}
+
+// slotConn is a connection that holds a slot.
+type slotConn struct {
+	net.Conn
+	slots *connSlots
+	given atomic.Bool
+}
+
+// Close implements net.Conn.
+func (c *slotConn) Close() error {
+	if !c.given.Swap(true) {
+		c.slots.give()
+	}
+	return c.Conn.Close()
+}
+
+// NetConn is the connection itself.
+func (c *slotConn) NetConn() net.Conn { return c.Conn }
+
+// SyscallConn implements syscall.Conn.
+func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
+	sc, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, syscall.EINVAL
+	}
+	return sc.SyscallConn()
+}
+
+// clientWait is whether a connection waits for its client to ask for something. Who
+// wants to end the wait must not end what follows it.
+type clientWait struct {
+	state atomic.Int32
+	since atomic.Int64 // its place among those that wait
+}
+
+const (
+	clientBusy int32 = iota
+	clientWaits
+	clientCutting // the wait is being ended
+	clientCut
+)
+
+// waits counts the waits of all connections.
+var waits atomic.Int64
+
+// begin begins a wait; false says that it has been ended already.
+func (w *clientWait) begin() bool {
+	w.since.Store(waits.Add(1))
+	return w.state.CompareAndSwap(clientBusy, clientWaits) || w.state.Load() == clientWaits
+}
+
+// end ends the wait, and tells whether somebody else has.
+func (w *clientWait) end() (cut bool) {
+	for {
+		switch w.state.Load() {
+		case clientCutting: // for as long as it takes to set a deadline
+			time.Sleep(time.Microsecond)
+		case clientCut:
+			w.state.Store(clientBusy)
+			return true
+		default:
+			if w.state.CompareAndSwap(clientWaits, clientBusy) || w.state.Load() == clientBusy {
+				return false
+			}
+		}
+	}
+}
+
+// cut ends the wait by ending the read; false says that nobody waits.
+func (w *clientWait) cut(nc net.Conn) bool {
+	if !w.state.CompareAndSwap(clientWaits, clientCutting) {
+		return false
+	}
+	_ = nc.SetReadDeadline(longAgo)
+	w.state.Store(clientCut)
+	return true
+}
+
+// maxReused is how many connections are closed at a time for others to come.
+const maxReused = 32
+
+// reuseConns closes connections that wait for a request, those first that have
+// waited longest (ngx_drain_connections).
+func (p *process) reuseConns(warn func()) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var idle []*conn
+	for c := range p.conns {
+		if c.wait.state.Load() == clientWaits {
+			idle = append(idle, c)
+		}
+	}
+	if len(idle) == 0 {
+		return 0
+	}
+	warn()
+	slices.SortFunc(idle, func(a, b *conn) int { return int(a.wait.since.Load() - b.wait.since.Load()) })
+	for _, c := range idle[:max(min(maxReused, len(idle)/8), 1)] {
+		if c.wait.cut(c.socket) {
+			c.slotGiven.Store(true)
+			p.slots.give()
+		}
+	}
+	return len(idle)
+}

@@ -1,0 +1,113 @@
+package phases
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+const slotsConf = `error_log logs/error.log info;
+events { worker_connections 12; }
+http {
+	access_log off;
+	server {
+		listen ADDR;
+		location / { return 200 "x\n"; }
+		location /slow { echo_sleep 0.5; echo "slow"; }
+		location /loop { proxy_pass http://ADDR; }
+	}
+}
+`
+
+// TestWorkerConnections has twelve connections, of which the listening socket and the
+// master's channel take two.
+func TestWorkerConnections(t *testing.T) {
+	s := startServer(t, slotsConf)
+	ask := func(n int, path string) (answers string) {
+		var clients []net.Conn
+		for range n {
+			nc, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			clients = append(clients, nc)
+			if path != "/" {
+				fmt.Fprintf(nc, "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", path)
+			}
+			time.Sleep(5 * time.Millisecond) // they come one after the other
+		}
+		for _, nc := range clients {
+			_ = nc.SetDeadline(time.Now().Add(5 * time.Second))
+			if path == "/" {
+				fmt.Fprintf(nc, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(nc), nil)
+			if err != nil {
+				answers += "-"
+				continue
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			answers += fmt.Sprint(resp.StatusCode/100, " ")
+		}
+		return answers
+	}
+	settle := func() {
+		for i := 0; s.p.slots.used.Load() > 0; i++ {
+			if i == 500 {
+				t.Fatalf("%d connections are left", s.p.slots.used.Load())
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	if got, want := ask(20, "/"), strings.Repeat("-", 10)+strings.Repeat("2 ", 10); got != want {
+		t.Errorf("20 idle clients: %s", got)
+	}
+	settle()
+	if got, want := ask(14, "/slow"), strings.Repeat("2 ", 10)+"----"; got != want {
+		t.Errorf("14 busy clients: %s", got)
+	}
+	settle()
+	if got := ask(1, "/loop"); got != "5 " {
+		t.Errorf("a location that asks itself: %s", got)
+	}
+	settle()
+	log := s.read("logs/error.log")
+	for _, line := range []string{"[warn] ", "12 worker_connections are not enough, reusing connections", "[alert] ", "12 worker_connections are not enough\n"} {
+		if !strings.Contains(log, line) {
+			t.Errorf("no %q in the log:\n%s", line, log)
+		}
+	}
+}
+
+// TestClientWait ends waits from outside.
+func TestClientWait(t *testing.T) {
+	here, there := net.Pipe()
+	defer here.Close()
+	defer there.Close()
+	var w clientWait
+	if w.cut(here) {
+		t.Error("cut without a wait")
+	}
+	if !w.begin() || !w.begin() {
+		t.Error("a wait cannot begin")
+	}
+	if w.end() {
+		t.Error("a wait that nobody ended was cut")
+	}
+	w.begin()
+	if !w.cut(here) || w.cut(here) {
+		t.Error("a wait is cut once")
+	}
+	if w.begin() {
+		t.Error("a wait that was cut goes on")
+	}
+	if !w.end() || w.end() {
+		t.Error("the end of a wait does not tell once that it was cut")
+	}
+}
