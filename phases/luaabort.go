@@ -63,11 +63,13 @@ func (w *clientWatch) stop() {
 
 // ngxOnAbort is ngx.on_abort(callback).
 func ngxOnAbort(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := gate(th, subreqPhases|maskOf(PhaseServerRewrite), noRequestObject)
+	if c := luaCtx(th); c.R != nil && !c.R.Loc.checkClientAbort.v {
+		th.CheckFunction(args, 0)
+		return fail(th, "lua_check_client_abort is off")
+	}
+	c := gate(th, subreqPhases|maskOf(PhaseServerRewrite), noRequest)
 	f := th.CheckFunction(args, 0)
 	switch {
-	case !c.R.Loc.checkClientAbort.v:
-		return fail(th, "lua_check_client_abort is off")
 	case c.onAbort.IsFunction():
 		return fail(th, "duplicate call")
 	}

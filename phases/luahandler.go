@@ -244,23 +244,21 @@ func (r *Request) luaExited(code int, p Phase) int {
 		if rc := r.luaFinishOutput(); rc != rcOK {
 			return rc
 		}
+		if code > rcOK {
+			return 200
+		}
 	}
-	if r.HeadersSent && r.captured == nil && code > rcOK && !silent {
-		if p == PhaseContent {
-			if rc := r.luaFinishOutput(); rc != rcOK {
-				return rc
-			}
-		}
-		return 200
-	}
-	if code == rcOK || code == rcDeclined {
-		if p == PhaseContent {
-			return rcOK
-		}
-		if code == rcDeclined && p == PhaseAccess && !r.HeadersSent {
-			return rcDeclined
-		}
+	switch {
+	case code == rcOK && p != PhaseContent, code == rcDeclined && p != PhaseContent && p != PhaseAccess:
 		return r.luaEnded(p)
+	case code == rcDeclined && p == PhaseContent && (!r.HeadersSent || r.outputEnded):
+		return rcOK
+	case code == rcDeclined && p == PhaseAccess:
+		return rcDeclined
+	case code == 204 && r.outputEnded:
+		return 200
+	case r == r.Main && r.HeadersSent && !r.outputEnded && (code < 200 || code == 204) && code != rcOK:
+		return rcError // a code that means nothing: what has not been sent is lost
 	}
 	return code
 }

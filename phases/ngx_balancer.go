@@ -25,9 +25,9 @@ var ngxBalancer = lib{
 func balanced(th *rt.Thread) (*upstreamState, string) {
 	c := luaCtx(th)
 	switch {
-	case c.R == nil:
-		th.Errorf("no request found")
-	case c.R.upstream == nil:
+	case c.Phase == PhaseInit:
+		th.Errorf(noRequest)
+	case c.R == nil || c.R.upstream == nil:
 		return nil, "no upstream found"
 	case c.Phase != PhaseBalancer:
 		return nil, "API disabled in the current context"
@@ -85,6 +85,8 @@ func balancerMoreTries(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 func balancerLastFailure(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	st, text := balanced(th)
 	switch {
+	case st == nil && luaCtx(th).R == nil:
+		return rt.Nil, 1
 	case st == nil:
 		return th.Return3(rt.Nil, rt.Nil, rt.String(text))
 	case st.lastReason == "":

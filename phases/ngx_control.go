@@ -64,6 +64,9 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 && len(args) != 2 {
 		th.Errorf("expecting one or two arguments, but got %d", len(args))
 	}
+	if luaCtx(th).Phase == PhaseInit {
+		th.Errorf(noRequestObject)
+	}
 	uri := th.CheckString(args, 0)
 	if uri == "" {
 		th.Errorf("The uri argument is empty")

@@ -89,18 +89,20 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 func (r *Request) subrequestBody(parent *Request, o *SubrequestOptions) {
 	switch {
 	case o.Body != nil:
-		r.lua.body = &RequestBody{Data: o.Body, Read: true}
+		r.lua.body = &RequestBody{Read: true}
+		if len(o.Body) > 0 {
+			r.lua.body.Data = o.Body
+		}
 		r.ContentLength = int64(len(o.Body))
 		r.In.Del("Transfer-Encoding")
 		r.In.Set("Content-Length", itoa(r.ContentLength))
-	case o.KeepBody:
+	case o.KeepBody, o.NoBody && parent.ContentLength <= 0:
 		r.lua.body = parent.bodyRead()
 		r.ContentLength = parent.ContentLength
 	case o.NoBody:
-		r.lua.body = &RequestBody{Read: true}
+		r.lua.body = &RequestBody{}
 		r.ContentLength = -1
 		r.In.Del("Content-Length")
-		r.In.Del("Transfer-Encoding")
 	default:
 		r.ContentLength = -1
 	}
