@@ -512,7 +512,7 @@ func TestHTTP2Probes(t *testing.T) {
 			p.run(c)
 			got[i] = http2Probe{Name: p.name, Events: c.events(1500 * time.Millisecond)}
 			for j, e := range got[i].Events {
-				got[i].Events[j] = strings.ReplaceAll(e, at.addr[len("127.0.0.1:"):], "PORT")
+				got[i].Events[j] = strings.ReplaceAll(e, at.addr[len("127.0.0.1"):], ":PORT")
 			}
 			c.nc.Close()
 			got[i].Log = logLines(t, at.dir, at.addr, "error.log", errs)
