@@ -46,7 +46,7 @@ type serverInput struct {
 
 // flags adds what both commands take.
 func (in *serverInput) flags(f *pflag.FlagSet) {
-	f.StringVarP(&in.prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
+	f.StringVarP(&in.prefix, "prefix", "p", "", prefixHelp)
 	f.StringSliceVar(&in.modules, "module", nil, "add modules by name or glob, for names computed at run time")
 	in.checks.flags(f)
 }
@@ -79,6 +79,9 @@ was built, and the Lua files need not be there.`,
 		Example: `  moonphase build -p /srv/edge -c nginx.conf -o server && ./server -p /srv/edge -c nginx.conf`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(out); err != nil {
+				return err
+			}
 			job, err := in.job(cmd)
 			if err != nil {
 				return err
@@ -107,6 +110,17 @@ func newJob(cmd *cobra.Command, prog *program.Program, id, main string, c checks
 		job.Progress = w
 	}
 	return job, nil
+}
+
+// checkOutput refuses a place for a binary before time is spent on it.
+func checkOutput(out string) error {
+	if info, err := os.Stat(out); err == nil && info.IsDir() {
+		return fmt.Errorf("-o %s: that is a folder; name the binary in it", out)
+	}
+	if _, err := os.Stat(filepath.Dir(out)); err != nil {
+		return fmt.Errorf("-o %s: %w", out, err)
+	}
+	return nil
 }
 
 // runJob builds job and copies the binary to out.

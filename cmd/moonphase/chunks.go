@@ -23,6 +23,9 @@ func newChunksCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			told, _ := checks{}.sort(prog.Findings)
+			fromHere(told)
+			printFindings(cmd.ErrOrStderr(), told)
 			result, err := transpile.Transpile(prog.Chunks, transpile.Options{Package: "lua"})
 			if err != nil {
 				return err
@@ -47,7 +50,7 @@ func newChunksCmd() *cobra.Command {
 			return w.Flush()
 		},
 	}
-	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
+	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", prefixHelp)
 	cmd.Flags().StringSliceVar(&modules, "module", nil, "add modules by name or glob")
 	return cmd
 }

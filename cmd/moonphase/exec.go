@@ -41,6 +41,11 @@ func newExecCmd() *cobra.Command {
 				return err
 			}
 			script := args[0]
+			if out != "" {
+				if err := checkOutput(out); err != nil {
+					return err
+				}
+			}
 			prog, err := program.FromScript(script, program.Options{Prefix: dir, Modules: modules})
 			if err != nil {
 				return err

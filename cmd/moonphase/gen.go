@@ -61,7 +61,7 @@ func newGenCmd() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", ".", "folder of the Go package")
-	f.StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
+	f.StringVarP(&prefix, "prefix", "p", "", prefixHelp)
 	f.StringVarP(&confPath, "conf", "c", "", "nginx.conf to take the chunks from")
 	f.StringVar(&pkg, "package", "", "package name (default: the folder's)")
 	f.StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
@@ -144,9 +144,13 @@ func loadProgram(confPath, prefix string, files, modules []string) (*program.Pro
 	return prog, nil
 }
 
+// prefixHelp says what the flag -p does.
+const prefixHelp = "server prefix (default: the config's folder, or the one around it when that is called conf)"
+
 // serverPaths gives the prefix, absolute and with a slash at its end as nginx
 // has it, and the path of the config, which is relative to the prefix when
-// there is one and to the working folder otherwise.
+// there is one and to the working folder otherwise. nginx keeps its config in
+// PREFIX/conf.
 func serverPaths(prefix, confPath string) (string, string, error) {
 	if prefix != "" && !filepath.IsAbs(confPath) {
 		confPath = filepath.Join(prefix, confPath)
@@ -156,7 +160,9 @@ func serverPaths(prefix, confPath string) (string, string, error) {
 		return "", "", err
 	}
 	if prefix == "" {
-		prefix = filepath.Dir(confPath)
+		if prefix = filepath.Dir(confPath); filepath.Base(prefix) == "conf" {
+			prefix = filepath.Dir(prefix)
+		}
 	}
 	prefix, err = filepath.Abs(prefix)
 	return prefix + "/", confPath, err
@@ -195,10 +201,33 @@ func (c checks) sort(all []transpile.Diagnostic) (told []transpile.Diagnostic, r
 	return told, refused
 }
 
+// once leaves one warning about each missing module, and its help only to the first:
+// what a build says in passing should be short. vet has all places.
+func once(list []transpile.Diagnostic) []transpile.Diagnostic {
+	seen := map[string]bool{}
+	var kept []transpile.Diagnostic
+	for _, d := range list {
+		if d.Code == transpile.CodeMissingModule {
+			if seen[d.Msg] {
+				continue
+			}
+			if len(seen) > 0 {
+				d.Help = ""
+			}
+			seen[d.Msg] = true
+		}
+		kept = append(kept, d)
+	}
+	return kept
+}
+
 // transpileAll turns the program into Go files. What was found in its Lua is
 // printed; errors refuse the work.
 func transpileAll(cmd *cobra.Command, prog *program.Program, opt transpile.Options, c checks) ([]outdir.File, error) {
 	told, refused := c.sort(prog.Findings)
+	if !refused {
+		told = once(told)
+	}
 	fromHere(told)
 	printFindings(cmd.ErrOrStderr(), told)
 	if refused {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -17,6 +18,9 @@ func newRunCmd() *cobra.Command {
 		Example: `  moonphase run examples/gateway/nginx.conf`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if filepath.Ext(args[0]) == ".lua" {
+				return fmt.Errorf("run serves an nginx.conf; a plain script is run by: moonphase exec %s", args[0])
+			}
 			var err error
 			if in.conf, err = filepath.Abs(args[0]); err != nil {
 				return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -51,7 +52,7 @@ Exit code: 0 nothing found but notes, 1 findings, 2 it could not run.
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", "server prefix (default: the config's folder)")
+	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", prefixHelp)
 	cmd.Flags().StringVar(&format, "format", "text", "one of "+strings.Join(transpile.Formats, ", "))
 	cmd.Flags().StringSliceVar(&ignore, "ignore", nil, "codes of findings to leave out")
 	cmd.Flags().StringSliceVar(&modules, "module", nil, "modules whose names are computed at run time, by name or glob")
@@ -69,6 +70,9 @@ func vet(inputs []string, prefix string, modules []string) ([]transpile.Diagnost
 		var prog *program.Program
 		if info.IsDir() || filepath.Ext(in) == ".lua" {
 			prog, err = loadProgram("", prefix, []string{in}, modules)
+			if err == nil && len(prog.Chunks) == 0 {
+				err = fmt.Errorf("no .lua file below %s; a config is named itself: moonphase vet %s", in, filepath.Join(in, "nginx.conf"))
+			}
 		} else {
 			var abs string
 			if abs, err = filepath.Abs(in); err != nil {

@@ -167,7 +167,19 @@ func (c *closure) report(i int) {
 		}
 		d.Code, d.Severity = transpile.CodeMissingModule, transpile.Error
 		d.Msg = fmt.Sprintf("module '%s' not found", r.Module)
-		d.Help = "it is on none of: " + strings.Join(c.p.path.templates, ";")
+		d.Help = c.help(r.Module)
 		find(d, c.sure[i] && !r.Conditional && !c.any)
 	}
+}
+
+// help says what can be done about a missing module.
+func (c *closure) help(module string) string {
+	switch {
+	case module == "ffi":
+		return "there is no C in a built program, so no ffi; `pcall(require, \"ffi\")` lets the script do without"
+	case strings.HasPrefix(module, "resty."):
+		return "the lua-resty libraries are Lua files: install them, or copy them to a folder of lua_package_path, which is " +
+			strings.Join(c.p.path.templates, ";")
+	}
+	return "it is on none of: " + strings.Join(c.p.path.templates, ";")
 }

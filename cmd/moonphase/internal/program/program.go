@@ -113,7 +113,11 @@ func checkConf(tree *conf.Tree, path, prefix string) (outside []*conf.Error, err
 		if d := mentions(tree.Directives, ce.Msg); d != nil { // where nginx names no place
 			ce = d.Errorf("%s", ce.Msg)
 		} else {
-			ce = &conf.Error{Msg: ce.Msg + " in " + path, Level: ce.Level}
+			where := " in " + path
+			if strings.Contains(ce.Msg, path) {
+				where = ""
+			}
+			ce = &conf.Error{Msg: ce.Msg + where, Level: ce.Level}
 		}
 	}
 	return outside, ce
@@ -224,7 +228,7 @@ func (p *Program) addFile(ref phases.ChunkRef, path, key string) {
 	p.directives[key] = append(p.directives[key], ref.Directive)
 	src, err := os.ReadFile(path)
 	if err != nil {
-		p.find(ref, fmt.Sprintf("cannot read the Lua file of %q: %v", ref.Directive, err))
+		p.find(ref, fmt.Sprintf("cannot read the Lua file of \"%s\": %v", ref.Directive, err))
 		return
 	}
 	p.add(transpile.Chunk{Key: key, Name: "@" + path, File: path, Source: src}, origin{path, 1, 1})
@@ -233,6 +237,7 @@ func (p *Program) addFile(ref phases.ChunkRef, path, key string) {
 func (p *Program) find(ref phases.ChunkRef, msg string) {
 	p.Findings = append(p.Findings, transpile.Diagnostic{
 		Code: transpile.CodeMissingFile, Severity: transpile.Error, File: ref.File, Line: ref.Line, Msg: msg,
+		Help: fmt.Sprintf("the server prefix is %s; -p sets another", p.opt.Prefix),
 	})
 }
 
