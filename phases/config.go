@@ -65,6 +65,7 @@ type MainConf struct {
 	Connections     opt[int]
 	TimerResolution opt[time.Duration]
 	errorLog        opt[Logger]
+	rights          processRights
 }
 
 // newCycle is an empty configuration.

@@ -2,7 +2,6 @@ package phases
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -443,13 +442,4 @@ func (r *Request) setContentType() {
 		}
 	}
 	r.Out.ContentType = l.defaultType.v
-}
-
-// setUser warns that there is no other process that could give up its rights:
-// the user who starts the server is the one whom it runs as.
-func setUser(c *compiler, d *conf.Directive) error {
-	if os.Geteuid() == 0 && d.Args[0] != "root" {
-		c.warnf(d, "the \"user\" directive has no effect in this server, which keeps running as root; start it as %s", d.Args[0])
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import "time"
 func directiveGroups() [][]directive {
 	return [][]directive{
 		mainDirectives(),
+		rightsDirectives(),
 		coreDirectives(),
 		clientDirectives(),
 		serverDirectives(),
@@ -50,7 +51,6 @@ func mainDirectives() []directive {
 		{"daemon", inMain, takeFlag, onOff(global(func(m *MainConf) *opt[bool] { return &m.Daemon }))},
 		{"master_process", inMain, takeFlag, onOff(global(func(m *MainConf) *opt[bool] { return &m.MasterProcess }))},
 		{"pid", inMain, take1, text(global(func(m *MainConf) *opt[string] { return &m.Pid }))},
-		{"user", inMain, take12, setUser},
 		{"worker_processes", inMain, take1, setWorkerProcesses},
 		{"worker_shutdown_timeout", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.ShutdownTimeout }))},
 		{"timer_resolution", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.TimerResolution }))},
@@ -215,7 +215,7 @@ func acceptedDirectives() []directive {
 	const anywhere = inMain | inEvents | inAnyLoc | inUpstream
 	names := []string{
 		"accept_mutex", "accept_mutex_delay", "multi_accept", "use", "debug_connection", "worker_aio_requests",
-		"worker_priority", "worker_cpu_affinity", "worker_rlimit_nofile", "worker_rlimit_core", "working_directory",
+
 		"debug_points", "lock_file", "pcre_jit", "ssl_engine", "load_module",
 		"sendfile", "sendfile_max_chunk", "tcp_nopush", "aio", "aio_write", "directio", "directio_alignment",
 		"read_ahead", "send_lowat", "open_file_cache",

@@ -131,10 +131,6 @@ func (p *process) run(ready func()) int {
 	tuneRuntime(c)
 	p.log(LogNotice, "nginx/"+nginxVersion)
 	p.log(LogNotice, "OS: "+kernelVersion())
-	if err := p.writePid(c); err != nil {
-		p.fail(err)
-		return 1
-	}
 	ready()
 	p.logs.LeaveConsole()
 	p.log(LogNotice, "start worker processes")
@@ -198,6 +194,10 @@ func (p *process) activate(c *Cycle) error {
 		closeAll(opened)
 		return errLogged
 	}
+	if err := p.settle(c); err != nil {
+		closeAll(opened)
+		return err
+	}
 	for _, l := range opened {
 		p.listeners[l.addr] = l
 	}
@@ -220,6 +220,18 @@ func (p *process) activate(c *Cycle) error {
 	return nil
 }
 
+// settle does the last things that need the rights the process was started with:
+// it writes the pid file, then, when it starts, gives those rights up.
+func (p *process) settle(c *Cycle) error {
+	if err := p.writePid(c); err != nil {
+		return err
+	}
+	if p.cycle.Load() != nil {
+		return nil
+	}
+	return c.Main.rights.apply(p)
+}
+
 // reload takes a changed configuration over. If it is bad, the old one goes on.
 func (p *process) reload() {
 	old := p.cycle.Load()
@@ -233,9 +245,6 @@ func (p *process) reload() {
 			p.log(LogEmerg, err.Error())
 		}
 		return
-	}
-	if err := p.writePid(c); err != nil {
-		p.log(LogEmerg, err.Error())
 	}
 	rt.Go(func() {
 		old.Drain()
@@ -406,8 +415,12 @@ func isDir(path string) bool {
 }
 
 func (p *process) removePid() {
-	if p.pidPath != "" {
-		_ = os.Remove(p.pidPath)
+	if p.pidPath == "" {
+		return
+	}
+	// A folder of root's is closed to a process that gave its rights up.
+	if err := os.Remove(p.pidPath); err != nil && !errors.Is(err, os.ErrNotExist) {
+		p.log(LogAlert, fmt.Sprintf("unlink() \"%s\" failed (%s)", p.pidPath, errText(err)))
 	}
 }
 

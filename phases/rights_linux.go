@@ -1,0 +1,86 @@
+package phases
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// apply sets the limits and gives up the rights of root, in nginx's order. What
+// only costs comfort is logged; an error means that the process must not serve.
+func (r *processRights) apply(p *process) error {
+	alert := func(what string, err error) {
+		if err != nil {
+			p.log(LogAlert, fmt.Sprintf("%s failed (%s)", what, errText(err)))
+		}
+	}
+	if r.priority.set {
+		alert(fmt.Sprintf("setpriority(%d)", r.priority.v), eachThread(func(tid int) error {
+			return unix.Setpriority(unix.PRIO_PROCESS, tid, r.priority.v)
+		}))
+	}
+	if n := uint64(r.noFiles.v); r.noFiles.set {
+		alert(fmt.Sprintf("setrlimit(RLIMIT_NOFILE, %d)", n), syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n}))
+	}
+	if n := uint64(r.coreSize.v); r.coreSize.set {
+		alert(fmt.Sprintf("setrlimit(RLIMIT_CORE, %d)", n), syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{Cur: n, Max: n}))
+	}
+	if u := r.user.v; u != nil && os.Geteuid() == 0 {
+		if err := u.become(); err != nil {
+			return err
+		}
+	}
+	if len(r.cpus.v) > 0 {
+		var set unix.CPUSet
+		for _, cpu := range r.cpus.v {
+			set.Set(cpu)
+		}
+		alert("sched_setaffinity()", eachThread(func(tid int) error { return unix.SchedSetaffinity(tid, &set) }))
+	}
+	if r.directory.v != "" {
+		if err := os.Chdir(r.directory.v); err != nil {
+			return fmt.Errorf("chdir(\"%s\") failed (%s)", r.directory.v, errText(err))
+		}
+	}
+	return nil
+}
+
+// become gives the process to the user; package syscall does so in all threads.
+func (u *serverUser) become() error {
+	groups, err := u.groups()
+	if err != nil {
+		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.name, u.gid, errText(err))
+	}
+	if err := syscall.Setgid(u.gid); err != nil {
+		return fmt.Errorf("setgid(%d) failed (%s)", u.gid, errText(err))
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.name, u.gid, errText(err))
+	}
+	if err := syscall.Setuid(u.uid); err != nil {
+		return fmt.Errorf("setuid(%d) failed (%s)", u.uid, errText(err))
+	}
+	return nil
+}
+
+// eachThread makes a call whose effect is one thread's for all of them; new ones
+// inherit it.
+func eachThread(call func(tid int) error) error {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(task.Name())
+		if err != nil {
+			return err
+		}
+		if err := call(tid); err != nil && err != unix.ESRCH {
+			return err
+		}
+	}
+	return nil
+}
