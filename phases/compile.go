@@ -103,6 +103,7 @@ type compiler struct {
 	http       bool // an http block was seen
 	afterMerge []func() error
 	tlsClients map[string]*tlsClientSetup // by what their directives say
+	discarded  map[discardedAt]any        // fields of directives without effect
 }
 
 // CompileOptions are the surroundings of a configuration.
@@ -136,6 +137,7 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 		table: directiveIndex(),
 
 		tlsClients: map[string]*tlsClientSetup{},
+		discarded:  map[discardedAt]any{},
 		level:      inMain,
 	}
 	if err := c.block(tree); err != nil {

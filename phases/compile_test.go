@@ -50,6 +50,18 @@ func TestCompileErrors(t *testing.T) {
 		{`server { location / { set x 1; } }`, `invalid variable name "x" in nginx.conf:3`},
 		{`map $uri $m { a b c; }`, `invalid number of the map parameters in nginx.conf:3`},
 		{`server { location / { allow 1.2.3.4.5; } }`, `invalid parameter "1.2.3.4.5" in nginx.conf:3`},
+		{`sendfile maybe;`, `invalid value "maybe" in "sendfile" directive, it must be "on" or "off" in nginx.conf:3`},
+		{`sendfile on; sendfile on;`, `"sendfile" directive is duplicate in nginx.conf:3`},
+		{`sendfile on; server { sendfile on; location / { sendfile off; } }`, `OK`},
+		{`directio x;`, `"directio" directive invalid value in nginx.conf:3`},
+		{`aio maybe;`, `"aio" directive invalid value in nginx.conf:3`},
+		{`open_file_cache_min_uses x;`, `"open_file_cache_min_uses" directive invalid number in nginx.conf:3`},
+		{`server { location / { pcre_jit on; } }`, `"pcre_jit" directive is not allowed here in nginx.conf:3`},
+		{`server { accept_mutex on; }`, `"accept_mutex" directive is not allowed here in nginx.conf:3`},
+		{`disable_symlinks off from=/x;`, `"from=" cannot be used with "off" parameter in nginx.conf:3`},
+		{`disable_symlinks from=/x;`, `"disable_symlinks" must have "off", "on" or "if_not_owner" parameter in nginx.conf:3`},
+		{`disable_symlinks on on;`, `duplicate parameters "on on" in nginx.conf:3`},
+		{`disable_symlinks yes;`, `invalid parameter "yes" in nginx.conf:3`},
 	} {
 		tree, err := conf.Parse("nginx.conf", ".", []byte("events { }\nhttp {\n"+tt.text+"\n}\n"))
 		if err != nil {

@@ -152,8 +152,6 @@ func rewriteDirectives() []directive {
 		{"rewrite_log", inHTTP | inRewrite, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.rewriteLog }))},
 		{"uninitialized_variable_warn", inHTTP | inRewrite, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.uninitializedWarn }))},
 		{"map", inHTTP, take2 | takeBlock, setMap},
-		{"map_hash_max_size", inHTTP, take1, ignored},
-		{"map_hash_bucket_size", inHTTP, take1, ignored},
 		{"geo", inHTTP, take12 | takeBlock, setGeo},
 	}
 }
@@ -207,27 +205,4 @@ func echoDirectives() []directive {
 		{"echo_after_body", inAnyLoc, takeAny, setEcho},
 		{"echo_status", where, take1, setEchoStatus},
 	}
-}
-
-// acceptedDirectives say nothing to this server: they tune nginx's memory,
-// event loop and system calls, or name folders that are not used.
-func acceptedDirectives() []directive {
-	const anywhere = inMain | inEvents | inAnyLoc | inUpstream
-	names := []string{
-		"accept_mutex", "accept_mutex_delay", "multi_accept", "use", "debug_connection", "worker_aio_requests",
-
-		"debug_points", "lock_file", "pcre_jit", "ssl_engine", "load_module",
-		"sendfile", "sendfile_max_chunk", "tcp_nopush", "aio", "aio_write", "directio", "directio_alignment",
-		"read_ahead", "send_lowat", "open_file_cache",
-		"open_file_cache_valid", "open_file_cache_min_uses", "open_file_cache_errors", "open_file_cache_events",
-		"open_log_file_cache", "server_names_hash_max_size", "server_names_hash_bucket_size", "variables_hash_max_size",
-		"variables_hash_bucket_size", "types_hash_max_size", "types_hash_bucket_size", "connection_pool_size",
-		"request_pool_size", "fastcgi_temp_path", "scgi_temp_path",
-		"uwsgi_temp_path", "proxy_temp_path", "proxy_headers_hash_max_size", "proxy_headers_hash_bucket_size",
-	}
-	list := make([]directive, 0, len(names))
-	for _, name := range names {
-		list = append(list, directive{name, anywhere, takeAny, ignored})
-	}
-	return list
 }

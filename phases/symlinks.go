@@ -42,8 +42,11 @@ func setDisableSymlinks(c *compiler, d *conf.Directive) error {
 			continue
 		}
 		mode, ok := modes[arg]
-		if !ok || rule.mode >= 0 {
+		if !ok {
 			return fmt.Errorf("invalid parameter \"%s\"", arg)
+		}
+		if rule.mode >= 0 {
+			return fmt.Errorf("duplicate parameters \"%s\"", strings.Join(d.Args, " "))
 		}
 		rule.mode = mode
 	}
@@ -51,7 +54,7 @@ func setDisableSymlinks(c *compiler, d *conf.Directive) error {
 	case rule.mode < 0:
 		return fmt.Errorf("\"%s\" must have \"off\", \"on\" or \"if_not_owner\" parameter", d.Name)
 	case rule.mode == symlinksAllowed && len(d.Args) == 2:
-		return fmt.Errorf("duplicate parameter \"%s\"", d.Args[1])
+		return fmt.Errorf("\"from=\" cannot be used with \"off\" parameter")
 	case rule.mode != symlinksAllowed && !canGuardSymlinks:
 		return refused("this system has no way to open files without following links")(c, d)
 	}
