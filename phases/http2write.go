@@ -62,6 +62,7 @@ func (h *http2Conn) enqueue(s *http2Stream) {
 func (h *http2Conn) enqueueLater(s *http2Stream, wait time.Duration) {
 	o := &h.c.output
 	time.AfterFunc(wait, func() {
+		defer rt.Guard()
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if !s.ended && o.err == nil {

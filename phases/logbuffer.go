@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // logBuffer holds lines of an access log back (access_log's buffer, flush, gzip).
@@ -35,7 +37,10 @@ func (b *logBuffer) add(line []byte) {
 	}
 	if b.flush > 0 && len(b.lines) == 0 {
 		if b.timer == nil {
-			b.timer = time.AfterFunc(b.flush, b.Flush)
+			b.timer = time.AfterFunc(b.flush, func() {
+				defer rt.Guard()
+				b.Flush()
+			})
 		} else {
 			b.timer.Reset(b.flush)
 		}
