@@ -52,7 +52,12 @@ type Cycle struct {
 }
 
 // Drain makes the responses from now on close their connections.
-func (c *Cycle) Drain() { c.stopping.Store(true) }
+func (c *Cycle) Drain() {
+	c.stopping.Store(true)
+	for _, u := range c.upstreams {
+		u.pool.close()
+	}
+}
 
 // MainConf is what the directives outside http say to the process.
 type MainConf struct {

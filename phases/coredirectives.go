@@ -350,6 +350,9 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	if l.kind == matchIf {
 		l.internal = outer.internal
 	}
+	if outer.limited != nil && outer.limited.loc == l && l.handler == nil && l.proxyPass != nil {
+		l.handler = (*Request).proxyHandler
+	}
 	if err := c.outside(l.ssl.build(c, luaSSL)); err != nil {
 		return err
 	}

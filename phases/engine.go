@@ -351,6 +351,7 @@ func (r *Request) finish() {
 		r.endOutput() // what is complete has been given to the client, come what may
 	}
 	r.logging = true
+	r.action = " while logging request"
 	r.closeSockets()
 	r.logPhase()
 	r.cleanup()
@@ -370,7 +371,7 @@ func (r *Request) InternalRedirect(uri, args string) int {
 	r.Loc = r.Server.loc
 	r.updateLocation()
 	r.Internal = true
-	r.ValidUnparsedURI, r.uriBehindAlias = false, false
+	r.ValidLocation, r.ValidUnparsedURI, r.uriBehindAlias = true, false, false
 	r.URIChanged = false
 	return r.jumpTo(stepServerRewrite)
 }

@@ -310,7 +310,7 @@ func (s *http2Stream) Flush() error {
 	for last := int64(-1); ; {
 		if s.lost || o.err != nil {
 			if last >= 0 {
-				s.req.Log(LogInfo, "client prematurely closed connection"+s.about.action)
+				s.req.Log(LogInfo, "client prematurely closed connection")
 			}
 			return errStreamLost
 		}
@@ -326,7 +326,7 @@ func (s *http2Stream) Flush() error {
 		}
 		if !h.awaitWrite(s, until) && s.place() == last {
 			s.timedOut = true
-			s.req.Log(LogInfo, clientTimedOut+s.about.action)
+			s.req.Log(LogInfo, clientTimedOut)
 			return errSendTime
 		}
 	}

@@ -73,8 +73,8 @@ func balancerMoreTries(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, text)
 	}
 	limit := luaCtx(th).R.Loc.proxyNextTries.v
-	if limit > 0 && st.tries+n > limit {
-		st.moreTries = max(limit-st.tries, 0)
+	if total := st.runs + st.tries - 1; limit > 0 && total+n > limit {
+		st.moreTries = limit - total
 		return th.Return2(rt.True, rt.String("reduced tries due to limit"))
 	}
 	st.moreTries = n
@@ -89,10 +89,11 @@ func balancerLastFailure(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 		return rt.Nil, 1
 	case st == nil:
 		return th.Return3(rt.Nil, rt.Nil, rt.String(text))
-	case st.lastReason == "":
+	case st.last == "":
 		return rt.Nil, 1
 	}
-	return th.Return2(rt.String(st.lastReason), rt.Int(st.lastStatus))
+	tries := luaCtx(th).R.tries
+	return th.Return2(rt.String(st.last), rt.Int(tries[len(tries)-2].status))
 }
 
 // balancerTimeouts is set_timeouts(connect, send, read), in seconds.

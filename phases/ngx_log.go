@@ -109,9 +109,6 @@ func (c *LuaCtx) logger() Logger {
 // log writes a line to the error log of the context.
 func (c *LuaCtx) log(level LogLevel, msg string) {
 	if c.R != nil {
-		if c.Phase == PhaseLog {
-			msg += " while logging request"
-		}
 		c.R.Log(level, msg)
 		return
 	}

@@ -5,7 +5,7 @@ package phases
 // of every kind is judged: what has neither date nor entity tag fails
 // If-Unmodified-Since and If-Match.
 func (r *Request) notModifiedFilter() int {
-	if r.Out.Status != 200 || r != r.Main {
+	if r.Out.Status != 200 || r != r.Main || r.Out.passedOn {
 		return rcOK
 	}
 	if since, ok := r.In.Get("If-Unmodified-Since"); ok && !r.unmodifiedSince(since) {

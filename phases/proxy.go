@@ -3,7 +3,6 @@ package phases
 import (
 	"fmt"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -14,26 +13,30 @@ import (
 type proxyConf struct {
 	proxyPass *proxyTarget
 
-	proxySetHeaders    []proxyHeader
-	proxyHTTPVersion   opt[int] // 0: 1.0, 1: 1.1
-	proxyBuffering     opt[bool]
-	proxyPassBody      opt[bool]
-	proxyPassHeaders   opt[bool]
-	proxyIntercept     opt[bool]
-	proxyIgnoreAbort   opt[bool]
-	proxyConnect       opt[time.Duration]
-	proxySend          opt[time.Duration]
-	proxyRead          opt[time.Duration]
-	proxyMethod        opt[template]
-	proxySetBody       opt[template]
-	proxyNext          opt[[]string]
-	proxyNextTries     opt[int]
-	proxyHide          []string
-	proxyPassThrough   []string
-	proxyIgnoreHeaders []string
-	proxyRedirects     []proxyRedirect
-	proxyRedirectOff   bool
-	proxyBufferSize    opt[int64]
+	proxySetHeaders      []proxyHeader
+	proxyHTTPVersion     opt[int] // 0: 1.0, 1: 1.1
+	proxyBuffering       opt[bool]
+	proxyBuffersRequest  opt[bool]
+	proxyPassBody        opt[bool]
+	proxyPassHeaders     opt[bool]
+	proxyIntercept       opt[bool]
+	proxyIgnoreAbort     opt[bool]
+	proxySocketKeepalive opt[bool]
+	proxyConnect         opt[time.Duration]
+	proxySend            opt[time.Duration]
+	proxyRead            opt[time.Duration]
+	proxyMethod          opt[template]
+	proxySetBody         opt[template]
+	proxyNext            opt[nextKind]
+	proxyNextTries       opt[int]
+	proxyNextTimeout     opt[time.Duration]
+	proxyHide            []string
+	proxyPassThrough     []string
+	proxyIgnoreHeaders   []string
+	proxyRedirects       []proxyRedirect
+	proxyRedirectSet     redirectKind
+	proxyBufferSize      opt[int64]
+	proxyBind            opt[proxyBind]
 
 	proxySSLName       opt[template]
 	proxySSLServerName opt[bool]
@@ -42,30 +45,30 @@ type proxyConf struct {
 	proxySSL           tlsClient
 }
 
-// proxyTarget is what proxy_pass names.
-type proxyTarget struct {
-	vars  template // the whole URL, when it has variables
-	tls   bool
-	host  string // host[:port] as written: $proxy_host
-	port  string // $proxy_port
-	uri   string // replaces the location's name in the URI; "" keeps it
-	up    *Upstream
-	strip int // length of the location's name
-}
-
 // proxyHeader is one proxy_set_header.
 type proxyHeader struct {
-	name  string
-	value template
+	name, lower string
+	value       template
 }
 
 // proxyRedirect is one proxy_redirect: a prefix of Location and what replaces it.
 type proxyRedirect struct {
-	from, to template
-	re       *confRegex
+	from, to  template
+	re        *confRegex
+	isDefault bool // stands for what proxy_pass says
 }
 
-// merge inherits all but proxy_pass, which only an `if` block takes over.
+// redirectKind says whether a level has a proxy_redirect of its own.
+type redirectKind uint8
+
+const (
+	redirectUnset redirectKind = iota
+	redirectOn
+	redirectOff
+)
+
+// merge inherits all but proxy_pass, which only blocks without a name take over:
+// `if` and limit_except.
 func (p *proxyConf) merge(outer *proxyConf, isIf bool) {
 	if p.proxyPass == nil && isIf {
 		p.proxyPass = outer.proxyPass
@@ -82,15 +85,15 @@ func (p *proxyConf) merge(outer *proxyConf, isIf bool) {
 	if p.proxyIgnoreHeaders == nil {
 		p.proxyIgnoreHeaders = outer.proxyIgnoreHeaders
 	}
-	if p.proxyRedirects == nil && !p.proxyRedirectOff {
-		p.proxyRedirects, p.proxyRedirectOff = outer.proxyRedirects, outer.proxyRedirectOff
-	}
+	p.mergeRedirects(outer)
 	p.proxyHTTPVersion.merge(outer.proxyHTTPVersion, 0)
 	p.proxyBuffering.merge(outer.proxyBuffering, true)
+	p.proxyBuffersRequest.merge(outer.proxyBuffersRequest, true)
 	p.proxyPassBody.merge(outer.proxyPassBody, true)
 	p.proxyPassHeaders.merge(outer.proxyPassHeaders, true)
 	p.proxyIntercept.merge(outer.proxyIntercept, false)
 	p.proxyIgnoreAbort.merge(outer.proxyIgnoreAbort, false)
+	p.proxySocketKeepalive.merge(outer.proxySocketKeepalive, false)
 	p.proxyConnect.merge(outer.proxyConnect, time.Minute)
 	p.proxySend.merge(outer.proxySend, time.Minute)
 	p.proxyRead.merge(outer.proxyRead, time.Minute)
@@ -98,14 +101,43 @@ func (p *proxyConf) merge(outer *proxyConf, isIf bool) {
 	if !p.proxySetBody.set {
 		p.proxySetBody = outer.proxySetBody
 	}
-	p.proxyNext.merge(outer.proxyNext, []string{"error", "timeout"})
+	p.proxyNext.merge(outer.proxyNext, nextError|nextTimeout)
 	p.proxyNextTries.merge(outer.proxyNextTries, 0)
+	p.proxyNextTimeout.merge(outer.proxyNextTimeout, 0)
 	p.proxyBufferSize.merge(outer.proxyBufferSize, 4096)
+	if !p.proxyBind.set {
+		p.proxyBind = outer.proxyBind
+	}
 	p.proxySSLName.merge(outer.proxySSLName, template{})
 	p.proxySSLServerName.merge(outer.proxySSLServerName, false)
 	p.proxySSLVerify.merge(outer.proxySSLVerify, false)
 	p.proxySSLReuse.merge(outer.proxySSLReuse, true)
 	p.proxySSL.merge(&outer.proxySSL)
+}
+
+// mergeRedirects settles the rules of proxy_redirect; without any the default one
+// holds (ngx_http_proxy_merge_loc_conf).
+func (p *proxyConf) mergeRedirects(outer *proxyConf) {
+	if p.proxyRedirectSet == redirectUnset {
+		p.proxyRedirectSet, p.proxyRedirects = outer.proxyRedirectSet, outer.proxyRedirects
+		if p.proxyRedirectSet == redirectUnset && p.proxyPass != nil && p.proxyPass.vars.isStatic() {
+			p.proxyRedirectSet = redirectOn
+			p.proxyRedirects = []proxyRedirect{{isDefault: true}}
+		}
+	}
+	for i := range p.proxyRedirects {
+		if p.proxyRedirects[i].isDefault && p.proxyPass != nil {
+			p.proxyRedirects[i] = p.proxyPass.defaultRedirect()
+		}
+	}
+}
+
+// defaultRedirect turns what proxy_pass names back into the location.
+func (t *proxyTarget) defaultRedirect() proxyRedirect {
+	if t.uri != "" {
+		return proxyRedirect{from: template{lit: t.url}, to: template{lit: t.location}}
+	}
+	return proxyRedirect{from: template{lit: t.url + "/"}, to: template{lit: "/"}}
 }
 
 func proxyDirectives() []directive {
@@ -116,23 +148,26 @@ func proxyDirectives() []directive {
 		{"proxy_set_header", where, take2, setProxyHeader},
 		{"proxy_http_version", where, take1, enum(loc(func(l *Location) *opt[int] { return &l.proxyHTTPVersion }), "1.0", "1.1")},
 		{"proxy_buffering", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyBuffering })},
+		{"proxy_request_buffering", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyBuffersRequest })},
 		{"proxy_pass_request_body", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyPassBody })},
 		{"proxy_pass_request_headers", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyPassHeaders })},
 		{"proxy_intercept_errors", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyIntercept })},
 		{"proxy_ignore_client_abort", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyIgnoreAbort })},
+		{"proxy_socket_keepalive", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySocketKeepalive })},
 		{"proxy_connect_timeout", where, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.proxyConnect }))},
 		{"proxy_send_timeout", where, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.proxySend }))},
 		{"proxy_read_timeout", where, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.proxyRead }))},
 		{"proxy_method", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxyMethod }))},
 		{"proxy_set_body", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxySetBody }))},
-		{"proxy_next_upstream", where, takeMore1, func(c *compiler, d *conf.Directive) error { return c.loc.proxyNext.put(d.Args) }},
+		{"proxy_next_upstream", where, takeMore1, setProxyNext},
 		{"proxy_next_upstream_tries", where, take1, number(loc(func(l *Location) *opt[int] { return &l.proxyNextTries }))},
-		{"proxy_next_upstream_timeout", where, take1, inert},
+		{"proxy_next_upstream_timeout", where, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.proxyNextTimeout }))},
 		{"proxy_hide_header", where, take1, appendWord(func(l *Location) *[]string { return &l.proxyHide })},
 		{"proxy_pass_header", where, take1, appendWord(func(l *Location) *[]string { return &l.proxyPassThrough })},
-		{"proxy_ignore_headers", where, takeMore1, appendWord(func(l *Location) *[]string { return &l.proxyIgnoreHeaders })},
+		{"proxy_ignore_headers", where, takeMore1, setProxyIgnore},
 		{"proxy_redirect", where, take12, setProxyRedirect},
-		{"proxy_buffer_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyBufferSize }))},
+		{"proxy_buffer_size", where, take1, setProxyBufferSize},
+		{"proxy_bind", where, take12, setProxyBind},
 		{"proxy_ssl_name", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxySSLName }))},
 		{"proxy_ssl_server_name", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLServerName })},
 		{"proxy_ssl_verify", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLVerify })},
@@ -141,20 +176,32 @@ func proxyDirectives() []directive {
 	// Sizes of buffers this server does not have, and the details of the
 	// response cache, whose first directive says that there is none.
 	for _, name := range []string{
-		"proxy_buffers", "proxy_busy_buffers_size", "proxy_max_temp_file_size", "proxy_temp_file_write_size",
-		"proxy_request_buffering", "proxy_socket_keepalive", "proxy_send_lowat",
+		"proxy_buffers", "proxy_busy_buffers_size", "proxy_max_temp_file_size", "proxy_temp_file_write_size", "proxy_send_lowat",
 		"proxy_cache_path", "proxy_cache_key", "proxy_cache_valid", "proxy_cache_lock",
 		"proxy_cache_lock_timeout", "proxy_cache_lock_age", "proxy_cache_bypass", "proxy_no_cache", "proxy_cache_methods",
 		"proxy_cache_min_uses", "proxy_cache_use_stale", "proxy_cache_revalidate", "proxy_cache_background_update",
+		"proxy_cache_convert_head", "proxy_cache_max_range_offset",
 	} {
-		list = append(list, directive{name, inHTTPSrvLoc, takeMore1, ignored})
+		list = append(list, directive{name, where, takeMore1, ignored})
 	}
-	for _, name := range []string{
-		"proxy_cache", "proxy_store", "proxy_store_access", "proxy_limit_rate", "proxy_force_ranges", "proxy_bind",
-	} {
-		list = append(list, directive{name, inHTTPSrvLoc, takeMore1, inert})
-	}
+	list = append(list,
+		directive{"proxy_cache", where, take1, refusedUnless("off", "responses are not cached")},
+		directive{"proxy_store", where, take1, refusedUnless("off", "responses are not stored as files")},
+		directive{"proxy_store_access", where, takeMore1, ignored},
+		directive{"proxy_limit_rate", where, take1, refusedUnless("0", "upstreams would be read from as fast as they send")},
+		directive{"proxy_force_ranges", where, takeFlag, refusedUnless("off", "ranges of proxied responses would not be answered")},
+	)
 	return append(list, tlsClientDirectives(proxySSL, func(l *Location) *tlsClient { return &l.proxySSL })...)
+}
+
+// refusedUnless is refused for every value but the one that asks for nothing.
+func refusedUnless(idle, what string) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		if d.Args[0] == idle {
+			return nil
+		}
+		return refused(what)(c, d)
+	}
 }
 
 func appendWord(field func(l *Location) *[]string) setter {
@@ -165,22 +212,58 @@ func appendWord(field func(l *Location) *[]string) setter {
 	}
 }
 
+func setProxyIgnore(c *compiler, d *conf.Directive) error {
+	for _, arg := range d.Args {
+		if !ignorableHeaders[lowerString(arg)] {
+			return fmt.Errorf("invalid value \"%s\"", arg)
+		}
+	}
+	c.loc.proxyIgnoreHeaders = append(c.loc.proxyIgnoreHeaders, d.Args...)
+	return nil
+}
+
 func setProxyHeader(c *compiler, d *conf.Directive) error {
 	value, err := c.template(d.Args[1])
 	if err != nil {
 		return err
 	}
-	c.loc.proxySetHeaders = append(c.loc.proxySetHeaders, proxyHeader{d.Args[0], value})
+	c.loc.proxySetHeaders = append(c.loc.proxySetHeaders, proxyHeader{d.Args[0], lowerString(d.Args[0]), value})
 	return nil
 }
 
+func setProxyBufferSize(c *compiler, d *conf.Directive) error {
+	n, ok := parseSize(d.Args[0], false)
+	if !ok {
+		return errInvalidValue
+	}
+	if n == 0 {
+		return fmt.Errorf("there must be at least 2 \"proxy_buffers\"")
+	}
+	return c.loc.proxyBufferSize.put(n)
+}
+
 func setProxyRedirect(c *compiler, d *conf.Directive) error {
+	l := c.loc
+	if l.proxyRedirectSet == redirectOff {
+		return errDuplicate
+	}
 	if len(d.Args) == 1 {
 		switch d.Args[0] {
 		case "off":
-			c.loc.proxyRedirectOff = true
+			if l.proxyRedirectSet != redirectUnset {
+				return errDuplicate
+			}
+			l.proxyRedirectSet = redirectOff
 			return nil
 		case "default":
+			switch {
+			case l.proxyPass == nil:
+				return fmt.Errorf("\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive")
+			case !l.proxyPass.vars.isStatic():
+				return fmt.Errorf("\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables")
+			}
+			l.proxyRedirectSet = redirectOn
+			l.proxyRedirects = append(l.proxyRedirects, proxyRedirect{isDefault: true})
 			return nil
 		}
 		return fmt.Errorf("invalid parameter \"%s\"", d.Args[0])
@@ -199,176 +282,61 @@ func setProxyRedirect(c *compiler, d *conf.Directive) error {
 	if pr.to, err = c.template(d.Args[1]); err != nil {
 		return err
 	}
-	c.loc.proxyRedirects = append(c.loc.proxyRedirects, pr)
+	l.proxyRedirectSet = redirectOn
+	l.proxyRedirects = append(l.proxyRedirects, pr)
 	return nil
 }
 
-func setProxyPass(c *compiler, d *conf.Directive) error {
-	l := c.loc
-	if l.proxyPass != nil {
-		return errDuplicate
+// proxyBind is the local address of connections to upstreams; the zero value is
+// proxy_bind off.
+type proxyBind struct{ value template }
+
+func setProxyBind(c *compiler, d *conf.Directive) error {
+	if len(d.Args) == 2 {
+		if d.Args[1] != "transparent" {
+			return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
+		}
+		return fmt.Errorf("\"proxy_bind\" directive is not supported with \"transparent\"")
 	}
-	t := &proxyTarget{}
-	l.proxyPass = t
-	l.handler = (*Request).proxyHandler
-	l.autoRedirect = strings.HasSuffix(l.name, "/")
-	arg := d.Args[0]
-	if hasVariables(arg) {
-		var err error
-		t.vars, err = c.template(arg)
+	if d.Args[0] == "off" {
+		return c.loc.proxyBind.put(proxyBind{})
+	}
+	t, err := c.template(d.Args[0])
+	if err != nil {
 		return err
 	}
-	var err error
-	if t.tls, t.host, t.uri, err = splitTarget(arg); err != nil {
-		return err
-	}
-	t.port = targetPort(t.host, t.tls)
-	if t.uri != "" && (l.kind == matchRegex || l.kind == matchNamed || l.kind == matchIf) {
-		return fmt.Errorf("\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named location, or inside \"if\" statement, or inside \"limit_except\" block")
-	}
-	t.strip = len(l.name)
-	c.afterMerge = append(c.afterMerge, func() error { return c.resolveTarget(d, t) })
-	return nil
-}
-
-// resolveTarget finds the upstream of a constant proxy_pass; upstream blocks
-// may stand behind their use.
-func (c *compiler) resolveTarget(d *conf.Directive, t *proxyTarget) error {
-	if u := c.cycle.upstreams[t.host]; u != nil {
-		t.up = u
-		return nil
-	}
-	t.up = singleUpstream(t.host, t.port)
-	host := t.host
-	if strings.HasPrefix(host, "unix:") {
-		return nil
-	}
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	if net.ParseIP(strings.Trim(host, "[]")) != nil {
-		return nil
-	}
-	if _, err := net.LookupHost(host); err != nil {
-		e := d.Errorf("host not found in upstream \"%s\"", t.host)
-		e.Outside = true
-		return c.outside(e)
-	}
-	return nil
-}
-
-// splitTarget parts a proxy_pass URL into scheme, host and URI.
-func splitTarget(s string) (tls bool, host, uri string, err error) {
-	switch {
-	case len(s) >= 7 && equalFold(s[:7], "http://"):
-		s = s[7:]
-	case len(s) >= 8 && equalFold(s[:8], "https://"):
-		tls, s = true, s[8:]
-	default:
-		return false, "", "", fmt.Errorf("invalid URL prefix")
-	}
-	if strings.HasPrefix(s, "unix:") {
-		// http://unix:/path/to/socket:/uri
-		rest := s[len("unix:"):]
-		if i := strings.IndexByte(rest, ':'); i >= 0 {
-			return tls, "unix:" + rest[:i], rest[i+1:], nil
+	if t.isStatic() {
+		if _, err := localAddr(t.lit); err != nil {
+			return err
 		}
-		return tls, s, "", nil
 	}
-	if i := strings.IndexAny(s, "/?"); i >= 0 {
-		host, uri = s[:i], s[i:]
-		if uri[0] == '?' {
-			uri = "/" + uri
-		}
-	} else {
-		host = s
-	}
-	if host == "" {
-		return false, "", "", fmt.Errorf("no host in upstream \"%s\"", s)
-	}
-	return tls, host, uri, nil
+	return c.loc.proxyBind.put(proxyBind{t})
 }
 
-// targetPort is the port of a host, the scheme's when none is written.
-func targetPort(host string, tls bool) string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") && !strings.HasPrefix(host, "unix:") {
-		return host[i+1:]
+// address is the local address for a request, nil for any.
+func (b *proxyBind) address(r *Request) net.Addr {
+	text := b.value.eval(r)
+	if text == "" {
+		return nil
 	}
-	if tls {
-		return "443"
+	addr, err := localAddr(text)
+	if err != nil {
+		r.Log(LogErr, err.Error())
+		return nil
 	}
-	return "80"
+	return addr
 }
 
-// target works out where a request goes.
-func (r *Request) proxyTo() (*proxyTarget, error) {
-	t := r.Loc.proxyPass
-	if t.up != nil {
-		return t, nil
+// localAddr reads an address, with or without a port.
+func localAddr(text string) (net.Addr, error) {
+	host, port := splitHostPort(text)
+	if net.ParseIP(text) != nil {
+		host, port = text, ""
 	}
-	text := t.vars.eval(r)
-	dyn := &proxyTarget{}
-	var err error
-	if dyn.tls, dyn.host, dyn.uri, err = splitTarget(text); err != nil {
-		return nil, fmt.Errorf("%v in \"%s\"", err, text)
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	n, ok := parseDecimal(port)
+	if ip == nil || port != "" && (!ok || n > 65535) {
+		return nil, fmt.Errorf("invalid address \"%s\"", text)
 	}
-	dyn.port = targetPort(dyn.host, dyn.tls)
-	dyn.vars = t.vars
-	if dyn.up = r.Cycle.upstreams[dyn.host]; dyn.up == nil {
-		dyn.up = singleUpstream(dyn.host, dyn.port)
-	}
-	return dyn, nil
-}
-
-// proxyURI is the URI that the upstream is asked for
-// (ngx_http_proxy_create_request).
-func (r *Request) proxyURI(t *proxyTarget) string {
-	if !t.vars.isStatic() && t.uri != "" {
-		return t.uri
-	}
-	if t.uri == "" && r.ValidUnparsedURI {
-		return r.RequestURI
-	}
-	rest := r.URI
-	if t.uri != "" && r.ValidLocation && t.strip <= len(rest) {
-		rest = rest[t.strip:]
-	}
-	if r.quotedURI() || r.Internal {
-		rest = escapeURI(rest, escapePath)
-	}
-	uri := t.uri + rest
-	if r.Args != "" {
-		uri += "?" + r.Args
-	}
-	return uri
-}
-
-func proxyHostVar(r *Request) (string, bool) {
-	if r.Loc.proxyPass == nil {
-		return "", false
-	}
-	if r.upstream != nil && r.upstream.target != nil {
-		return r.upstream.target.host, true
-	}
-	return r.Loc.proxyPass.host, r.Loc.proxyPass.host != ""
-}
-
-func proxyPortVar(r *Request) (string, bool) {
-	if r.Loc.proxyPass == nil {
-		return "", false
-	}
-	if r.upstream != nil && r.upstream.target != nil {
-		return r.upstream.target.port, true
-	}
-	return r.Loc.proxyPass.port, r.Loc.proxyPass.port != ""
-}
-
-// locationURL is how a target is written in Location headers of the upstream,
-// for proxy_redirect default.
-func (t *proxyTarget) locationURL() string {
-	u := url.URL{Scheme: "http", Host: t.host}
-	if t.tls {
-		u.Scheme = "https"
-	}
-	return u.String() + t.uri
+	return &net.TCPAddr{IP: ip, Port: int(n)}, nil
 }

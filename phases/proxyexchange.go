@@ -1,39 +1,39 @@
 package phases
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
-	"strconv"
 	"strings"
+	"syscall"
 	"time"
-
-	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // exchange is one proxied request: its attempts, and the response of the one
 // that answered.
 type exchange struct {
-	r       *Request
-	t       *proxyTarget
-	st      *upstreamState
-	head    []byte
-	body    []byte
-	conn    *upstreamConn
-	peer    *upstreamPeer
-	started time.Time
+	r      *Request
+	t      *proxyTarget
+	st     *upstreamState
+	up     *Upstream
+	choice *peerChoice
+	watch  proxyWatch
+	start  time.Time // of the first attempt
+	begun  time.Time // of the current one
 
-	status    int
-	version11 bool
-	length    int64 // of the response's body, -1: until the end
-	chunked   bool
-	keep      bool // the connection can be used again
-	simple    bool // HTTP/0.9: no head
-	redirect  string
-	unbuffer  bool
+	head   []byte
+	body   outgoing
+	isHead bool // the upstream is asked for HEAD
+
+	peer      *upstreamPeer // of the current attempt, nil when the balancer named it
+	occupied  bool          // the attempt has not been given back to its peer
+	conn      *upstreamConn
+	cached    bool // conn was kept, and has not answered yet
+	connected bool // this attempt has sent something
+	sender    *bodySender
+	in        responseReader
+
+	buffering bool // the response is gathered before it is passed on
 }
 
 // proxyHandler is the content handler of proxy_pass
@@ -42,393 +42,351 @@ func (r *Request) proxyHandler() int {
 	if r.Loc.proxyPass == nil {
 		return rcDeclined
 	}
-	t, err := r.proxyTo()
-	if err != nil {
-		r.Log(LogErr, err.Error())
-		return 500
-	}
-	if rc := r.ReadBody(nil); rc != rcOK {
+	t, rc := r.proxyTo()
+	if rc != rcOK {
 		return rc
 	}
-	x := &exchange{r: r, t: t, st: &upstreamState{target: t}}
-	r.upstream = x.st
 	l := r.Loc
-	x.st.connect, x.st.send, x.st.read = l.proxyConnect.v, l.proxySend.v, l.proxyRead.v
+	x := &exchange{r: r, t: t, up: t.up, st: &upstreamState{
+		target: t, connect: l.proxyConnect.v, send: l.proxySend.v, read: l.proxyRead.v,
+	}}
+	if rc := x.takeBody(); rc != rcOK {
+		return rc
+	}
+	r.upstream = x.st
+	if len(r.tries) > 0 {
+		r.tries = append(r.tries, upstreamTry{})
+	}
 	if rc := x.build(); rc != rcOK {
 		return rc
 	}
-	if rc := x.attempts(); rc != rcOK {
-		return rc
+	defer x.end()
+	x.watch.start(x)
+	if x.up == nil {
+		if rc := x.resolve(); rc != rcOK {
+			return rc
+		}
 	}
-	return x.answer()
+	return x.run()
 }
 
-// build makes the request that goes to the upstream.
-func (x *exchange) build() int {
-	r, l := x.r, x.r.Loc
-	if l.proxySetBody.set {
-		x.body = []byte(l.proxySetBody.v.eval(r))
-	} else if l.proxyPassBody.v {
-		var err error
-		if x.body, err = r.bodyRead().BodyBytes(); err != nil {
-			r.Logf(LogCrit, "%v", err)
-			return 500
+// run asks peers until one answers.
+func (x *exchange) run() int {
+	x.choice = x.up.choose(x.r)
+	if limit := x.r.Loc.proxyNextTries.v; limit > 0 {
+		x.choice.tries = min(x.choice.tries, limit)
+	}
+	x.start = time.Now()
+	for {
+		kind, rc := x.attempt()
+		if rc != rcOK {
+			return rc
 		}
-	}
-	method := r.Method
-	if m := l.proxyMethod.v.eval(r); m != "" {
-		method = m
-	}
-	uri := r.proxyURI(x.t)
-	scheme := "http://"
-	if x.t.tls {
-		scheme = "https://"
-	}
-	x.st.name = scheme + x.t.host + uri
-	var b []byte
-	b = append(b, method...)
-	b = append(b, ' ')
-	b = append(b, uri...)
-	if l.proxyHTTPVersion.v == 1 {
-		b = append(b, " HTTP/1.1\r\n"...)
-	} else {
-		b = append(b, " HTTP/1.0\r\n"...)
-	}
-	written := map[string]bool{}
-	for i := range l.proxySetHeaders {
-		h := &l.proxySetHeaders[i]
-		written[lowerString(h.name)] = true
-		if v := h.value.eval(r); v != "" {
-			b = appendHeader(b, h.name, v)
-		}
-	}
-	if !written["host"] {
-		b = appendHeader(b, "Host", x.t.hostHeader())
-	}
-	if !written["connection"] {
-		b = append(b, "Connection: close\r\n"...)
-	}
-	if !written["content-length"] && (l.proxySetBody.set || r.ContentLength >= 0 && l.proxyPassBody.v) {
-		b = appendHeader(b, "Content-Length", itoa(int64(len(x.body))))
-	}
-	for _, name := range []string{"host", "connection", "content-length", "transfer-encoding", "te", "keep-alive", "expect", "upgrade"} {
-		written[name] = true
-	}
-	if l.proxyPassHeaders.v {
-		for i := range r.In {
-			if !written[lowerString(r.In[i].Name)] {
-				b = appendHeader(b, r.In[i].Name, r.In[i].Value)
+		if kind == 0 {
+			if kind = x.refusedStatus(); kind == 0 {
+				return x.answer()
 			}
 		}
+		if rc, again := x.next(kind); !again {
+			return rc
+		}
 	}
-	x.head = append(b, '\r', '\n')
+}
+
+// try is the record of the current attempt.
+func (x *exchange) try() *upstreamTry { return &x.r.tries[len(x.r.tries)-1] }
+
+// action is what log lines say is being done, " while ...".
+func (x *exchange) action(text string) { x.r.action = text }
+
+// attempt asks one peer and reads the head of its response. It returns how it
+// failed, or a status that ends the request.
+func (x *exchange) attempt() (nextKind, int) {
+	r := x.r
+	x.action(" while connecting to upstream")
+	r.tries = append(r.tries, upstreamTry{connect: noTime, header: noTime, response: noTime})
+	x.begun = time.Now()
+	x.connected, x.cached = false, false
+	x.st.headers, x.st.separator = nil, ""
+	addr, rc := x.choose()
+	if rc != rcOK {
+		return 0, rc
+	}
+	if addr == "" {
+		x.st.peer = x.up.Name
+		x.try().peer = x.st.peer
+		r.Log(LogErr, "no live upstreams")
+		return nextNoLive, rcOK
+	}
+	x.occupied = true
+	x.st.peer, x.try().peer = addr, addr
+	if strings.HasPrefix(addr, "unix:") {
+		x.st.separator = ":"
+	}
+	r.flushBeforeWait()
+	var kind nextKind
+	r.wait(func() { kind, rc = x.talk(addr) })
+	if x.watch.gone() {
+		return 0, x.abandoned()
+	}
+	return kind, rc
+}
+
+// abandoned ends an exchange whose client has gone.
+func (x *exchange) abandoned() int {
+	x.r.Log(LogInfo, "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too")
+	return statusClientClosed
+}
+
+// choose finds the address of the next attempt, "" when there is none.
+func (x *exchange) choose() (addr string, rc int) {
+	x.peer = nil
+	if x.up.balancer != nil {
+		if rc := x.balance(); rc != rcOK {
+			return "", rc
+		}
+		if x.st.Peer != "" {
+			return x.st.Peer, rcOK
+		}
+	}
+	if x.peer = x.choice.next(); x.peer == nil {
+		return "", rcOK
+	}
+	return x.peer.addr, rcOK
+}
+
+// balance runs balancer_by_lua.
+func (x *exchange) balance() int {
+	st := x.st
+	st.Peer, st.moreTries, st.tries = "", 0, x.choice.tries
+	st.runs++
+	_, exit, rc := x.r.runFilter(x.up.balancer, PhaseBalancer, nil)
+	switch {
+	case rc != rcOK:
+		return 500
+	case exit >= 200 || exit == rcError:
+		return exit
+	}
+	if st.rebuild {
+		st.rebuild = false
+		if rc := x.build(); rc != rcOK {
+			return rc
+		}
+	}
+	if st.Peer != "" {
+		x.up.balanced.Store(true)
+		x.choice.tries += st.moreTries
+	}
 	return rcOK
 }
 
-// hostHeader is the Host that an upstream is asked for by default.
-func (t *proxyTarget) hostHeader() string {
-	if strings.HasPrefix(t.host, "unix:") {
-		return "localhost"
+// talk sends the request to addr and reads the head of the response. It runs
+// without the baton.
+func (x *exchange) talk(addr string) (nextKind, int) {
+	kind, rc := x.connect(addr)
+	if kind != 0 || rc != rcOK {
+		return kind, rc
 	}
-	return t.host
-}
-
-// attempts asks peers until one answers; the result is rcOK with the head of
-// the response read, or a status.
-func (x *exchange) attempts() int {
-	r := x.r
-	tried := map[*upstreamPeer]bool{}
-	limit := r.Loc.proxyNextTries.v
-	for left := len(x.t.up.peers); ; {
-		x.st.tries++
-		rc := x.attempt(tried)
-		left += x.st.moreTries - 1
-		x.st.moreTries = 0
-		if rc == rcOK || rc == statusClientClosed || left <= 0 || limit > 0 && x.st.tries >= limit || !x.mayRetry(rc) {
-			return rc
-		}
-		x.st.lastStatus, x.st.lastReason = rc, "failed"
+	x.try().connect = time.Since(x.begun)
+	if x.cached {
+		x.try().connect = 0
 	}
-}
-
-// mayRetry tells whether proxy_next_upstream allows another attempt after a
-// failure of this kind.
-func (x *exchange) mayRetry(rc int) bool {
-	for _, word := range x.r.Loc.proxyNext.v {
-		switch {
-		case word == "off":
-			return false
-		case word == "error" && rc == 502, word == "timeout" && rc == 504, word == "http_"+strconv.Itoa(rc):
-			if m := x.r.Method; m == "POST" || m == "LOCK" || m == "PATCH" {
-				return x.st.action == "connecting to upstream" || strings.Contains(strings.Join(x.r.Loc.proxyNext.v, " "), "non_idempotent")
+	x.action(" while sending request to upstream")
+	x.connected = true
+	x.conn.requests++
+	x.conn.readWait, x.conn.writeWait = x.st.read, x.st.send
+	if err := x.send(); err != nil {
+		return x.broken(x.writeCall(), err), rcOK
+	}
+	x.action(" while reading response header from upstream")
+	x.in.start(x.conn)
+	err := x.in.readHead(int(x.r.Loc.proxyBufferSize.v))
+	x.account()
+	if x.in.received > 0 {
+		x.cached = false
+	}
+	x.st.headers = x.in.head.headers
+	if err != nil {
+		if failure := x.sender.failure(); failure != nil {
+			x.action(" while sending request to upstream")
+			var client *clientError
+			if errors.As(failure, &client) {
+				return 0, client.status()
 			}
+			return x.broken(x.writeCall(), failure), rcOK
+		}
+		return x.badHead(err), rcOK
+	}
+	x.try().header = time.Since(x.begun)
+	x.try().status = x.in.head.status
+	if x.in.head.bare {
+		x.r.Log(LogErr, "upstream sent no valid HTTP/1.0 header")
+		x.try().status = 200
+	}
+	return 0, rcOK
+}
+
+// connect gets a connection to addr: one that was kept, or a new one.
+func (x *exchange) connect(addr string) (nextKind, int) {
+	if c := x.up.pool.take(addr, x.tlsKind()); c != nil {
+		x.cached = true
+		x.hold(c)
+		return 0, rcOK
+	}
+	c, err := x.dial(x.watch.context(), addr)
+	if err != nil {
+		switch {
+		case isNoSlots(err):
+			x.r.Log(LogAlert, err.Error())
+			return 0, 500
+		case isTimeout(err):
+			return nextTimeout, rcOK
+		}
+		// What the kernel says at once names the address.
+		call := "connect()"
+		level := LogErr
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) || x.st.separator != "" {
+			call = "connect() to " + addr
+			if !isPeerDown(err) {
+				level = LogCrit
+			}
+		}
+		if !x.watch.gone() {
+			x.r.Logf(level, "%s failed %s", call, sysText(err))
+		}
+		return nextError, rcOK
+	}
+	x.hold(c)
+	if x.t.tls {
+		return x.handshake()
+	}
+	return 0, rcOK
+}
+
+// hold makes c the connection of this attempt, that the client's end cuts.
+func (x *exchange) hold(c *upstreamConn) {
+	x.conn = c
+	x.watch.hold(c)
+}
+
+// isPeerDown reports whether a failed connect() is the peer's fault, not ours.
+func isPeerDown(err error) bool {
+	for _, no := range []error{syscall.ECONNREFUSED, syscall.EAGAIN, syscall.ECONNRESET, syscall.ENETDOWN,
+		syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH} {
+		if errors.Is(err, no) {
 			return true
 		}
 	}
 	return false
 }
 
-// attempt asks one peer.
-func (x *exchange) attempt(tried map[*upstreamPeer]bool) int {
-	r, st := x.r, x.st
-	addr, rc := x.choose(tried)
-	if rc != rcOK {
-		return rc
+// writeCall is the system call that log lines blame for failed writes.
+func (x *exchange) writeCall() string {
+	if x.t.tls {
+		return "SSL_write()"
 	}
-	x.note(&st.addrs, addr)
-	st.name = strings.Replace(st.name, x.t.host, addr, 1)
-	x.started = time.Now()
-	rc = 502
-	stop := x.watchClient()
-	r.flushBeforeWait()
-	r.wait(func() { rc = x.talk(addr) })
-	if stop() {
-		rc = statusClientClosed
-	}
-	x.t.up.done(x.peer, rc != rcOK)
-	x.note(&st.times, milliseconds(time.Since(x.started)))
-	if rc != rcOK {
-		x.note(&st.statuses, strconv.Itoa(rc))
-		x.close()
-	}
-	return rc
+	return "writev()"
 }
 
-// note appends the item of an attempt to a list.
-func (x *exchange) note(list *string, item string) {
-	if *list != "" {
-		*list += ", "
-	}
-	*list += item
-}
-
-// choose finds the address of the next attempt.
-func (x *exchange) choose(tried map[*upstreamPeer]bool) (string, int) {
-	r, u := x.r, x.t.up
-	if u.balancer != nil {
-		x.st.Peer = ""
-		_, exit, rc := r.runFilter(u.balancer, PhaseBalancer, nil)
-		if rc != rcOK {
-			return "", 500
-		}
-		if exit >= 200 || exit == rcError {
-			return "", exit
-		}
-		if x.st.rebuild {
-			x.st.rebuild = false
-			if rc := x.build(); rc != rcOK {
-				return "", rc
-			}
-		}
-		if x.st.Peer != "" {
-			x.peer = nil
-			return x.st.Peer, rcOK
-		}
-	}
-	p, err := u.pick(r, tried)
-	if err != nil {
-		r.Logf(LogErr, "no live upstreams while connecting to upstream")
-		return "", 502
-	}
-	tried[p] = true
-	x.peer = p
-	return p.addr, rcOK
-}
-
-// watchClient closes the upstream connection when the client goes away. The
-// function it returns ends the watch and tells whether that happened.
-func (x *exchange) watchClient() func() bool {
-	r := x.r
-	if r.Loc.proxyIgnoreAbort.v || r.Main.Conn == nil {
-		return func() bool { return false }
-	}
-	gone := r.Main.Conn.Aborted()
-	if gone == nil {
-		return func() bool { return false }
-	}
-	done := make(chan struct{})
-	result := make(chan bool, 1)
-	rt.Go(func() {
-		select {
-		case <-gone:
-			if c := x.conn; c != nil {
-				c.SetDeadline(time.Unix(1, 0))
-			}
-			result <- true
-		case <-done:
-			result <- false
-		}
-	})
-	return func() bool {
-		close(done)
-		return <-result
-	}
-}
-
-// talk sends the request to addr and reads the head of the response. It runs
-// without the baton.
-func (x *exchange) talk(addr string) int {
-	u := x.t.up
-	for {
-		c := u.takeIdle(addr)
-		if c == nil {
-			var err error
-			x.st.action = "connecting to upstream"
-			if c, err = x.r.dialUpstream(x.t, addr, x.st.connect); isNoSlots(err) {
-				x.r.Log(LogAlert, err.Error()+" while connecting to upstream")
-				return 500
-			}
-			if err != nil {
-				return x.failure("connect()", err)
-			}
-		}
-		x.conn = c
-		rc, stale := x.send(c)
-		if !stale {
-			return rc
-		}
-		c.Close() // the peer had closed an idle connection: try again with a new one
-	}
-}
-
-// send writes the request and reads the response's head; stale is set when a
-// kept connection turned out to be closed.
-func (x *exchange) send(c *upstreamConn) (rc int, stale bool) {
-	x.st.action = "sending request to upstream"
-	c.SetWriteDeadline(time.Now().Add(x.st.send))
-	bufs := net.Buffers{x.head, x.body}
-	if _, err := bufs.WriteTo(c); err != nil {
-		if c.used > 0 {
-			return 0, true
-		}
-		return x.failure("send()", err), false
-	}
-	x.st.action = "reading response header from upstream"
-	c.SetReadDeadline(time.Now().Add(x.st.read))
-	err := x.readHead(c.rd)
+// broken logs a network error and says how the attempt failed.
+func (x *exchange) broken(call string, err error) nextKind {
 	switch {
-	case err == nil:
-		return rcOK, false
-	case errors.Is(err, io.EOF) && c.used > 0:
-		return 0, true
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		x.r.Logf(LogErr, "upstream prematurely closed connection while %s", x.st.action)
-		return 502, false
-	case errors.Is(err, errBadHead):
-		x.r.Logf(LogErr, "%v while %s", err, x.st.action)
-		return 502, false
+	case isTimeout(err):
+		return nextTimeout
+	case !x.watch.gone():
+		x.r.Logf(LogErr, "%s failed %s", call, sysText(err))
 	}
-	return x.failure("recv()", err), false
+	return nextError
 }
 
-// failure logs a network error and gives its status.
-func (x *exchange) failure(call string, err error) int {
-	if isTimeout(err) {
-		x.r.Logf(LogErr, "upstream timed out (110: Connection timed out) while %s", x.st.action)
-		return 504
+// badHead logs what is wrong with the head of a response.
+func (x *exchange) badHead(err error) nextKind {
+	var bad headError
+	switch {
+	case errors.Is(err, io.EOF):
+		x.r.Log(LogErr, "upstream prematurely closed connection")
+		return nextError
+	case errors.As(err, &bad), errors.Is(err, errBigHead):
+		x.r.Log(LogErr, err.Error())
+		return nextInvalid
 	}
-	x.r.Logf(LogErr, "%s failed %s while %s", call, sysText(err), x.st.action)
-	return 502
+	return x.broken("recv()", err)
 }
 
-// errBadHead is a response head that is no HTTP.
-var errBadHead = errors.New("upstream sent invalid header")
-
-// readHead reads status line and headers, passing over 1xx responses.
-func (x *exchange) readHead(rd *bufio.Reader) error {
-	for {
-		if err := x.readOneHead(rd); err != nil || x.simple || x.status >= 200 || x.status == 101 {
-			return err
-		}
-	}
-}
-
-func (x *exchange) readOneHead(rd *bufio.Reader) error {
-	x.st.headers = nil
-	start, err := rd.Peek(5)
-	if err != nil && len(start) == 0 {
-		return err
-	}
-	if !bytes.HasPrefix(start, []byte("HTTP/")) {
-		x.r.Logf(LogErr, "upstream sent no valid HTTP/1.0 header while %s", x.st.action)
-		x.simple, x.status, x.length, x.keep = true, 200, -1, false
-		return nil
-	}
-	line, err := readLine(rd)
-	if err != nil {
-		return err
-	}
-	version, rest, _ := strings.Cut(line, " ")
-	code, reason, _ := strings.Cut(rest, " ")
-	n, ok := parseDecimal(code)
-	if !ok || len(code) != 3 {
-		return fmt.Errorf("%w: \"%s\"", errBadHead, line)
-	}
-	x.status, x.version11 = int(n), version == "HTTP/1.1"
-	x.r.Out.StatusLine = ""
-	if reason != "" {
-		x.r.Out.StatusLine = code + " " + reason
-	}
-	x.length, x.chunked = -1, false
-	x.keep = x.version11
-	for {
-		if line, err = readLine(rd); err != nil {
-			return err
-		}
-		if line == "" {
-			return nil
-		}
-		name, value, found := strings.Cut(line, ":")
-		if !found || name == "" {
-			x.r.Logf(LogErr, "upstream sent invalid header: \"%s\" while %s", line, x.st.action)
-			return errBadHead
-		}
-		x.header(name, strings.Trim(value, " \t"))
-	}
-}
-
-// readLine reads a line without its end.
-func readLine(rd *bufio.Reader) (string, error) {
-	line, err := rd.ReadString('\n')
-	if err != nil {
-		if err == io.EOF && line != "" {
-			err = io.ErrUnexpectedEOF
-		}
-		return "", err
-	}
-	return strings.TrimRight(line, "\r\n"), nil
-}
-
-// header notes a header of the response and what it says about framing.
-func (x *exchange) header(name, value string) {
-	x.st.headers.Add(name, value)
-	switch lowerString(name) {
-	case "content-length":
-		if n, ok := parseDecimal(value); ok {
-			x.length = n
-		}
-	case "transfer-encoding":
-		x.chunked = equalFold(value, "chunked")
-	case "connection":
-		if equalFold(value, "close") {
-			x.keep = false
-		} else if equalFold(value, "keep-alive") {
-			x.keep = true
-		}
-	case "x-accel-redirect":
-		x.redirect = value
-	case "x-accel-buffering":
-		x.unbuffer = equalFold(value, "no")
-	case "x-accel-limit-rate":
-		if n, ok := parseDecimal(value); ok && !containsFold(x.r.Loc.proxyIgnoreHeaders, "X-Accel-Limit-Rate") {
-			x.r.setRate(n)
-		}
-	}
-}
-
-func (x *exchange) close() {
+// account notes how much the current attempt has read and written.
+func (x *exchange) account() {
+	t := x.try()
+	t.received = x.in.received
 	if x.conn != nil {
-		x.conn.Close()
-		x.conn = nil
+		t.sent = x.conn.sent()
 	}
+}
+
+// release gives the attempt back to its peer.
+func (x *exchange) release(failed bool) {
+	if !x.occupied {
+		return
+	}
+	x.occupied = false
+	defer func() { x.st.separator = "" }() // log lines no longer know that it is a socket
+	switch {
+	case x.peer == nil: // the balancer named it
+		if x.choice.tries > 0 {
+			x.choice.tries--
+		}
+	case x.choice.done(x.peer, failed):
+		x.r.Log(LogWarn, "upstream server temporarily disabled")
+	}
+}
+
+// drop closes the connection of the current attempt.
+func (x *exchange) drop() {
+	if c := x.conn; c != nil {
+		x.watch.hold(nil)
+		x.conn = nil
+		c.severed.Store(true)
+		c.Close()
+		x.sender.wait(x.r)
+	}
+}
+
+// end is called when the exchange is over, however it ended.
+func (x *exchange) end() {
+	x.watch.stop()
+	if len(x.r.tries) > 0 {
+		if t := x.try(); t.peer != "" && t.response == noTime {
+			t.response = time.Since(x.begun)
+			x.account()
+		}
+	}
+	x.release(false)
+	x.drop()
+	x.in.release()
+	x.action(" while sending to client")
+}
+
+// resolve looks the name of the upstream up, for a proxy_pass with variables.
+func (x *exchange) resolve() int {
+	r, name := x.r, x.t.server
+	rc := r.Loc.resolver.v
+	if rc == nil || len(rc.Servers) == 0 {
+		r.Logf(LogErr, "no resolver defined to resolve %s", name)
+		return 502
+	}
+	var addrs []string
+	var failure *resolveError
+	r.flushBeforeWait()
+	r.wait(func() {
+		ctx, cancel := context.WithTimeout(x.watch.context(), r.Loc.resolverTimeout.v)
+		defer cancel()
+		addrs, failure = rc.lookup(ctx, r.logger(), name)
+	})
+	if x.watch.gone() {
+		return x.abandoned()
+	}
+	if failure != nil {
+		r.Log(LogErr, failure.Error())
+		return 502
+	}
+	return x.useAddrs(addrs)
 }

@@ -1,10 +1,10 @@
 package phases
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/runtime/openssl"
@@ -23,38 +23,67 @@ func (l *Location) buildProxySSL(c *compiler) error {
 	return nil
 }
 
-// upstreamTLS makes the handshake with an upstream. The certificate is judged on
-// resumed sessions too.
-func (r *Request) upstreamTLS(t *proxyTarget, nc net.Conn, timeout time.Duration) (net.Conn, error) {
-	l := r.Loc
-	name := l.proxySSLName.v.eval(r)
+// tlsKind identifies the settings of a TLS connection among those of an upstream:
+// one that was made with others, or for another name, must not be used.
+type tlsKind struct {
+	setup  *tlsClientSetup
+	name   string
+	sni    bool
+	verify bool
+}
+
+// tlsKind is the kind of connection that this exchange may use, nil without TLS.
+func (x *exchange) tlsKind() any {
+	if !x.t.tls {
+		return nil
+	}
+	l := x.r.Loc
+	return tlsKind{l.proxySSL.tlsClientSetup, x.tlsName(), l.proxySSLServerName.v, l.proxySSLVerify.v}
+}
+
+// tlsName is the name that the upstream must prove to have, and is told by SNI.
+func (x *exchange) tlsName() string {
+	name := x.r.Loc.proxySSLName.v.eval(x.r)
 	if name == "" {
-		name = t.host
+		name = x.t.host
 	}
-	if host, _, err := net.SplitHostPort(name); err == nil {
-		name = host
-	}
+	host, _ := splitHostPort(name)
+	return host
+}
+
+// handshake makes the connection a TLS one. The certificate is judged on resumed
+// sessions too.
+func (x *exchange) handshake() (nextKind, int) {
+	r, l := x.r, x.r.Loc
+	x.action(" while SSL handshaking to upstream")
+	name := x.tlsName()
 	cfg := l.proxySSL.config.Clone()
-	if l.proxySSLServerName.v {
+	if l.proxySSLServerName.v && net.ParseIP(name) == nil {
 		cfg.ServerName = name
 	}
 	if l.proxySSLReuse.v {
 		cfg.ClientSessionCache = l.proxySSL.sessions
 	}
-	c := tls.Client(nc, cfg)
-	c.SetDeadline(time.Now().Add(timeout))
-	if err := c.Handshake(); err != nil {
-		nc.Close()
-		return nil, err
+	c := tls.Client(x.conn.Conn, cfg)
+	ctx, cancel := context.WithTimeout(x.watch.context(), x.st.connect)
+	defer cancel()
+	if err := c.HandshakeContext(ctx); err != nil {
+		switch {
+		case isTimeout(err), ctx.Err() == context.DeadlineExceeded:
+			return nextTimeout, rcOK
+		case !x.watch.gone():
+			r.Logf(LogErr, "SSL_do_handshake() failed (SSL: %v)", err)
+		}
+		return nextError, rcOK
 	}
-	c.SetDeadline(time.Time{})
+	x.conn.Conn, x.conn.tls, x.conn.kind = c, c, x.tlsKind()
 	if l.proxySSLVerify.v {
 		if err := l.proxySSL.judge(c.ConnectionState(), name); err != nil {
-			nc.Close()
-			return nil, err
+			r.Log(LogErr, err.Error())
+			return nextError, rcOK
 		}
 	}
-	return c, nil
+	return 0, rcOK
 }
 
 // judge says what is wrong with an upstream's certificate, as nginx logs it.

@@ -105,6 +105,7 @@ type Request struct {
 	lua      luaRequest
 	echo     *echoState
 	upstream *upstreamState
+	tries    []upstreamTry // attempts at upstreams, those before internal redirects included
 }
 
 // varSlot is the value of one indexed variable in a request.
@@ -189,7 +190,7 @@ func (r *Request) Log(level LogLevel, msg string) {
 		number = r.Conn.Number()
 	}
 	if level != LogDebug {
-		msg += r.logSuffix()
+		msg += r.action + r.logSuffix()
 	}
 	log.Output(level, number, msg)
 }
@@ -234,9 +235,9 @@ func (r *Request) logSuffix() string {
 		b = append(b, r.URI...)
 		b = append(b, '"')
 	}
-	if up := r.upstream; up != nil && up.name != "" {
+	if name := r.upstream.logName(); name != "" {
 		b = append(b, ", upstream: \""...)
-		b = append(b, up.name...)
+		b = append(b, name...)
 		b = append(b, '"')
 	}
 	if host, ok := m.In.Get("Host"); ok {

@@ -33,6 +33,9 @@ type Response struct {
 	// blank has a bit for each special header that a script removed: its variable is
 	// "" then, where one that was never set has no value.
 	blank uint8
+	// passedOn: the response is an upstream's, which has looked at the client's
+	// conditions itself.
+	passedOn bool
 	// noContentType: the script removed Content-Type; no default is put in.
 	noContentType bool
 }

@@ -5,86 +5,127 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
-// Upstream is an upstream{} block: the peers a proxied request may go to.
+// Upstream is an upstream{} block, or what proxy_pass names without one: the
+// peers a proxied request may go to.
 type Upstream struct {
-	Name      string
-	peers     []*upstreamPeer
-	keepalive int // idle connections kept, 0: none
-	balancer  *luaHandler
-	hash      opt[template]
-	leastConn bool
-	ipHash    bool
+	Name     string
+	primary  peerSet
+	backup   peerSet
+	method   balanceMethod
+	hashKey  template
+	ring     []ringPoint // of the consistent hash
+	balancer *luaHandler
+	pool     idlePool
 
-	mu   sync.Mutex
-	idle []*upstreamConn
+	// balanced: balancer_by_lua has named a peer, so even a single server's
+	// failures count from now on.
+	balanced atomic.Bool
+
+	mu sync.Mutex // of the peers' state
 }
 
-// upstreamPeer is one server of an upstream.
-type upstreamPeer struct {
-	addr        string // host:port or unix:/path, as written
-	weight      int
-	maxFails    int
-	failTimeout time.Duration
-	backup      bool
-	down        bool
+// balanceMethod is how the peer of a request is chosen.
+type balanceMethod uint8
 
-	// State of the smooth weighted round robin and of failures; guarded by
-	// Upstream.mu.
-	current int
-	fails   int
-	checked time.Time
-	active  int
-}
+const (
+	methodRoundRobin balanceMethod = iota
+	methodLeastConn
+	methodIPHash
+	methodHash
+	methodConsistent
+)
 
 func upstreamDirectives() []directive {
+	pool := func(f func(p *idlePool) *time.Duration) setter {
+		return func(c *compiler, d *conf.Directive) error {
+			v, ok := parseTime(d.Args[0])
+			if !ok {
+				return errInvalidValue
+			}
+			*f(&c.upstream.pool) = v
+			return nil
+		}
+	}
+	method := func(m balanceMethod) setter {
+		return func(c *compiler, d *conf.Directive) error { return c.setMethod(d, m) }
+	}
 	return []directive{
 		{"upstream", inHTTP, take1 | takeBlock, setUpstream},
 		{"server", inUpstream, takeMore1, setUpstreamServer},
 		{"keepalive", inUpstream, take1, setUpstreamKeepalive},
-		{"keepalive_requests", inUpstream, take1, ignored},
-		{"keepalive_time", inUpstream, take1, ignored},
-		{"keepalive_timeout", inUpstream, take1, ignored},
+		{"keepalive_requests", inUpstream, take1, setUpstreamRequests},
+		{"keepalive_time", inUpstream, take1, pool(func(p *idlePool) *time.Duration { return &p.life })},
+		{"keepalive_timeout", inUpstream, take1, pool(func(p *idlePool) *time.Duration { return &p.timeout })},
 		{"zone", inUpstream, take12, ignored},
-		{"least_conn", inUpstream, take0, func(c *compiler, _ *conf.Directive) error {
-			c.upstream.leastConn = true
-			return nil
-		}},
-		{"ip_hash", inUpstream, take0, func(c *compiler, _ *conf.Directive) error {
-			c.upstream.ipHash = true
-			return nil
-		}},
-		{"hash", inUpstream, take12, setTemplate(func(c *compiler) *opt[template] { return &c.upstream.hash })},
+		{"least_conn", inUpstream, take0, method(methodLeastConn)},
+		{"ip_hash", inUpstream, take0, method(methodIPHash)},
+		{"hash", inUpstream, take12, setUpstreamHash},
 	}
 }
 
 func setUpstream(c *compiler, d *conf.Directive) error {
-	name := d.Args[0]
+	name := lowerString(d.Args[0])
 	if c.cycle.upstreams[name] != nil {
-		return fmt.Errorf("duplicate upstream \"%s\"", name)
+		return fmt.Errorf("duplicate upstream \"%s\"", d.Args[0])
 	}
-	u := &Upstream{Name: name}
+	u := &Upstream{Name: d.Args[0], pool: idlePool{timeout: time.Minute, requests: 1000, life: time.Hour}}
 	c.cycle.upstreams[name] = u
 	if err := c.within(inUpstream, d, func() { c.upstream = u }); err != nil {
 		return err
 	}
-	if len(u.peers) == 0 {
+	if len(u.primary.peers)+len(u.backup.peers) == 0 {
 		return fmt.Errorf("no servers are inside upstream")
 	}
+	if len(u.primary.peers) == 0 {
+		return fmt.Errorf("no servers in upstream \"%s\"", d.Args[0])
+	}
+	if len(u.backup.peers) > 0 && u.method >= methodIPHash {
+		return fmt.Errorf("balancing method does not support parameter \"backup\"")
+	}
+	if u.method == methodConsistent {
+		u.buildRing()
+	}
+	c.afterMerge = append(c.afterMerge, func() error {
+		u.pool.limit = u.pool.size * max(len(c.cycle.Workers), 1)
+		return nil
+	})
 	return nil
 }
 
-func setUpstreamServer(c *compiler, d *conf.Directive) error {
-	p := &upstreamPeer{addr: d.Args[0], weight: 1, maxFails: 1, failTimeout: 10 * time.Second}
-	if !strings.HasPrefix(p.addr, "unix:") {
-		if _, _, err := net.SplitHostPort(p.addr); err != nil {
-			p.addr = net.JoinHostPort(strings.Trim(p.addr, "[]"), "80")
-		}
+// setMethod notes the load balancing method; the last one that is written holds.
+func (c *compiler) setMethod(d *conf.Directive, m balanceMethod) error {
+	u := c.upstream
+	if u.method != methodRoundRobin || u.balancer != nil {
+		c.warnf(d, "load balancing method redefined")
 	}
+	u.method = m
+	return nil
+}
+
+func setUpstreamHash(c *compiler, d *conf.Directive) error {
+	m := methodHash
+	if len(d.Args) == 2 {
+		if d.Args[1] != "consistent" {
+			return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
+		}
+		m = methodConsistent
+	}
+	var err error
+	if c.upstream.hashKey, err = c.template(d.Args[0]); err != nil {
+		return err
+	}
+	return c.setMethod(d, m)
+}
+
+func setUpstreamServer(c *compiler, d *conf.Directive) error {
+	p := upstreamPeer{server: d.Args[0], weight: 1, maxFails: 1, failTimeout: 10 * time.Second}
+	backup := false
 	for _, arg := range d.Args[1:] {
 		key, value, _ := strings.Cut(arg, "=")
 		n, isNumber := parseDecimal(value)
@@ -94,12 +135,12 @@ func setUpstreamServer(c *compiler, d *conf.Directive) error {
 			p.weight, ok = int(n), isNumber && n > 0
 		case "max_fails":
 			p.maxFails, ok = int(n), isNumber
+		case "max_conns":
+			p.maxConns, ok = int(n), isNumber
 		case "fail_timeout":
 			p.failTimeout, ok = parseTime(value)
-		case "max_conns":
-			ok = isNumber
 		case "backup":
-			p.backup = true
+			backup = true
 		case "down":
 			p.down = true
 		default:
@@ -109,8 +150,87 @@ func setUpstreamServer(c *compiler, d *conf.Directive) error {
 			return fmt.Errorf("invalid parameter \"%s\"", arg)
 		}
 	}
-	c.upstream.peers = append(c.upstream.peers, p)
+	addrs, err := c.peerAddrs(d, d.Args[0], "80", d.Args[0])
+	if err != nil {
+		return err
+	}
+	set := &c.upstream.primary
+	if backup {
+		set = &c.upstream.backup
+	}
+	if addrs == nil { // the name is not known where this is built
+		addrs = []string{d.Args[0]}
+	}
+	for _, addr := range addrs {
+		one := p
+		one.addr = addr
+		set.add(&one)
+	}
 	return nil
+}
+
+// peerAddrs is peerAddrs with an error about d, where the server is written.
+func (c *compiler) peerAddrs(d *conf.Directive, server, port, written string) ([]string, error) {
+	addrs, err := peerAddrs(server, port)
+	if err == nil {
+		return addrs, nil
+	}
+	e := d.Errorf("%v in upstream \"%s\"", err, written)
+	e.Outside = err == errHostNotFound
+	return nil, c.outside(e)
+}
+
+// peerAddrs are the addresses of a server that is written as host, host:port or
+// unix:path. Names are looked up as the system does it, once.
+func peerAddrs(server, port string) ([]string, error) {
+	if strings.HasPrefix(server, "unix:") {
+		if server == "unix:" {
+			return nil, fmt.Errorf("no path in the unix domain socket")
+		}
+		return []string{server}, nil
+	}
+	host, own := splitHostPort(server)
+	if own != "" {
+		if n, ok := parseDecimal(own); !ok || n < 1 || n > 65535 {
+			return nil, fmt.Errorf("invalid port")
+		}
+		port = own
+	}
+	if host == "" {
+		return nil, fmt.Errorf("no host")
+	}
+	if ip := strings.Trim(host, "[]"); net.ParseIP(ip) != nil {
+		return []string{net.JoinHostPort(ip, port)}, nil
+	}
+	ips, err := net.LookupHost(host)
+	if err != nil || len(ips) == 0 {
+		return nil, errHostNotFound
+	}
+	for i, ip := range ips {
+		ips[i] = net.JoinHostPort(ip, port)
+	}
+	return ips, nil
+}
+
+// errHostNotFound is what nginx says at start of a name without an address.
+var errHostNotFound = fmt.Errorf("host not found")
+
+// splitHostPort parts "host:port", "[::1]:80" or "host"; port is "" without.
+func splitHostPort(s string) (host, port string) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || strings.HasSuffix(s, "]") {
+		return s, ""
+	}
+	return s[:i], s[i+1:]
+}
+
+// implicitUpstream is the upstream of a server that proxy_pass names itself.
+func implicitUpstream(name string, addrs []string) *Upstream {
+	u := &Upstream{Name: name}
+	for _, addr := range addrs {
+		u.primary.add(&upstreamPeer{server: name, addr: addr, weight: 1, maxFails: 1, failTimeout: 10 * time.Second})
+	}
+	return u
 }
 
 func setUpstreamKeepalive(c *compiler, d *conf.Directive) error {
@@ -118,7 +238,19 @@ func setUpstreamKeepalive(c *compiler, d *conf.Directive) error {
 	if !ok || n == 0 {
 		return fmt.Errorf("invalid value \"%s\" in \"keepalive\" directive", d.Args[0])
 	}
-	c.upstream.keepalive = int(n)
+	if c.upstream.pool.size != 0 {
+		return errDuplicate
+	}
+	c.upstream.pool.size = int(n)
+	return nil
+}
+
+func setUpstreamRequests(c *compiler, d *conf.Directive) error {
+	n, ok := parseDecimal(d.Args[0])
+	if !ok {
+		return directiveError("invalid number")
+	}
+	c.upstream.pool.requests = n
 	return nil
 }
 

@@ -1,191 +1,153 @@
 package phases
 
 import (
-	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
-	"hash/crc32"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/http1"
 )
-
-// upstreamState is what a request notes about its upstream.
-type upstreamState struct {
-	target *proxyTarget
-	name   string // "http://127.0.0.1:81/uri", for log lines
-	action string // what is being done, for log lines
-
-	// For the $upstream_* variables: one item an attempt.
-	addrs, statuses, times, lengths string
-	headers                         Headers
-
-	// What balancer_by_lua decides.
-	Peer       string // host:port of the next attempt, "" for the upstream's own choice
-	moreTries  int    // further attempts it grants
-	lastStatus int    // of the attempt that failed, 0 before any
-	lastReason string // "failed", or "next" for a response that was refused
-	tries      int    // attempts so far
-	rebuild    bool   // the request is to be made anew
-	connect    time.Duration
-	send, read time.Duration
-}
 
 // upstreamConn is a connection to an upstream.
 type upstreamConn struct {
 	net.Conn
-	rd   *bufio.Reader
+	raw  syscall.RawConn // of the socket, below TLS; nil when there is none
+	tls  *tls.Conn       // nil without TLS
 	addr string
-	used int // requests sent on it before
+	kind any // the TLS settings it was made with: others must not use it
+
+	requests  int64 // sent on it
+	made      time.Time
+	idleSince time.Time
+
+	reads, writes       http1.Deadline
+	readWait, writeWait time.Duration
+	wrote               atomic.Int64 // of the current request
+	sending             atomic.Bool  // the request is still going out: the time to answer has not begun
+	severed             atomic.Bool  // cut was called
 }
 
-// singleUpstream is the upstream of a plain address.
-func singleUpstream(host, port string) *Upstream {
-	addr := host
-	if !strings.HasPrefix(host, "unix:") {
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			addr = net.JoinHostPort(strings.Trim(host, "[]"), port)
-		}
-	}
-	return &Upstream{Name: host, peers: []*upstreamPeer{{addr: addr, weight: 1}}}
+// errCut ends the use of a connection whose client has gone.
+var errCut = errors.New("the client has gone")
+
+// cut makes reads and writes fail from now on, also those that wait.
+func (c *upstreamConn) cut() {
+	c.severed.Store(true)
+	_ = c.Conn.SetDeadline(time.Unix(1, 0))
 }
 
-// errNoPeers says that all peers of an upstream are down or were tried.
-var errNoPeers = errors.New("no live upstreams")
+// sent is how many bytes of the current request went out.
+func (c *upstreamConn) sent() int64 { return c.wrote.Load() }
 
-// pick chooses a peer that was not tried yet: by hash, least connections or
-// smooth weighted round robin, backups last.
-func (u *Upstream) pick(r *Request, tried map[*upstreamPeer]bool) (*upstreamPeer, error) {
-	if len(u.peers) == 1 {
-		if tried[u.peers[0]] {
-			return nil, errNoPeers
-		}
-		return u.peers[0], nil
+// newUpstreamConn makes a connection to addr one of an upstream.
+func newUpstreamConn(nc net.Conn, addr string) *upstreamConn {
+	c := &upstreamConn{Conn: nc, addr: addr, made: time.Now()}
+	if sc, ok := nc.(syscall.Conn); ok {
+		c.raw, _ = sc.SyscallConn()
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	now := time.Now()
-	for _, backup := range []bool{false, true} {
-		var list []*upstreamPeer
-		for _, p := range u.peers {
-			blocked := p.maxFails > 0 && p.fails >= p.maxFails && now.Sub(p.checked) <= p.failTimeout
-			if p.backup == backup && !p.down && !tried[p] && !blocked {
-				list = append(list, p)
-			}
-		}
-		if len(list) > 0 {
-			p := u.among(r, list)
-			p.active++
-			return p, nil
-		}
-	}
-	return nil, errNoPeers
+	c.reads, c.writes = http1.NewDeadline(c.setReadDeadline), http1.NewDeadline(c.setWriteDeadline)
+	return c
 }
 
-// among chooses one of the peers that can be used.
-func (u *Upstream) among(r *Request, list []*upstreamPeer) *upstreamPeer {
-	key := ""
-	switch {
-	case u.hash.set:
-		key = u.hash.v.eval(r)
-	case u.ipHash:
-		key = addrHost(r.Main.Conn.RemoteAddr())
+func (c *upstreamConn) setReadDeadline(t time.Time) error  { return c.Conn.SetReadDeadline(t) }
+func (c *upstreamConn) setWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(t) }
+
+// Read waits for at most proxy_read_timeout.
+func (c *upstreamConn) Read(p []byte) (int, error) {
+	if !c.sending.Load() {
+		c.reads.Extend(c.readWait)
 	}
-	if key != "" {
-		total := 0
-		for _, p := range list {
-			total += p.weight
-		}
-		at := int(crc32.ChecksumIEEE([]byte(key))>>16&0x7fff) % total
-		for _, p := range list {
-			if at -= p.weight; at < 0 {
-				return p
-			}
-		}
+	if c.severed.Load() { // after the deadline was moved, so that no cut is lost
+		return 0, errCut
 	}
-	var best *upstreamPeer
-	total := 0
-	for _, p := range list {
-		p.current += p.weight
-		total += p.weight
-		if best == nil || u.leastConn && p.active*best.weight < best.active*p.weight ||
-			!u.leastConn && p.current > best.current {
-			best = p
-		}
-	}
-	best.current -= total
-	return best
+	return c.Conn.Read(p)
 }
 
-// done notes how an attempt at a peer ended.
-func (u *Upstream) done(p *upstreamPeer, failed bool) {
-	if p == nil || len(u.peers) == 1 {
-		return
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	p.active--
-	if failed {
-		p.fails++
-		p.checked = time.Now()
-	} else if p.fails > 0 && time.Since(p.checked) > p.failTimeout {
-		p.fails = 0
-	}
-}
+// writePiece is how much must go out within proxy_send_timeout.
+const writePiece = 64 << 10
 
-// takeIdle gets a kept connection to addr, nil when there is none.
-func (u *Upstream) takeIdle(addr string) *upstreamConn {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for i := len(u.idle) - 1; i >= 0; i-- {
-		if c := u.idle[i]; c.addr == addr {
-			u.idle = append(u.idle[:i], u.idle[i+1:]...)
-			return c
+// Write sends p; each piece of it may take proxy_send_timeout.
+func (c *upstreamConn) Write(p []byte) (n int, err error) {
+	for len(p) > 0 && err == nil {
+		c.writes.Extend(c.writeWait)
+		if c.severed.Load() {
+			return n, errCut
 		}
+		var sent int
+		sent, err = c.Conn.Write(p[:min(len(p), writePiece)])
+		c.wrote.Add(int64(sent))
+		n, p = n+sent, p[sent:]
 	}
-	return nil
+	return n, err
 }
 
-// keep stores a connection for reuse, or closes it when enough are kept.
-func (u *Upstream) keep(c *upstreamConn) {
-	c.SetDeadline(time.Time{})
-	c.used++
-	u.mu.Lock()
-	var drop *upstreamConn
-	u.idle = append(u.idle, c)
-	if len(u.idle) > u.keepalive {
-		drop = u.idle[0]
-		u.idle = u.idle[1:]
+// writeBoth sends two short pieces at once.
+func (c *upstreamConn) writeBoth(a, b []byte) error {
+	c.writes.Extend(c.writeWait)
+	if c.severed.Load() {
+		return errCut
 	}
-	u.mu.Unlock()
-	if drop != nil {
-		drop.Close()
-	}
+	bufs := net.Buffers{a, b}
+	n, err := bufs.WriteTo(c.Conn)
+	c.wrote.Add(n)
+	return err
 }
 
-// dialUpstream connects to addr, by TLS when the target says so.
-func (r *Request) dialUpstream(t *proxyTarget, addr string, timeout time.Duration) (*upstreamConn, error) {
+// rest prepares the connection for being idle: no deadline ends it.
+func (c *upstreamConn) rest() {
+	_ = c.Conn.SetDeadline(time.Time{})
+	c.reads.Forget()
+	c.writes.Forget()
+}
+
+// quiet reports whether nothing waits to be read on a connection that nobody
+// reads: no bytes, no end, no error.
+func (c *upstreamConn) quiet() bool {
+	if c.raw == nil {
+		return false
+	}
+	quiet := false
+	err := c.raw.Control(func(fd uintptr) {
+		var b [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		quiet = err == syscall.EAGAIN
+	})
+	return err == nil && quiet && (c.tls == nil || c.emptyTLS())
+}
+
+// emptyTLS reports whether TLS has not read ahead: a read that may not wait finds
+// nothing.
+func (c *upstreamConn) emptyTLS() bool {
+	var b [1]byte
+	c.reads.Forget()
+	_ = c.tls.SetReadDeadline(time.Unix(1, 0))
+	n, err := c.tls.Read(b[:])
+	return n == 0 && isTimeout(err)
+}
+
+// dial connects to addr. It ends early when ctx does.
+func (x *exchange) dial(ctx context.Context, addr string) (*upstreamConn, error) {
 	network, where := "tcp", addr
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		network, where = "unix", path
 	}
-	d := net.Dialer{Timeout: timeout}
-	if rc := r.Loc.resolver.v; rc != nil && len(rc.Servers) > 0 && !t.vars.isStatic() {
-		d.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, rc.Servers[0])
-		}}
+	d := net.Dialer{Timeout: x.st.connect, KeepAlive: -1}
+	if x.r.Loc.proxySocketKeepalive.v {
+		d.KeepAlive = 0
 	}
-	nc, err := r.Cycle.slots.Dial(func() (net.Conn, error) { return d.Dial(network, where) })
+	if bind := x.r.Loc.proxyBind; bind.set && network == "tcp" {
+		d.LocalAddr = bind.v.address(x.r)
+	}
+	nc, err := x.r.Cycle.slots.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
 	if err != nil {
 		return nil, err
 	}
-	if t.tls {
-		if nc, err = r.upstreamTLS(t, nc, timeout); err != nil {
-			return nil, err
-		}
-	}
-	return &upstreamConn{Conn: nc, rd: bufio.NewReaderSize(nc, 4096), addr: addr}, nil
+	return newUpstreamConn(nc, addr), nil
 }
 
 // isTimeout reports whether err is a deadline that passed.
@@ -201,23 +163,4 @@ func sysText(err error) string {
 		return "(" + itoa(int64(errno)) + ": " + errnoText(errno) + ")"
 	}
 	return "(" + err.Error() + ")"
-}
-
-func upstreamHeaderVar(name string) func(*Request) (string, bool) {
-	return func(r *Request) (string, bool) {
-		if r.upstream == nil {
-			return "", false
-		}
-		return headerByVar(r.upstream.headers, name, ", ")
-	}
-}
-
-func upstreamVar(f func(u *upstreamState) string) func(*Request) (string, bool) {
-	return func(r *Request) (string, bool) {
-		if r.upstream == nil {
-			return "", false
-		}
-		v := f(r.upstream)
-		return v, v != ""
-	}
 }

@@ -17,7 +17,7 @@ var prefixVariables = []prefixVariable{
 	{"sent_trailer_", false, sentTrailerVar},
 	{"upstream_http_", true, upstreamHeaderVar},
 	{"upstream_trailer_", true, noVar},
-	{"upstream_cookie_", true, noVar},
+	{"upstream_cookie_", true, upstreamCookieVar},
 	{"cookie_", false, cookieVar},
 	{"arg_", true, argVar},
 }
@@ -209,7 +209,7 @@ func builtinVariables() []variable {
 	header := func(name string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) { return r.In.Get(name) }
 	}
-	return append(append(tlsVariables(), proxyVariables()...), []variable{
+	return append(append(append(tlsVariables(), proxyVariables()...), upstreamVariables()...), []variable{
 		{name: "args", get: (*Request).args, set: (*Request).setArgs, changeable: true, volatile: true},
 		{name: "query_string", get: (*Request).args, volatile: true},
 		{name: "is_args", volatile: true, get: always(func(r *Request) string {
@@ -280,13 +280,6 @@ func builtinVariables() []variable {
 		{name: "nginx_version", get: always(func(*Request) string { return nginxVersion })},
 		{name: "limit_rate", volatile: true, changeable: true, get: always(limitRateVar), set: setLimitRateVar},
 		{name: "connection_time", volatile: true, get: always(func(r *Request) string { return milliseconds(time.Since(r.Main.Conn.Opened())) })},
-		{name: "proxy_add_x_forwarded_for", volatile: true, get: always(forwardedFor)},
-		{name: "proxy_host", volatile: true, get: proxyHostVar},
-		{name: "proxy_port", volatile: true, get: proxyPortVar},
-		{name: "upstream_addr", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.addrs })},
-		{name: "upstream_status", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.statuses })},
-		{name: "upstream_response_time", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.times })},
-		{name: "upstream_response_length", volatile: true, get: upstreamVar(func(u *upstreamState) string { return u.lengths })},
 		{name: "tcpinfo_rtt", get: noTCPInfo}, {name: "tcpinfo_rttvar", get: noTCPInfo},
 		{name: "tcpinfo_snd_cwnd", get: noTCPInfo}, {name: "tcpinfo_rcv_space", get: noTCPInfo},
 		{name: "gzip_ratio", volatile: true, get: gzipRatio},

@@ -1,0 +1,201 @@
+package http1
+
+import (
+	"errors"
+	"math"
+)
+
+// ErrBadChunk is returned for a body whose chunks are malformed. nginx answers
+// a client's with 400 and logs "client sent invalid chunked body".
+var ErrBadChunk = errors.New("client sent invalid chunked body")
+
+// Chunked takes the chunked transfer coding off a body, with the rules of
+// ngx_http_parse_chunked: extensions and trailers are skipped, a bare line feed
+// ends a line. Its zero value stands before the first chunk. It holds no bytes:
+// it looks at those of its user, who says what data it took.
+type Chunked struct {
+	left  int64 // of the current chunk, still to come
+	state chunkState
+	done  bool
+}
+
+// chunkState is the place in the syntax of a chunked body.
+type chunkState int
+
+const (
+	chunkStart     chunkState = iota // first digit of a size
+	chunkSize                        // further digits
+	chunkExtension                   // up to the line end
+	chunkExtensionLF
+	chunkData
+	chunkAfterData
+	chunkAfterDataLF
+	lastExtension // the same behind a size of zero
+	lastExtensionLF
+	trailerStart
+	trailerEndLF
+	trailerLine
+	trailerLineLF
+)
+
+// maxChunk keeps the size with the syntax around it within an off_t.
+const maxChunk = math.MaxInt64 - 5
+
+// Data is the number of bytes of the body that come next; 0 where syntax does.
+func (b *Chunked) Data() int64 {
+	if b.state == chunkData {
+		return b.left
+	}
+	return 0
+}
+
+// Took says that n of the bytes of Data were taken.
+func (b *Chunked) Took(n int64) {
+	if b.left -= n; b.left == 0 && b.state == chunkData {
+		b.state = chunkAfterData
+	}
+}
+
+// Done reports whether the last chunk and its trailer have been read.
+func (b *Chunked) Done() bool { return b.done }
+
+// Need is the least number of bytes that must still come before the body can
+// end, the most that may be waited for.
+func (b *Chunked) Need() int64 {
+	if b.done {
+		return 0
+	}
+	switch b.state {
+	case chunkStart:
+		return 3 // "0" LF LF
+	case chunkSize, chunkExtension, chunkExtensionLF:
+		return 1 + b.left + 4
+	case chunkData:
+		return b.left + 4
+	case chunkAfterData, chunkAfterDataLF:
+		return 4
+	case trailerStart, trailerEndLF:
+		return 1
+	}
+	return 2
+}
+
+// Parse reads syntax from p until data follows, the body is done or p ends, and
+// returns the number of bytes it took.
+func (b *Chunked) Parse(p []byte) (int, error) {
+	if b.done || b.state == chunkData {
+		return 0, nil
+	}
+	for i, c := range p {
+		switch b.state {
+		case chunkStart:
+			digit, ok := unhex(c)
+			if !ok {
+				return i, ErrBadChunk
+			}
+			b.left = int64(digit)
+			b.state = chunkSize
+		case chunkSize:
+			if digit, ok := unhex(c); ok {
+				if b.left > (maxChunk-int64(digit))/16 {
+					return i, ErrBadChunk
+				}
+				b.left = b.left*16 + int64(digit)
+				continue
+			}
+			if !b.afterSize(c) {
+				return i, ErrBadChunk
+			}
+		case chunkExtension, lastExtension:
+			if c == '\r' {
+				b.state++
+			} else if c == '\n' {
+				b.startData()
+			}
+		case chunkExtensionLF, lastExtensionLF:
+			if c != '\n' {
+				return i, ErrBadChunk
+			}
+			b.startData()
+		case chunkAfterData:
+			if c == '\r' {
+				b.state = chunkAfterDataLF
+			} else if c == '\n' {
+				b.state = chunkStart
+			} else {
+				return i, ErrBadChunk
+			}
+		case chunkAfterDataLF:
+			if c != '\n' {
+				return i, ErrBadChunk
+			}
+			b.state = chunkStart
+		default:
+			if !b.trailer(c) {
+				return i, ErrBadChunk
+			}
+		}
+		if b.state == chunkData || b.done {
+			return i + 1, nil
+		}
+	}
+	return len(p), nil
+}
+
+// afterSize takes the byte behind the digits of a size.
+func (b *Chunked) afterSize(c byte) bool {
+	extension := chunkExtension
+	if b.left == 0 {
+		extension = lastExtension
+	}
+	switch c {
+	case '\r':
+		b.state = extension + 1
+	case '\n':
+		b.startData()
+	case ';', ' ', '\t':
+		b.state = extension
+	default:
+		return false
+	}
+	return true
+}
+
+// startData goes on behind the line of a size.
+func (b *Chunked) startData() {
+	if b.left == 0 {
+		b.state = trailerStart
+	} else {
+		b.state = chunkData
+	}
+}
+
+// trailer takes a byte behind the last chunk.
+func (b *Chunked) trailer(c byte) bool {
+	switch b.state {
+	case trailerStart:
+		switch c {
+		case '\r':
+			b.state = trailerEndLF
+		case '\n':
+			b.done = true
+		default:
+			b.state = trailerLine
+		}
+	case trailerEndLF:
+		b.done = c == '\n'
+		return b.done
+	case trailerLine:
+		if c == '\r' {
+			b.state = trailerLineLF
+		} else if c == '\n' {
+			b.state = trailerStart
+		}
+	case trailerLineLF:
+		if c != '\n' {
+			return false
+		}
+		b.state = trailerStart
+	}
+	return true
+}

@@ -1,0 +1,130 @@
+package phases
+
+import "strings"
+
+// hiddenHeaders of an upstream are not passed on; the rest of the list is
+// handled by this server itself.
+var hiddenHeaders = map[string]bool{
+	"date": true, "server": true, "x-pad": true, "x-accel-expires": true, "x-accel-redirect": true,
+	"x-accel-limit-rate": true, "x-accel-buffering": true, "x-accel-charset": true,
+}
+
+// ignorableHeaders are what proxy_ignore_headers may name.
+var ignorableHeaders = map[string]bool{
+	"x-accel-redirect": true, "x-accel-expires": true, "x-accel-limit-rate": true, "x-accel-buffering": true,
+	"x-accel-charset": true, "expires": true, "cache-control": true, "set-cookie": true, "vary": true,
+}
+
+func containsFold(list []string, name string) bool {
+	for _, s := range list {
+		if equalFold(s, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// ignoresHeader reports whether proxy_ignore_headers names a header.
+func (p *proxyConf) ignoresHeader(name string) bool { return containsFold(p.proxyIgnoreHeaders, name) }
+
+// copyHeaders takes the upstream's headers over.
+func (x *exchange) copyHeaders() {
+	o, l := &x.r.Out, x.r.Loc
+	x.buffering = l.proxyBuffering.v
+	charset := ""
+	for i := range x.st.headers {
+		h := &x.st.headers[i]
+		name := lowerString(h.Name)
+		if strings.HasPrefix(name, "x-accel-") && !l.ignoresHeader(name) {
+			x.accelHeader(name, h.Value, &charset)
+		}
+		if hiddenHeaders[name] && !containsFold(l.proxyPassThrough, name) || containsFold(l.proxyHide, name) {
+			continue
+		}
+		x.copyHeader(name, h)
+	}
+	if charset != "" && o.ContentType != "" && strings.IndexByte(o.ContentType, ';') < 0 {
+		o.Charset = charset
+	}
+	for _, name := range l.proxyPassThrough { // a header that is passed on is not made up
+		switch classify(name) {
+		case outServer:
+			o.customServer = true
+		case outDate:
+			o.customDate = true
+		}
+	}
+	o.allowRanges = false
+}
+
+// accelHeader obeys one of the headers by which an upstream speaks to the proxy.
+func (x *exchange) accelHeader(name, value string, charset *string) {
+	switch name {
+	case "x-accel-buffering":
+		if equalFold(value, "no") {
+			x.buffering = false
+		} else if equalFold(value, "yes") {
+			x.buffering = true
+		}
+	case "x-accel-limit-rate":
+		if n, ok := parseDecimal(value); ok {
+			x.r.setRate(n)
+		}
+	case "x-accel-charset":
+		*charset = value
+	}
+}
+
+func (x *exchange) copyHeader(name string, h *Header) {
+	o := &x.r.Out
+	switch name {
+	case "connection", "keep-alive", "transfer-encoding", "content-length":
+	case "content-type":
+		o.ContentType, o.Charset = h.Value, ""
+	case "last-modified":
+		o.LastModified = -1
+		if t, ok := parseHTTPTime(h.Value); ok {
+			o.LastModified = t
+		}
+		o.Headers.Add(h.Name, h.Value)
+	case "server":
+		o.Set("Server", h.Value)
+	case "date":
+		o.Set("Date", h.Value)
+	case "location":
+		value, changed := x.rewriteLocation(h.Value)
+		if changed && strings.HasPrefix(value, "/") && x.r.Loc.absoluteRedirect.v {
+			o.Location = value // the header filter completes it
+			return
+		}
+		o.Headers.Add(h.Name, value)
+	case "refresh":
+		value := h.Value
+		if at := strings.Index(lowerString(value), "url="); at >= 0 {
+			if to, changed := x.rewriteLocation(value[at+4:]); changed {
+				value = value[:at+4] + to
+			}
+		}
+		o.Headers.Add(h.Name, value)
+	default:
+		o.Headers.Add(h.Name, h.Value)
+	}
+}
+
+// rewriteLocation applies the first proxy_redirect that fits.
+func (x *exchange) rewriteLocation(value string) (to string, changed bool) {
+	r, l := x.r, x.r.Loc
+	for i := range l.proxyRedirects {
+		pr := &l.proxyRedirects[i]
+		if pr.re != nil {
+			if pr.re.exec(r, value) == rcOK {
+				return pr.to.eval(r), true
+			}
+			continue
+		}
+		if rest, ok := strings.CutPrefix(value, pr.from.eval(r)); ok {
+			return pr.to.eval(r) + rest, true
+		}
+	}
+	return value, false
+}

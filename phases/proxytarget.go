@@ -1,0 +1,185 @@
+package phases
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/conf"
+)
+
+// proxyTarget is what proxy_pass names.
+type proxyTarget struct {
+	vars     template // the whole URL, when it has variables
+	url      string   // as written
+	tls      bool
+	host     string // $proxy_host: with the port when it is not the scheme's
+	port     string // $proxy_port
+	server   string // host without port, or unix:path
+	own      string // the port that was written, "" without
+	uri      string // replaces the location's name in the URI; "" keeps it
+	location string // the name that uri replaces
+	up       *Upstream
+}
+
+func (t *proxyTarget) scheme() string {
+	if t.tls {
+		return "https://"
+	}
+	return "http://"
+}
+
+// parse reads the URL of a target.
+func (t *proxyTarget) parse(url string) error {
+	t.url = url
+	rest := url
+	switch {
+	case len(url) >= 7 && equalFold(url[:7], "http://"):
+		rest, t.port = url[7:], "80"
+	case len(url) >= 8 && equalFold(url[:8], "https://"):
+		rest, t.port, t.tls = url[8:], "443", true
+	default:
+		return fmt.Errorf("invalid URL prefix")
+	}
+	if path, ok := strings.CutPrefix(rest, "unix:"); ok { // http://unix:/path/to/socket:/uri
+		path, t.uri, _ = strings.Cut(path, ":")
+		if path == "" {
+			return fmt.Errorf("no path in the unix domain socket in upstream \"%s\"", rest)
+		}
+		t.server, t.host, t.port = "unix:"+path, "localhost", ""
+		return nil
+	}
+	t.host = rest
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		t.host, t.uri = rest[:i], rest[i:]
+	}
+	t.server, t.own = splitHostPort(t.host)
+	if t.server == "" {
+		return fmt.Errorf("no host in upstream \"%s\"", rest)
+	}
+	if t.own != "" {
+		if n, ok := parseDecimal(t.own); !ok || n < 1 || n > 65535 {
+			return fmt.Errorf("invalid port in upstream \"%s\"", rest)
+		}
+		if t.own == t.port {
+			t.host = t.server
+		}
+		t.port = t.own
+	}
+	return nil
+}
+
+func setProxyPass(c *compiler, d *conf.Directive) error {
+	l := c.loc
+	if l.proxyPass != nil {
+		return errDuplicate
+	}
+	t := &proxyTarget{}
+	l.proxyPass = t
+	l.handler = (*Request).proxyHandler
+	l.autoRedirect = strings.HasSuffix(l.name, "/")
+	arg := d.Args[0]
+	if hasVariables(arg) {
+		var err error
+		t.vars, err = c.template(arg)
+		return err
+	}
+	if err := t.parse(arg); err != nil {
+		return err
+	}
+	switch l.kind {
+	case matchRegex, matchNamed, matchIf:
+		if t.uri != "" {
+			return fmt.Errorf("\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named location, or inside \"if\" statement, or inside \"limit_except\" block")
+		}
+	default:
+		t.location = l.name
+	}
+	c.afterMerge = append(c.afterMerge, func() error { return c.resolveTarget(d, t) })
+	return nil
+}
+
+// resolveTarget finds the upstream of a constant proxy_pass; upstream blocks
+// may stand behind their use.
+func (c *compiler) resolveTarget(d *conf.Directive, t *proxyTarget) error {
+	if u := c.cycle.upstreams[lowerString(t.server)]; u != nil {
+		if t.own != "" {
+			return d.Errorf("upstream \"%s\" may not have port %s", t.server, t.own)
+		}
+		t.up = u
+		return nil
+	}
+	addrs, err := c.peerAddrs(d, t.address(), t.port, t.written())
+	if err != nil {
+		return err
+	}
+	t.up = implicitUpstream(t.host, addrs)
+	return nil
+}
+
+// address is the server with the port that was written.
+func (t *proxyTarget) address() string {
+	if t.own == "" {
+		return t.server
+	}
+	return t.server + ":" + t.own
+}
+
+// written is the URL without its scheme, as messages name it.
+func (t *proxyTarget) written() string { return t.url[len(t.scheme()):] }
+
+// proxyTo works out where a request goes. A target whose up is nil has a name
+// that is still to be looked up.
+func (r *Request) proxyTo() (*proxyTarget, int) {
+	t := r.Loc.proxyPass
+	if t.up != nil {
+		return t, rcOK
+	}
+	dyn := &proxyTarget{vars: t.vars}
+	text := t.vars.eval(r)
+	if err := dyn.parse(text); err != nil {
+		if err.Error() == "invalid URL prefix" {
+			r.Logf(LogErr, "invalid URL prefix in \"%s\"", text)
+		} else {
+			r.Log(LogErr, err.Error())
+		}
+		return nil, 500
+	}
+	if strings.HasPrefix(dyn.uri, "?") {
+		dyn.uri = "/" + dyn.uri
+	}
+	if u := r.Cycle.upstreams[lowerString(dyn.server)]; u != nil && dyn.own == "" {
+		dyn.up = u
+	} else if ip := strings.Trim(dyn.server, "[]"); strings.HasPrefix(dyn.server, "unix:") {
+		dyn.up = implicitUpstream(dyn.server, []string{dyn.server})
+	} else if net.ParseIP(ip) != nil {
+		dyn.up = implicitUpstream(dyn.host, []string{net.JoinHostPort(ip, dyn.port)})
+	}
+	return dyn, rcOK
+}
+
+// proxyURI is the URI that the upstream is asked for
+// (ngx_http_proxy_create_request).
+func (r *Request) proxyURI(t *proxyTarget) string {
+	switch {
+	case !t.vars.isStatic() && t.uri != "":
+		return t.uri
+	case t.uri == "" && r.ValidUnparsedURI:
+		return r.RequestURI
+	}
+	uri, rest := "", r.URI
+	if r.ValidLocation {
+		uri = t.uri
+		if uri != "" {
+			rest = rest[min(len(t.location), len(rest)):]
+		}
+	}
+	if r.quotedURI() || r.Internal {
+		rest = escapeURI(rest, escapePath)
+	}
+	uri += rest
+	if r.Args != "" {
+		uri += "?" + r.Args
+	}
+	return uri
+}

@@ -1,0 +1,95 @@
+package phases
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// proxyWatch ends what a proxied request waits for when the client goes away
+// (ngx_http_upstream_check_broken_connection).
+type proxyWatch struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	timer  *time.Timer
+
+	mu    sync.Mutex
+	conn  *upstreamConn // in use
+	left  bool          // the client has gone
+	ended bool          // nobody wants to know any more
+}
+
+// watchDelay is how long an upstream may take before its client is watched:
+// watching costs more than a quick answer.
+const watchDelay = 5 * time.Millisecond
+
+// start begins to watch the client of x.
+func (w *proxyWatch) start(x *exchange) {
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	conn := x.r.Main.Conn
+	if x.r.Loc.proxyIgnoreAbort.v || conn == nil {
+		return
+	}
+	w.timer = time.AfterFunc(watchDelay, func() {
+		defer rt.Guard()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.ended {
+			return
+		}
+		if gone := conn.Aborted(); gone != nil {
+			rt.Go(func() { w.wait(gone) })
+		}
+	})
+}
+
+func (w *proxyWatch) wait(gone <-chan struct{}) {
+	select {
+	case <-w.ctx.Done():
+		return
+	case <-gone:
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return
+	}
+	w.left = true
+	w.cancel()
+	if w.conn != nil {
+		w.conn.cut()
+	}
+}
+
+// context ends when the client has gone.
+func (w *proxyWatch) context() context.Context { return w.ctx }
+
+// hold makes c the connection that is cut when the client goes; nil: none.
+func (w *proxyWatch) hold(c *upstreamConn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conn = c
+	if c != nil && w.left {
+		c.cut()
+	}
+}
+
+// gone reports whether the client has gone.
+func (w *proxyWatch) gone() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.left
+}
+
+// stop ends the watch.
+func (w *proxyWatch) stop() {
+	w.mu.Lock()
+	w.ended = true
+	w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.cancel()
+}
