@@ -1,7 +1,7 @@
 package phases
 
 import (
-	"fmt"
+	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
 )
@@ -75,12 +75,9 @@ func setCharset(c *compiler, d *conf.Directive) error {
 	if f.set {
 		return errDuplicate
 	}
-	t, err := c.template(d.Args[0])
-	if err != nil {
-		return err
-	}
-	if !t.isStatic() && (len(t.parts) != 1 || t.parts[0].kind != partVar) {
-		return fmt.Errorf("invalid value \"%s\"", d.Args[0])
+	t := template{lit: d.Args[0]}
+	if name, ok := strings.CutPrefix(d.Args[0], "$"); ok {
+		t.parts = []templatePart{{kind: partVar, index: c.varIndex(name)}}
 	}
 	return f.put(t)
 }

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,13 +116,58 @@ func closeAll(list []*listener) {
 // listen opens the address of l.
 func listen(l *Listen) (net.Listener, error) {
 	network, addr := "tcp4", l.Addr
+	lc := net.ListenConfig{KeepAlive: -1}
 	if path, ok := strings.CutPrefix(l.Addr, "unix:"); ok {
 		network, addr = "unix", path
-	} else if strings.HasPrefix(addr, "[") {
-		network = "tcp6"
+	} else {
+		if strings.HasPrefix(addr, "[") {
+			network = "tcp6"
+		}
+		if l.socket.dualStack {
+			network = "tcp"
+		}
+		lc.Control = func(_, _ string, raw syscall.RawConn) error {
+			var failed error
+			err := raw.Control(func(fd uintptr) { failed = l.socket.apply(int(fd)) })
+			return cmp.Or(err, failed)
+		}
 	}
-	lc := net.ListenConfig{KeepAlive: -1}
-	return lc.Listen(context.Background(), network, addr)
+	socket, err := lc.Listen(context.Background(), network, addr)
+	if err != nil || l.socket.backlog == 0 {
+		return socket, err
+	}
+	if sc, ok := socket.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { _ = syscall.Listen(int(fd), l.socket.backlog) })
+		}
+	}
+	return socket, nil
+}
+
+// apply sets the options of a socket that is not bound yet. Connections inherit
+// from it what is theirs.
+func (o *socketOptions) apply(fd int) error {
+	set := func(level, option, value int) error { return syscall.SetsockoptInt(fd, level, option, value) }
+	if o.rcvbuf > 0 {
+		if err := set(syscall.SOL_SOCKET, syscall.SO_RCVBUF, o.rcvbuf); err != nil {
+			return err
+		}
+	}
+	if o.sndbuf > 0 {
+		if err := set(syscall.SOL_SOCKET, syscall.SO_SNDBUF, o.sndbuf); err != nil {
+			return err
+		}
+	}
+	if o.keepAlive.set {
+		value := 0
+		if o.keepAlive.on {
+			value = 1
+		}
+		if err := set(syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, value); err != nil {
+			return err
+		}
+	}
+	return o.applySystem(fd)
 }
 
 // errText renders a network error as nginx does: number and text of the system's.

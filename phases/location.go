@@ -136,12 +136,13 @@ type Listen struct {
 	TLS      bool
 	HTTP2    bool
 	Proxy    bool // PROXY protocol
-	Backlog  int
-	Reuse    bool
 	Default  *Server
 	explicit bool // Default was written as default_server
-	servers  []*Server
-	names    serverNames
+	socket   socketOptions
+	// socketSet: a listen directive has said what socket is.
+	socketSet bool
+	servers   []*Server
+	names     serverNames
 }
 
 // Server is one server{} block.

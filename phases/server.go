@@ -2,9 +2,7 @@ package phases
 
 import (
 	"fmt"
-	"net"
 	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -124,7 +122,7 @@ func setServer(c *compiler, d *conf.Directive) error {
 		return err
 	}
 	if s.listens == 0 {
-		c.listen(s, listenOptions{addr: "0.0.0.0:80"})
+		c.listen(s, "0.0.0.0:80", listenOptions{})
 	}
 	if len(s.names) == 0 {
 		s.names = []serverName{{text: ""}}
@@ -163,114 +161,6 @@ func setServerName(c *compiler, d *conf.Directive) error {
 		c.srv.names = append(c.srv.names, name)
 	}
 	return nil
-}
-
-// listenOptions are the parameters of one listen directive.
-type listenOptions struct {
-	addr      string
-	isDefault bool
-	tls       bool
-	http2     bool
-	proxy     bool
-	reuse     bool
-	backlog   int
-	set       bool // a socket option was written
-}
-
-func setListen(c *compiler, d *conf.Directive) error {
-	o := listenOptions{}
-	var err error
-	if o.addr, err = listenAddr(d.Args[0]); err != nil {
-		return err
-	}
-	for _, arg := range d.Args[1:] {
-		key, value, _ := strings.Cut(arg, "=")
-		switch key {
-		case "default_server", "default":
-			o.isDefault = true
-		case "ssl":
-			o.tls = true
-		case "http2":
-			o.http2 = true
-		case "proxy_protocol":
-			o.proxy = true
-		case "reuseport":
-			o.reuse = true
-		case "backlog":
-			n, ok := parseDecimal(value)
-			if !ok || n == 0 {
-				return fmt.Errorf("invalid backlog \"%s\"", value)
-			}
-			o.backlog = int(n)
-		case "bind", "deferred", "rcvbuf", "sndbuf", "so_keepalive", "ipv6only", "fastopen", "accept_filter", "setfib":
-		default:
-			return fmt.Errorf("invalid parameter \"%s\"", arg)
-		}
-	}
-	return c.listen(c.srv, o)
-}
-
-// listen puts s on an address.
-func (c *compiler) listen(s *Server, o listenOptions) error {
-	s.listens++
-	for _, l := range c.cycle.Listens {
-		if l.Addr != o.addr {
-			continue
-		}
-		for _, other := range l.servers {
-			if other == s {
-				return fmt.Errorf("a duplicate listen %s", o.addr)
-			}
-		}
-		l.servers = append(l.servers, s)
-		if o.isDefault {
-			if l.explicit {
-				return fmt.Errorf("a duplicate default server for %s", o.addr)
-			}
-			l.explicit, l.Default = true, s
-		}
-		l.TLS, l.HTTP2, l.Proxy = l.TLS || o.tls, l.HTTP2 || o.http2, l.Proxy || o.proxy
-		return nil
-	}
-	c.cycle.Listens = append(c.cycle.Listens, &Listen{
-		Addr: o.addr, TLS: o.tls, HTTP2: o.http2, Proxy: o.proxy, Backlog: o.backlog, Reuse: o.reuse,
-		Default: s, explicit: o.isDefault, servers: []*Server{s},
-	})
-	return nil
-}
-
-// listenAddr normalises the address of a listen directive: "80",
-// "127.0.0.1:80", "*:80", "[::]:80", "localhost", "unix:/path".
-func listenAddr(s string) (string, error) {
-	if strings.HasPrefix(s, "unix:") {
-		if len(s) == len("unix:") {
-			return "", fmt.Errorf("no path in the unix domain socket in \"%s\" of the \"listen\" directive", s)
-		}
-		return s, nil
-	}
-	host, port := s, "80"
-	if _, ok := parseDecimal(s); ok {
-		host, port = "", s
-	} else if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
-		host, port = s[:i], s[i+1:]
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil || n < 1 || n > 65535 {
-		return "", fmt.Errorf("invalid port in \"%s\" of the \"listen\" directive", s)
-	}
-	switch host {
-	case "", "*":
-		host = "0.0.0.0"
-	}
-	host = strings.Trim(host, "[]")
-	if net.ParseIP(host) == nil {
-		addrs, err := net.LookupHost(host)
-		if err != nil || len(addrs) == 0 {
-			return "", fmt.Errorf("host not found in \"%s\" of the \"listen\" directive", s)
-		}
-		host = addrs[0]
-	}
-	return net.JoinHostPort(host, port), nil
 }
 
 // setLocation compiles a location{} block.

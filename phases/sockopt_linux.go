@@ -3,6 +3,7 @@ package phases
 import (
 	"encoding/binary"
 	"syscall"
+	"time"
 )
 
 // closeWait tells whether the client has shut its side of a TCP connection down,
@@ -17,3 +18,36 @@ func closeWait(fd uintptr) bool {
 
 // dup makes the file descriptor to another one for the file of from.
 func dup(from, to int) error { return syscall.Dup3(from, to, 0) }
+
+// Options that package syscall does not name.
+const (
+	soReusePort = 0xf
+	tcpFastOpen = 0x17
+)
+
+// applySystem sets the options of a socket that are the system's own.
+func (o *socketOptions) applySystem(fd int) error {
+	for _, opt := range [...]struct{ level, option, value int }{
+		{syscall.SOL_SOCKET, soReusePort, asInt(o.reusePort)},
+		{syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, asInt(o.deferred)},
+		{syscall.IPPROTO_TCP, tcpFastOpen, o.fastopen},
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, int(o.keepAlive.idle / time.Second)},
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, int(o.keepAlive.interval / time.Second)},
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, o.keepAlive.count},
+	} {
+		if opt.value == 0 {
+			continue
+		}
+		if err := syscall.SetsockoptInt(fd, opt.level, opt.option, opt.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func asInt(on bool) int {
+	if on {
+		return 1
+	}
+	return 0
+}
