@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // This file has the argument checks of library functions. i counts from 0; messages
@@ -126,6 +127,15 @@ func (th *Thread) OptString(args []Value, i int, def string) string {
 		return def
 	}
 	return th.CheckString(args, i)
+}
+
+// checkOption returns argument i, one of options; def when it is absent.
+func (th *Thread) checkOption(args []Value, i int, def string, options []string) string {
+	name := th.OptString(args, i, def)
+	if !slices.Contains(options, name) {
+		th.ArgError(i, "invalid option '"+name+"'")
+	}
+	return name
 }
 
 // OptNumber is CheckNumber with a default for an absent argument.

@@ -78,6 +78,15 @@ func ForLimitDown(f float64) int {
 	return math.MaxInt
 }
 
+// ForStep reports whether a loop at i goes on: up to limit, or down to it when the sign bit of
+// step is set. A step of 0 goes up for ever, as in LuaJIT.
+func ForStep(i, limit, step float64) bool {
+	if math.Signbit(step) {
+		return i >= limit
+	}
+	return i <= limit
+}
+
 // Append is t[#t+1] = v.
 func Append(th *Thread, t, v Value, where string) {
 	if t.n == tagTable {

@@ -355,7 +355,7 @@ func Len(th *Thread, v Value, where string) Value {
 			return Int(t.Len())
 		}
 		if h := t.meta.metaField(evLen); h.n != tagNil {
-			r, _ := Call1(th, h, "", v)
+			r, _ := Call2(th, h, "", v, v)
 			return r
 		}
 		return Int(t.Len())
@@ -366,6 +366,6 @@ func Len(th *Thread, v Value, where string) Value {
 	if h.n == tagNil {
 		th.typeError("get length of", v, where)
 	}
-	r, _ := Call1(th, h, "", v)
+	r, _ := Call2(th, h, "", v, v)
 	return r
 }

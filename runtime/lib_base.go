@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"os"
-	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // baseLib is the functions of the base library but the hot ones.
@@ -72,11 +71,7 @@ func Print(th *Thread, args []Value) (Value, int) {
 		buf = append(buf, th.ToStringMeta(v)...)
 	}
 	buf = append(buf, '\n')
-	if w := th.State.Stdout; w != nil {
-		w.Write(buf)
-	} else {
-		os.Stdout.Write(buf)
-	}
+	stateWriter{th.State}.Write(buf)
 	return Nil, 0
 }
 
@@ -264,6 +259,7 @@ func baseToNumber(th *Thread, args []Value) (Value, int) {
 	if base < 2 || base > 36 {
 		th.ArgError(1, "base out of range")
 	}
+	s, _, _ = strings.Cut(s, "\x00") // a string of C
 	f, ok := parseBase(trimSpace(s), base)
 	if !ok {
 		return Nil, 1
@@ -271,13 +267,16 @@ func baseToNumber(th *Thread, args []Value) (Value, int) {
 	return Number(f), 1
 }
 
-// parseBase reads a whole number in a base as C's strtoul does: what does not fit
-// 64 bits gives the greatest such number.
+// parseBase reads a whole number in a base as C's strtoul does: 0x may lead in base 16, and
+// what does not fit 64 bits gives the greatest such number.
 func parseBase(s string, base int) (float64, bool) {
 	neg := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		neg = s[0] == '-'
 		s = s[1:]
+	}
+	if base == 16 && len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' {
+		s = s[2:]
 	}
 	if s == "" {
 		return 0, false
@@ -411,36 +410,6 @@ func baseUnpack(th *Thread, args []Value) (Value, int) {
 	}
 	return t.Int(from), n
 }
-
-func baseCollectGarbage(th *Thread, args []Value) (Value, int) {
-	switch opt := th.OptString(args, 0, "collect"); opt {
-	case "collect":
-		runtime.GC()
-		return Int(0), 1
-	case "count":
-		return Number(heapKiB()), 1
-	case "step":
-		return True, 1
-	case "isrunning":
-		return True, 1
-	case "stop", "restart":
-		return Int(0), 1
-	case "setpause", "setstepmul":
-		return Int(200), 1
-	default:
-		th.ArgError(0, "invalid option '"+opt+"'")
-	}
-	return Nil, 0
-}
-
-// heapKiB is the size of the Go heap: all states of the process share it.
-func heapKiB() float64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapAlloc) / 1024
-}
-
-func baseGCInfo(th *Thread, args []Value) (Value, int) { return Number(heapKiB()), 1 }
 
 func baseNewProxy(th *Thread, args []Value) (Value, int) {
 	v := ArgAt(args, 0)

@@ -1,9 +1,11 @@
 package runtime
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"weak"
 )
@@ -24,7 +26,7 @@ var ioLib = []libFunc{
 
 // fileMethods are the methods and metamethods of files.
 var fileMethods = []libFunc{
-	{"close", fileClose},
+	{"close", ioClose},
 	{"flush", fileFlush},
 	{"lines", fileLines},
 	{"read", fileRead},
@@ -40,10 +42,14 @@ var fileMethods = []libFunc{
 type stateWriter struct{ st *State }
 
 func (w stateWriter) Write(p []byte) (int, error) {
-	if w.st.Stdout != nil {
-		return w.st.Stdout.Write(p)
+	if w.st.Stdout == nil {
+		return os.Stdout.Write(p)
 	}
-	return os.Stdout.Write(p)
+	n, err := w.st.Stdout.Write(p)
+	if f := w.st.io.stdout; f.unbuffered || f.lineBuffered && bytes.IndexByte(p, '\n') >= 0 {
+		w.st.flushOutput()
+	}
+	return n, err
 }
 
 func openIO(st *State) {
@@ -92,6 +98,7 @@ func (th *Thread) standardFile(u *Userdata) *luaFile {
 
 // openFile opens a file in an fopen mode.
 func openFile(name, mode string) (*luaFile, error) {
+	name, _, _ = strings.Cut(name, "\x00")
 	flags, ok := openMode(mode)
 	if !ok {
 		return nil, syscall.EINVAL
@@ -180,16 +187,12 @@ func ioClose(th *Thread, args []Value) (Value, int) {
 	if len(args) == 0 {
 		return th.closeFile(th.standardFile(th.State.io.output))
 	}
-	return fileClose(th, args)
+	return th.closeFile(th.fileArg(args))
 }
 
-func fileClose(th *Thread, args []Value) (Value, int) { return th.closeFile(th.fileArg(args)) }
-
 func (th *Thread) closeFile(f *luaFile) (Value, int) {
-	if f.out != nil { // a standard stream: flush it, but leave it to the process
-		f.closed = true
-		th.State.flushOutput()
-		return True, 1
+	if f.out != nil {
+		return th.Return2(Nil, String("cannot close standard file"))
 	}
 	err := f.close()
 	if f.cmd != nil {
@@ -247,19 +250,12 @@ func (th *Thread) writeValues(f *luaFile, object Value, args []Value, first int)
 	return object, 1
 }
 
+// seekOrigins are the options of seek, in the order of io.SeekStart and those after it.
+var seekOrigins = []string{"set", "cur", "end"}
+
 func fileSeek(th *Thread, args []Value) (Value, int) {
 	f := th.fileArg(args)
-	whence := 0
-	switch name := th.OptString(args, 1, "cur"); name {
-	case "set":
-		whence = io.SeekStart
-	case "cur":
-		whence = io.SeekCurrent
-	case "end":
-		whence = io.SeekEnd
-	default:
-		th.ArgError(1, "invalid option '"+name+"'")
-	}
+	whence := slices.Index(seekOrigins, th.checkOption(args, 1, "cur", seekOrigins))
 	at, err := f.seek(int64(floatInt(th.OptNumber(args, 2, 0))), whence)
 	if err != nil {
 		return th.fileResult(err, "")
@@ -269,14 +265,10 @@ func fileSeek(th *Thread, args []Value) (Value, int) {
 
 func fileSetvbuf(th *Thread, args []Value) (Value, int) {
 	f := th.fileArg(args)
-	mode := th.CheckString(args, 1)
-	switch mode {
-	case "no", "line", "full":
-	default:
-		th.ArgError(1, "invalid option '"+mode+"'")
-	}
+	th.CheckString(args, 1)
+	mode := th.checkOption(args, 1, "", []string{"no", "line", "full"})
 	f.unbuffered, f.lineBuffered = mode == "no", mode == "line"
-	return th.fileResult(f.flush(), "")
+	return th.flushFile(f)
 }
 
 func fileGC(th *Thread, args []Value) (Value, int) {

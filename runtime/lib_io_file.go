@@ -187,23 +187,17 @@ func (f *luaFile) close() error {
 	return err
 }
 
-// openMode returns the flags of an fopen mode: one of r, w, a, then + and b in any order.
+// openMode returns the flags of an fopen mode: r, w or a, then letters of which glibc knows
+// +, x, b and e, looks at six and overlooks the others.
 func openMode(mode string) (int, bool) {
+	mode, _, _ = strings.Cut(mode, "\x00")
 	if mode == "" {
 		return 0, false
 	}
-	flags, plus := 0, os.O_WRONLY
-	if rest := strings.TrimLeft(mode[1:], "+b"); rest != "" {
-		return 0, false
-	}
-	if strings.Contains(mode, "+") {
-		plus = os.O_RDWR
-	}
+	flags, access := 0, os.O_WRONLY
 	switch mode[0] {
 	case 'r':
-		if plus == os.O_WRONLY {
-			plus = os.O_RDONLY
-		}
+		access = os.O_RDONLY
 	case 'w':
 		flags = os.O_CREATE | os.O_TRUNC
 	case 'a':
@@ -211,7 +205,14 @@ func openMode(mode string) (int, bool) {
 	default:
 		return 0, false
 	}
-	return flags | plus, true
+	more := mode[1:min(len(mode), 7)]
+	if strings.Contains(more, "+") {
+		access = os.O_RDWR
+	}
+	if strings.Contains(more, "x") {
+		flags |= os.O_EXCL
+	}
+	return flags | access, true
 }
 
 // openPipe starts a command whose output is read (mode r) or input written (w).

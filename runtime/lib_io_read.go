@@ -69,16 +69,24 @@ func (th *Thread) readFormat(r *bufio.Reader, args []Value, i int) (Value, error
 	return Nil, nil
 }
 
-// readLine reads a line, with its end when keep is set.
+// readLine reads a line, with its end when keep is set. LuaJIT takes what fgets has read for
+// a string of C: it sees no end of line behind a zero and goes on with the next one.
 func readLine(r *bufio.Reader, keep bool) (Value, error) {
-	part, err := r.ReadSlice('\n')
-	line := bytes.Clone(part)
-	for err == bufio.ErrBufferFull {
-		part, err = r.ReadSlice('\n')
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		zero := bytes.IndexByte(part, 0)
+		if zero >= 0 {
+			part = part[:zero]
+		}
 		line = append(line, part...)
-	}
-	if err != nil && len(line) == 0 {
-		return Nil, err
+		if err == bufio.ErrBufferFull || zero >= 0 && err == nil {
+			continue
+		}
+		if len(line) == 0 {
+			return Nil, err
+		}
+		break
 	}
 	if n := len(line) - 1; !keep && line[n] == '\n' {
 		line = line[:n]
@@ -125,10 +133,31 @@ func readNumber(r *bufio.Reader) (Value, error) {
 		r.Discard(1)
 	}
 	b, _ := r.Peek(maxNumeral)
-	f, n := scanFloat(string(b))
+	text := string(b)
+	f, n := scanFloat(text)
+	if used := misread(text, n); used > 0 {
+		r.Discard(used)
+		return Nil, nil
+	}
 	r.Discard(n)
 	if n == 0 {
 		return Nil, nil
 	}
 	return canonicalNumber(f), nil
+}
+
+// misread returns what fscanf has used up of a text whose first n bytes are a number, but that
+// it takes for the beginning of another one: a lone sign, 0x without digits.
+func misread(text string, n int) int {
+	sign := 0
+	if text[0] == '-' || text[0] == '+' {
+		sign = 1
+	}
+	switch {
+	case n == 0:
+		return sign
+	case n == sign+1 && text[sign] == '0' && len(text) > n && text[n]|0x20 == 'x':
+		return n + 1
+	}
+	return 0
 }

@@ -128,6 +128,9 @@ func (s *Shape) child(key Value) *Shape {
 	}
 	if ev, ok := eventOf[key.Str()]; ok {
 		c.events[ev] = uint8(len(c.keys))
+		if ev == evMode || ev == evGC {
+			awaitsCollector.Store(true)
+		}
 	}
 	return c
 }

@@ -34,6 +34,7 @@ type State struct {
 	registry    *Table // debug.getregistry
 	jitDisabled bool   // by jit.off
 	io          ioState
+	gc          gcState
 	pkg         *Table                         // package
 	natives     map[string]func(*Thread) Value // native modules that require finds
 	checkModule func(*Chunk) error             // see Options
@@ -70,6 +71,7 @@ func NewState(opts Options) *State {
 		Stdout:  opts.Stdout,
 		Host:    opts.Host,
 		Baton:   opts.Baton,
+		gc:      gcState{pause: 200, stepMul: 200},
 
 		checkModule: opts.CheckModule,
 	}

@@ -74,6 +74,7 @@ const (
 	ForNum
 	ForLimitUp
 	ForLimitDown
+	ForStep
 	Arg
 	ArgAt
 	codes
@@ -193,6 +194,7 @@ var Ops = [codes]OpInfo{
 	ForNum:       {Name: "ForNum", Args: v1, Result: Float, Thread: true, Where: true}, // Where: initial value, limit or step
 	ForLimitUp:   {Name: "ForLimitUp", Args: f1, Result: Int},
 	ForLimitDown: {Name: "ForLimitDown", Args: f1, Result: Int},
+	ForStep:      {Name: "ForStep", Args: []Type{Float, Float, Float}, Result: Bool},
 
 	Arg:   {Name: "Extra", Args: i2, Result: Value, Thread: true}, // a parameter beyond the third
 	ArgAt: {Name: "ArgAt", Args: []Type{List, Int}, Result: Value},

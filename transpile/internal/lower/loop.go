@@ -230,13 +230,9 @@ func countTest(i *ir.Var, limit ir.Expr, step float64, t ir.Type) (ir.Expr, ir.S
 		&ir.Assign{Vars: []*ir.Var{i}, X: []ir.Expr{&ir.Op{Code: add, Args: []ir.Expr{ref, by}}}}
 }
 
-// stepTest is the condition of a loop whose step is only known at run time: up
-// for a step above zero, else down.
+// stepTest is the condition of a loop whose step is zero or only known at run time.
 func stepTest(i *ir.Var, limit, step ir.Expr) ir.Expr {
-	ref, zero := &ir.Ref{Var: i}, &ir.Const{V: 0.0}
-	up := &ir.Logic{And: true, L: &ir.Op{Code: ir.GtF, Args: []ir.Expr{step, zero}}, R: &ir.Op{Code: ir.LeF, Args: []ir.Expr{ref, limit}}}
-	down := &ir.Logic{And: true, L: &ir.Op{Code: ir.LeF, Args: []ir.Expr{step, zero}}, R: &ir.Op{Code: ir.GeF, Args: []ir.Expr{ref, limit}}}
-	return &ir.Logic{L: up, R: down}
+	return &ir.Op{Code: ir.ForStep, Args: []ir.Expr{&ir.Ref{Var: i}, limit, step}}
 }
 
 // short reports whether the loop has few rounds.
