@@ -3,7 +3,9 @@ package runtime
 // Concat returns a .. b.
 func Concat(th *Thread, a, b Value, where string) Value {
 	if a.IsString() && b.IsString() {
-		return String(a.Str() + b.Str())
+		if s, t := a.Str(), b.Str(); len(s)+len(t) <= stringLimit {
+			return String(s + t)
+		}
 	}
 	return th.concatSlow(a, b, where)
 }
@@ -11,6 +13,9 @@ func Concat(th *Thread, a, b Value, where string) Value {
 //go:noinline
 func (th *Thread) concatSlow(a, b Value, where string) Value {
 	if isStringable(a) && isStringable(b) {
+		if concatLen(a)+concatLen(b) > stringLimit {
+			th.runtimeError(tooLong)
+		}
 		buf := make([]byte, 0, concatLen(a)+concatLen(b))
 		return bytesValue(appendString(appendString(buf, a), b))
 	}
@@ -41,6 +46,9 @@ func ConcatN(th *Thread, where string, vs ...Value) Value {
 			return th.concatMixed(where, vs)
 		}
 		size += concatLen(vs[i])
+	}
+	if size > stringLimit {
+		th.runtimeError(tooLong)
 	}
 	buf := make([]byte, 0, size)
 	for i := range vs {

@@ -133,6 +133,10 @@ func (killed) LuaAbort() {}
 // calls does.
 const maxNesting = 200
 
+// maxHandlerNesting is maxNesting where ngx_lua's coroutines resume each other without C, with
+// memory as their only limit.
+const maxHandlerNesting = 10000
+
 // probed is leave for a switch that came to run a probe.
 //
 //go:noinline
@@ -334,7 +338,7 @@ func (th *Thread) beginResume(handle *Coroutine, n int, a, b, c Value) *Error {
 	if co.status != suspended {
 		return th.cannotResume(co)
 	}
-	if th.nesting >= maxNesting {
+	if th.nesting >= maxNesting && (th.nesting >= maxHandlerNesting || th.rules() != HandlerCoroutines) {
 		return &Error{Value: String("C stack overflow")}
 	}
 	if co.runner == nil {

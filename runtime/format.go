@@ -61,6 +61,26 @@ func (s formatSpec) appendString(dst []byte, v string) []byte {
 	return s.pad(dst, start, start)
 }
 
+// maxEscape is how many bytes stand for one in a quoted string at most.
+const maxEscape = 4
+
+// quotedLen returns the most bytes that appendQuoted makes of s.
+func quotedLen(s string) int {
+	n := 2
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c == 0x7f:
+			n += maxEscape
+		case c == '"' || c == '\\':
+			n++
+			fallthrough
+		default:
+			n++
+		}
+	}
+	return n
+}
+
 // appendQuoted appends s as a Lua string literal.
 func appendQuoted(dst []byte, s string) []byte {
 	dst = append(dst, '"')
@@ -98,6 +118,7 @@ func (f *formatter) run(format string) {
 		if format[i] != '%' {
 			continue
 		}
+		f.th.checkLength(len(f.dst) + i - start)
 		f.dst = append(f.dst, format[start:i]...)
 		i++
 		if i < len(format) && format[i] == '%' {
@@ -112,6 +133,7 @@ func (f *formatter) run(format string) {
 		start = next
 		i = next - 1
 	}
+	f.th.checkLength(len(f.dst) + len(format) - start)
 	f.dst = append(f.dst, format[start:]...)
 }
 
@@ -145,9 +167,15 @@ func (f *formatter) convert(spec formatSpec) {
 		spec.prec = -1
 		f.dst = spec.appendString(f.dst, string([]byte{byte(truncInt64(f.number(i)))}))
 	case 's':
-		f.dst = spec.appendString(f.dst, th.ToStringMeta(v))
+		s := th.ToStringMeta(v)
+		th.checkLength(len(f.dst) + len(s))
+		f.dst = spec.appendString(f.dst, s)
 	case 'q':
-		f.dst = appendQuoted(f.dst, th.ToStringMeta(v))
+		s := th.ToStringMeta(v)
+		if len(s) > stringLimit/maxEscape {
+			th.checkLength(len(f.dst) + quotedLen(s))
+		}
+		f.dst = appendQuoted(f.dst, s)
 	case 'p':
 		f.pointer(v)
 	default:

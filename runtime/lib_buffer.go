@@ -123,6 +123,7 @@ func bufferPut(th *Thread, args []Value) (Value, int) {
 	for i := 1; i < len(args); i++ {
 		v := args[i]
 		if isStringable(v) {
+			th.checkLength(len(data) - b.pos + concatLen(v))
 			data = appendString(data, v)
 			continue
 		}
@@ -131,12 +132,14 @@ func bufferPut(th *Thread, args []Value) (Value, int) {
 		case other == b:
 			th.ArgError(i, "cannot put buffer into itself")
 		case other != nil:
+			th.checkLength(len(data) - b.pos + len(other.bytes()))
 			data = append(data, other.bytes()...)
 		case th.metamethod(v, evToString).IsNil():
 			th.ArgTypeError(args, i, "string/number/__tostring")
 		default:
 			b.data = data // the metamethod may look at it
 			s := th.ToStringMeta(v)
+			th.checkLength(len(b.data) - b.pos + len(s))
 			data = append(b.data, s...)
 		}
 	}
@@ -149,6 +152,7 @@ func bufferPutf(th *Thread, args []Value) (Value, int) {
 	f := formatter{th: th, args: args, next: 2}
 	f.run(th.CheckString(args, 1))
 	b.compact()
+	th.checkLength(len(b.data) - b.pos + len(f.dst))
 	b.data = append(b.data, f.dst...)
 	return args[0], 1
 }
@@ -228,6 +232,7 @@ func bufferEncode(th *Thread, args []Value) (Value, int) {
 	e := encoder{codec: &b.codec, th: th}
 	e.value(th.CheckAny(args, 1), 0)
 	b.compact()
+	th.checkLength(len(b.data) - b.pos + len(e.buf))
 	b.data = append(b.data, e.buf...)
 	return args[0], 1
 }

@@ -113,6 +113,7 @@ func (e *encoder) value(v Value, depth int) {
 		}
 		e.word(tagEncNum, u)
 	case TypeString:
+		e.th.checkLength(len(e.buf) + len(v.Str()))
 		e.u124(tagEncString + len(v.Str()))
 		e.buf = append(e.buf, v.Str()...)
 	case TypeTable:
@@ -139,6 +140,7 @@ func (e *encoder) table(t *Table, depth int) {
 		e.buf = append(e.buf, tagEncDictMeta)
 		e.u124(i)
 	}
+	e.th.checkLength(len(e.buf))
 	tag := byte(tagEncTable)
 	highest, _ := t.arrayItems()
 	first := 1

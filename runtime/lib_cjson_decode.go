@@ -92,7 +92,7 @@ func (d *jsonDecoder) parse() (Value, bool) {
 
 // descend counts a nested object or array.
 func (d *jsonDecoder) descend() bool {
-	if d.depth++; d.depth > d.cfg.decodeMaxDepth {
+	if d.depth++; d.depth > min(d.cfg.decodeMaxDepth, maxJSONDepth) {
 		d.err = fmt.Sprintf("Found too many nested data structures (%d) at character %d", d.depth, d.pos)
 		return false
 	}

@@ -25,6 +25,10 @@ const errSkip = "\x00skip"
 func (e *jsonEncoder) value(v Value, depth int) bool {
 	switch v.Type() {
 	case TypeString:
+		if len(e.buf)+len(v.Str()) > stringLimit {
+			e.err = "not enough memory"
+			return false
+		}
 		e.buf = e.cfg.appendString(e.buf, v.Str())
 	case TypeNumber:
 		return e.number(v.Num())
@@ -94,7 +98,11 @@ func invalidNumberName(f float64) string {
 
 // table appends t as an array or an object.
 func (e *jsonEncoder) table(t *Table, depth int) bool {
-	if depth > e.cfg.encodeMaxDepth {
+	if len(e.buf) > stringLimit {
+		e.err = "not enough memory"
+		return false
+	}
+	if depth > min(e.cfg.encodeMaxDepth, maxJSONDepth) {
 		e.err = fmt.Sprintf("Cannot serialise, excessive nesting (%d)", depth)
 		return false
 	}

@@ -6,6 +6,10 @@ import (
 	"math"
 )
 
+// maxJSONDepth is how deep values nest whatever the script allows: lua-cjson needs a place on
+// Lua's stack, which has 8000 for C, for each level.
+const maxJSONDepth = 8000
+
 // jsonSetting is one argument of a cjson function that sets and tells an option:
 // it stores v unless that is nil and returns what is set.
 type jsonSetting func(o *jsonOption, v Value) Value

@@ -58,10 +58,11 @@ func (th *Thread) readFormat(r *bufio.Reader, args []Value, i int) (Value, error
 		case 'L':
 			return readLine(r, true)
 		case 'a':
-			b, err := io.ReadAll(r)
+			b, err := io.ReadAll(io.LimitReader(r, int64(stringLimit)+1))
 			if err != nil {
 				return Nil, err
 			}
+			th.checkLength(len(b))
 			return bytesValue(b), nil
 		}
 	}

@@ -224,9 +224,6 @@ func stringReverse(th *Thread, args []Value) (Value, int) {
 	return bytesValue(buf), 1
 }
 
-// maxString is the longest string in bytes; LuaJIT's LJ_MAX_STR.
-const maxString = 0x7fffff00
-
 func stringRep(th *Thread, args []Value) (Value, int) {
 	s := th.CheckString(args, 0)
 	n := floatInt32(th.CheckNumber(args, 1))
@@ -234,8 +231,8 @@ func stringRep(th *Thread, args []Value) (Value, int) {
 	if n <= 0 || len(s)+len(sep) == 0 {
 		return String(""), 1
 	}
-	if n > 1 && n > maxString/(len(s)+len(sep)) {
-		th.Throw(String("not enough memory"))
+	if n > 1 && n > stringLimit/(len(s)+len(sep)) {
+		th.noMemory()
 	}
 	if n == 1 {
 		return String(s), 1

@@ -171,6 +171,7 @@ func (g *gsub) run(p *pattern, limit int) (count int) {
 		count++
 		g.buf = append(g.buf, s[pos:start]...)
 		g.replace(start, end)
+		g.check(0)
 		pos, from = end, end
 		if end == start {
 			from++ // the byte after an empty match stays
@@ -180,9 +181,17 @@ func (g *gsub) run(p *pattern, limit int) (count int) {
 		}
 	}
 	if count > 0 {
+		g.check(len(s) - pos)
 		g.buf = append(g.buf, s[pos:]...)
 	}
 	return count
+}
+
+// check raises the error of a result that would be too long with n more bytes.
+func (g *gsub) check(n int) {
+	if len(g.buf)+n > stringLimit {
+		g.m.th.Throw(String(tooLong))
+	}
 }
 
 // next finds the next match.
@@ -207,6 +216,7 @@ func (g *gsub) replace(start, end int) {
 	case g.repl.IsFunction():
 		v = g.call(start, end)
 	case g.bare:
+		g.check(len(g.text))
 		g.buf = append(g.buf, g.text...)
 		return
 	default:
@@ -217,6 +227,7 @@ func (g *gsub) replace(start, end int) {
 	case !v.Truthy():
 		g.buf = append(g.buf, g.m.src[start:end]...)
 	case isStringable(v):
+		g.check(concatLen(v))
 		g.buf = appendString(g.buf, v)
 	default:
 		g.m.th.Errorf("invalid replacement value (a %s)", TypeName(v))
@@ -258,9 +269,12 @@ func (g *gsub) expand(start, end int) {
 		}
 		switch c := text[i+1]; {
 		case c == '0':
+			g.check(end - start)
 			g.buf = append(g.buf, g.m.src[start:end]...)
 		case '1' <= c && c <= '9':
-			g.buf = appendString(g.buf, g.m.capture(int(c-'1'), start, end))
+			v := g.m.capture(int(c-'1'), start, end)
+			g.check(concatLen(v))
+			g.buf = appendString(g.buf, v)
 		default:
 			g.buf = append(g.buf, c)
 		}

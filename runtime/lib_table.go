@@ -146,10 +146,16 @@ func tableConcat(th *Thread, args []Value) (Value, int) {
 		}
 		size += concatLen(v)
 	}
+	if gaps := to - from; gaps > 0 && len(sep) > 0 {
+		th.checkLength(len(sep))
+		th.checkLength(gaps * len(sep))
+	}
+	size += len(sep) * (to - from)
+	th.checkLength(size)
 	if from == to && t.Int(from).IsString() {
 		return t.Int(from), 1
 	}
-	buf := make([]byte, 0, size+len(sep)*(to-from))
+	buf := make([]byte, 0, size)
 	for i := from; i <= to; i++ {
 		if i > from {
 			buf = append(buf, sep...)
@@ -235,9 +241,18 @@ func tablePack(_ *Thread, args []Value) (Value, int) {
 // table grows beyond it when it is used.
 const maxPresize = 1 << 20
 
+// The sizes that LuaJIT refuses to make a table of.
+const (
+	maxArraySize = 1 << 27
+	maxHashSize  = 1 << 26
+)
+
 func tableNew(th *Thread, args []Value) (Value, int) {
 	narr := floatInt32(th.CheckNumber(args, 0))
 	nrec := floatInt32(th.CheckNumber(args, 1))
+	if narr > maxArraySize || nrec > maxHashSize {
+		th.Throw(String("table overflow"))
+	}
 	size := func(n int) int { return max(0, min(n, maxPresize)) }
 	return TableValue(NewTable(size(narr), size(nrec))), 1
 }
