@@ -1,6 +1,8 @@
 package phases
 
 import (
+	"errors"
+	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -81,7 +83,7 @@ func (w *abortWatch) wait(raw syscall.RawConn, gone, halt, done chan struct{}) {
 			}
 			continue
 		}
-		if err == nil {
+		if err == nil || errors.Is(err, net.ErrClosed) { // the latter: cut off by the server
 			w.mu.Lock()
 			w.closed = true
 			w.mu.Unlock()

@@ -52,7 +52,7 @@ func (l *listener) accepted(nc net.Conn) *conn {
 	c.socket = nc
 	c.wait.state.Store(clientBusy)
 	if b := l.bound.Load(); !b.listen.TLS && !b.listen.Proxy {
-		c.wait.begin()
+		c.wait.begin(clientWaits)
 	}
 	c.owner, c.number, c.served, c.taken, c.req = l, connNumbers.Add(1), 0, false, nil
 	c.ctx = connCtx{}
@@ -76,7 +76,7 @@ func (c *conn) handle() {
 	}
 	l.process.untrack(c)
 	_ = nc.Close()
-	c.rd.BeforeWait = nil
+	c.rd.BeforeWait, c.rd.AfterWait = nil, nil
 	c.req, c.socket = nil, nil
 	connPool.Put(c)
 }
@@ -111,7 +111,7 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 	}
 	c.output.timeout = time.Minute
 	c.rd.Reset(nc, &b.limits)
-	c.rd.BeforeWait = c.beforeWait
+	c.rd.BeforeWait, c.rd.AfterWait = c.beforeWait, c.afterWait
 	return nc, true
 }
 
@@ -130,7 +130,11 @@ var errStopping = errors.New("wait for a request ended")
 // beforeWait is called before the connection waits for a request; its read
 // deadline has been set, so that a shutdown which comes now ends the wait.
 func (c *conn) beforeWait() error {
-	if !c.wait.begin() {
+	kind := clientWaits
+	if c.served > 0 {
+		kind = clientKeeps
+	}
+	if !c.wait.begin(kind) {
 		return errStopping
 	}
 	if c.served > 0 {
@@ -146,13 +150,21 @@ func (c *conn) beforeWait() error {
 	return nil
 }
 
+// afterWait is called when a request begins. If somebody has ended the wait just
+// then, the request came first, and is the last.
+func (c *conn) afterWait() {
+	if c.wait.end() {
+		c.rd.NoDeadline()
+	}
+}
+
 // interrupt ends the wait for a next request.
 func (c *conn) interrupt() {
 	if h := c.http2.Load(); h != nil {
 		h.shutdown()
 		return
 	}
-	c.wait.cut(c.socket)
+	c.wait.cut(clientKeeps, c.socket)
 }
 
 // serve answers the connection's requests.
@@ -160,17 +172,12 @@ func (c *conn) serve() {
 	wait := c.owner.bound.Load().limits.HeaderTimeout
 	for {
 		err := c.rd.ReadHead(&c.head, wait)
-		cut := c.wait.end()
-		if cut {
-			if err != nil {
-				c.taken = true
-				return
-			}
-			c.rd.NoDeadline() // the request came first
+		if c.wait.end() {
+			return
 		}
 		c.served++
 		r := c.request()
-		if cut {
+		if c.slotGiven.Load() || c.owner.process.stopping.Load() {
 			r.KeepAlive = false
 		}
 		if err != nil {
@@ -400,7 +407,7 @@ func (c *conn) awaitClose(l lingering) {
 	}
 	end := time.Now().Add(l.total)
 	buf := make([]byte, 4096)
-	for time.Now().Before(end) && !c.owner.process.stopping.Load() {
+	for time.Now().Before(end) {
 		_ = c.nc.SetReadDeadline(time.Now().Add(l.each))
 		if _, err := c.nc.Read(buf); err != nil {
 			return

@@ -127,9 +127,10 @@ type clientWait struct {
 }
 
 const (
-	clientBusy int32 = iota
-	clientWaits
-	clientCutting // the wait is being ended
+	clientBusy    int32 = iota
+	clientWaits         // for a first request
+	clientKeeps         // for another
+	clientCutting       // the wait is being ended
 	clientCut
 )
 
@@ -137,31 +138,31 @@ const (
 var waits atomic.Int64
 
 // begin begins a wait; false says that it has been ended already.
-func (w *clientWait) begin() bool {
+func (w *clientWait) begin(kind int32) bool {
 	w.since.Store(waits.Add(1))
-	return w.state.CompareAndSwap(clientBusy, clientWaits) || w.state.Load() == clientWaits
+	return w.state.CompareAndSwap(clientBusy, kind) || w.state.Load() == kind
 }
 
 // end ends the wait, and tells whether somebody else has.
 func (w *clientWait) end() (cut bool) {
 	for {
-		switch w.state.Load() {
+		switch state := w.state.Load(); state {
 		case clientCutting: // for as long as it takes to set a deadline
 			time.Sleep(time.Microsecond)
 		case clientCut:
 			w.state.Store(clientBusy)
 			return true
 		default:
-			if w.state.CompareAndSwap(clientWaits, clientBusy) || w.state.Load() == clientBusy {
+			if w.state.CompareAndSwap(state, clientBusy) {
 				return false
 			}
 		}
 	}
 }
 
-// cut ends the wait by ending the read; false says that nobody waits.
-func (w *clientWait) cut(nc net.Conn) bool {
-	if !w.state.CompareAndSwap(clientWaits, clientCutting) {
+// cut ends a wait of this kind by ending the read; false says that there is none.
+func (w *clientWait) cut(kind int32, nc net.Conn) bool {
+	if !w.state.CompareAndSwap(kind, clientCutting) {
 		return false
 	}
 	_ = nc.SetReadDeadline(longAgo)
@@ -179,7 +180,7 @@ func (p *process) reuseConns(warn func()) int {
 	defer p.mu.Unlock()
 	var idle []*conn
 	for c := range p.conns {
-		if c.wait.state.Load() == clientWaits {
+		if state := c.wait.state.Load(); state == clientWaits || state == clientKeeps {
 			idle = append(idle, c)
 		}
 	}
@@ -189,7 +190,7 @@ func (p *process) reuseConns(warn func()) int {
 	warn()
 	slices.SortFunc(idle, func(a, b *conn) int { return int(a.wait.since.Load() - b.wait.since.Load()) })
 	for _, c := range idle[:max(min(maxReused, len(idle)/8), 1)] {
-		if c.wait.cut(c.socket) {
+		if c.wait.cut(clientKeeps, c.socket) || c.wait.cut(clientWaits, c.socket) {
 			c.slotGiven.Store(true)
 			p.slots.give()
 		}

@@ -91,20 +91,20 @@ func TestClientWait(t *testing.T) {
 	defer here.Close()
 	defer there.Close()
 	var w clientWait
-	if w.cut(here) {
+	if w.cut(clientWaits, here) {
 		t.Error("cut without a wait")
 	}
-	if !w.begin() || !w.begin() {
+	if !w.begin(clientWaits) || !w.begin(clientWaits) {
 		t.Error("a wait cannot begin")
 	}
 	if w.end() {
 		t.Error("a wait that nobody ended was cut")
 	}
-	w.begin()
-	if !w.cut(here) || w.cut(here) {
+	w.begin(clientWaits)
+	if w.cut(clientKeeps, here) || !w.cut(clientWaits, here) || w.cut(clientWaits, here) {
 		t.Error("a wait is cut once")
 	}
-	if w.begin() {
+	if w.begin(clientWaits) {
 		t.Error("a wait that was cut goes on")
 	}
 	if !w.end() || w.end() {

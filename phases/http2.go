@@ -304,7 +304,7 @@ func (h *http2Conn) beforeRead() error {
 		if h.idles++; int64(h.idles) > 10*h.limits.keepaliveRequests {
 			return &http2Error{http2NoError, "http2 flood detected"}
 		}
-		h.c.wait.begin()
+		h.c.wait.begin(clientKeeps)
 		if len(h.buf) > http2SmallBuffer {
 			h.buf, h.from, h.to = make([]byte, http2SmallBuffer), 0, 0
 		}

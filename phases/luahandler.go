@@ -143,6 +143,7 @@ func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
 	run := w.takeRun()
 	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
 	watch := r.watchClient(run)
+	w.noteRun(run)
 	_, failure, abort := run.call(fn)
 	if watch != nil {
 		watch.stop()
@@ -150,6 +151,7 @@ func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
 	if failure != nil && abort == nil {
 		r.Logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
 	}
+	w.forgetRun(run)
 	w.giveRun(run, abort == nil && failure == nil && watch == nil)
 	switch {
 	case abort != nil:
@@ -204,6 +206,8 @@ func (r *Request) luaAborted(abort rt.Abort, p Phase) int {
 	switch a := abort.(type) {
 	case luaExit:
 		return r.luaExited(a.code, p)
+	case luaCut:
+		return rcError
 	case luaExec:
 		if strings.HasPrefix(a.uri, "@") {
 			name, _, _ := strings.Cut(a.uri, "?")

@@ -161,6 +161,7 @@ func newProcess(o options, chunks rt.ChunkSet) *process {
 		listeners: map[string]*listener{},
 		conns:     map[*conn]struct{}{},
 		slots:     &connSlots{},
+		drained:   make(chan struct{}),
 	}
 	p.slots.spare = p.reuseConns
 	p.start = p.logs.NewErrorLog(o.errorLog, LogNotice)
@@ -215,6 +216,8 @@ func (p *process) sendSignal() int {
 	if path == "" {
 		path = fullPath(p.opts.prefix, defaultPid)
 	}
+	p.logs.LeaveConsole()
+	p.start.Output(LogNotice, 0, "signal process started")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		p.start.Output(LogErr, 0, fmt.Sprintf(`open() "%s" failed (%s)`, path, errText(err)))

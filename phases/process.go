@@ -42,6 +42,9 @@ type process struct {
 	slots    *connSlots
 	idle     chan struct{} // closed when the last connection ends while stopping
 	stopping atomic.Bool
+	drained  chan struct{}  // closed when all is done after SIGQUIT
+	exited   sync.Once      // exit_worker_by_lua has been run
+	old      sync.WaitGroup // configurations that were replaced and are still in use
 }
 
 // errLogged stands for an error whose text is in the log already.
@@ -134,9 +137,13 @@ func (p *process) run(ready func()) int {
 	ready()
 	p.logs.LeaveConsole()
 	p.log(LogNotice, "start worker processes")
-	for s := range signals {
-		if p.handleSignal(s.(syscall.Signal)) {
-			break
+	p.warnFiles(c)
+	for running := true; running; {
+		select {
+		case s := <-signals:
+			running = !p.handleSignal(s.(syscall.Signal))
+		case <-p.drained:
+			running = false
 		}
 	}
 	p.removePid()
@@ -154,7 +161,9 @@ func (p *process) handleSignal(s syscall.Signal) bool {
 	switch s {
 	case syscall.SIGHUP:
 		note("reconfiguring")
-		p.reload()
+		if !p.stopping.Load() {
+			p.reload()
+		}
 	case syscall.SIGUSR1:
 		note("reopening logs")
 		p.cycle.Load().flushLogs()
@@ -163,8 +172,12 @@ func (p *process) handleSignal(s syscall.Signal) bool {
 		}
 	case syscall.SIGQUIT:
 		note("shutting down")
-		p.shutdown()
-		return true
+		if !p.stopping.Swap(true) {
+			rt.Go(func() {
+				defer close(p.drained)
+				p.shutdown()
+			})
+		}
 	case syscall.SIGTERM, syscall.SIGINT:
 		note("exiting")
 		p.terminate()
@@ -246,8 +259,11 @@ func (p *process) reload() {
 		}
 		return
 	}
+	p.old.Add(1)
 	rt.Go(func() {
+		defer p.old.Done()
 		old.Drain()
+		p.interruptConns()
 		old.AbortTimers()
 		for old.requests.Load() > 0 {
 			time.Sleep(drainPoll)
@@ -260,38 +276,6 @@ func (p *process) reload() {
 // drainPoll is how often a replaced configuration is asked whether its last
 // request has ended.
 const drainPoll = 10 * time.Millisecond
-
-// shutdown stops accepting, lets requests finish and ends idle connections.
-func (p *process) shutdown() {
-	p.stopping.Store(true)
-	for _, l := range p.listeners {
-		_ = l.socket.Close()
-	}
-	c := p.cycle.Load()
-	c.Drain()
-	p.log(LogNotice, "gracefully shutting down")
-	c.AbortTimers()
-	var limit <-chan time.Time
-	if t := c.Main.ShutdownTimeout.v; t > 0 {
-		limit = time.After(t)
-	}
-	select {
-	case <-p.endConns():
-	case <-limit:
-	}
-	c.WaitTimers()
-	p.log(LogNotice, "exiting")
-	c.StopWorkers()
-}
-
-// terminate ends without waiting for requests.
-func (p *process) terminate() {
-	p.stopping.Store(true)
-	for _, l := range p.listeners {
-		_ = l.socket.Close()
-	}
-	p.cycle.Load().StopWorkers()
-}
 
 // track notes a connection, untrack that it has ended.
 func (p *process) track(c *conn) {
@@ -311,23 +295,6 @@ func (p *process) untrack(c *conn) {
 		p.idle = nil
 	}
 	p.mu.Unlock()
-}
-
-// endConns ends the connections that wait for a request. The channel is closed
-// when all others have ended too.
-func (p *process) endConns() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	idle := make(chan struct{})
-	if len(p.conns) == 0 {
-		close(idle)
-	} else {
-		p.idle = idle
-	}
-	for c := range p.conns {
-		c.interrupt()
-	}
-	return idle
 }
 
 // tuneRuntime fits the Go runtime to the configuration: as many threads run Lua

@@ -20,6 +20,8 @@ type Worker struct {
 	files     map[string]rt.Value
 	runs      []*luaRun // idle
 	private   bool      // of one request (lua_code_cache off)
+
+	running *luaRun // the first of the handlers of requests that run
 }
 
 // luaRun is an entry thread with what belongs to it. It is used again by the
@@ -28,6 +30,8 @@ type luaRun struct {
 	thread *rt.Thread
 	group  rt.ThreadGroup
 	ctx    LuaCtx
+
+	prev, next *luaRun // of those that run for requests
 }
 
 // call runs fn as the entry thread of the handler that run.ctx describes, with the

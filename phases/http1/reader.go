@@ -45,6 +45,9 @@ type Reader struct {
 	// BeforeWait is called before the reader waits for the start of a request,
 	// so that pending output can be sent first. An error ends the wait.
 	BeforeWait func() error
+	// AfterWait is called when the first bytes of a request have come; nil for
+	// nothing to do.
+	AfterWait func()
 	// BodyTimeout bounds each wait for a piece of the body
 	// (client_body_timeout).
 	BodyTimeout time.Duration
@@ -164,6 +167,9 @@ func (rd *Reader) skipEmptyLines(wait time.Duration) error {
 		}
 		n, err := rd.conn.Read(rd.buf)
 		rd.end = n
+		if n > 0 && rd.AfterWait != nil {
+			rd.AfterWait()
+		}
 		if n == 0 && err != nil {
 			if rd.timedOut(err) {
 				return ErrIdle

@@ -1,0 +1,162 @@
+package phases
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// shutdown stops accepting, lets requests finish and ends idle connections
+// (SIGQUIT). What is left after worker_shutdown_timeout is cut off.
+func (p *process) shutdown() {
+	p.stopping.Store(true)
+	p.closeListeners()
+	c := p.cycle.Load()
+	c.Drain()
+	p.log(LogNotice, "gracefully shutting down")
+	c.AbortTimers()
+	ended := p.endConns()
+	if t := c.Main.ShutdownTimeout.v; t > 0 {
+		select {
+		case <-ended:
+		case <-time.After(t):
+			p.cutConns(c)
+			select {
+			case <-ended:
+			case <-time.After(killTime):
+			}
+		}
+	} else {
+		<-ended
+	}
+	c.WaitTimers()
+	p.old.Wait()
+	p.exit(c)
+}
+
+// killTime is how long what was told to end at once may take: nginx's master kills
+// workers that have not obeyed by then.
+const killTime = 3150 * time.Millisecond
+
+// terminate ends without waiting for requests (SIGTERM), also in the middle of a
+// shutdown.
+func (p *process) terminate() {
+	p.stopping.Store(true)
+	p.closeListeners()
+	done := make(chan struct{})
+	rt.Go(func() {
+		defer close(done)
+		p.exit(p.cycle.Load())
+	})
+	select {
+	case <-done:
+	case <-time.After(killTime):
+	}
+}
+
+// exit runs exit_worker_by_lua, once.
+func (p *process) exit(c *Cycle) {
+	p.exited.Do(func() {
+		p.log(LogNotice, "exiting")
+		c.StopWorkers()
+	})
+}
+
+func (p *process) closeListeners() {
+	for _, l := range p.listeners {
+		_ = l.socket.Close()
+	}
+}
+
+// endConns ends the connections that wait for a further request. The channel is
+// closed when all others have ended too.
+func (p *process) endConns() <-chan struct{} {
+	idle := make(chan struct{})
+	p.mu.Lock()
+	if len(p.conns) == 0 {
+		close(idle)
+	} else {
+		p.idle = idle
+	}
+	p.mu.Unlock()
+	p.interruptConns()
+	return idle
+}
+
+// interruptConns ends the connections that wait for a further request, and tells
+// clients of HTTP/2 to make none.
+func (p *process) interruptConns() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.interrupt()
+	}
+}
+
+// cutConns ends all requests and closes their connections.
+func (p *process) cutConns(c *Cycle) {
+	p.mu.Lock()
+	for conn := range p.conns {
+		_ = conn.socket.Close()
+	}
+	p.mu.Unlock()
+	for _, w := range c.Workers {
+		w.abortRuns()
+	}
+}
+
+// luaCut ends a Lua handler whose connection the server has closed.
+type luaCut struct{}
+
+// Error and LuaAbort implement rt.Abort.
+func (luaCut) Error() string { return "connection closed by the server" }
+func (luaCut) LuaAbort()     {}
+
+// noteRun and forgetRun keep the handlers of requests that run on w. The caller holds
+// the baton.
+func (w *Worker) noteRun(run *luaRun) {
+	run.next = w.running
+	if run.next != nil {
+		run.next.prev = run
+	}
+	w.running = run
+}
+
+func (w *Worker) forgetRun(run *luaRun) {
+	if run.prev != nil {
+		run.prev.next = run.next
+	} else {
+		w.running = run.next
+	}
+	if run.next != nil {
+		run.next.prev = run.prev
+	}
+	run.prev, run.next = nil, nil
+}
+
+// abortRuns ends the handlers of requests that run on w.
+func (w *Worker) abortRuns() {
+	w.baton.Acquire()
+	var groups []*rt.ThreadGroup
+	for run := w.running; run != nil; run = run.next {
+		groups = append(groups, &run.group)
+	}
+	w.baton.Release()
+	for _, g := range groups {
+		g.Abort(luaCut{})
+	}
+}
+
+// warnFiles tells of worker_connections for which the system has no descriptors.
+func (p *process) warnFiles(c *Cycle) {
+	var limit syscall.Rlimit
+	if c.Main.rights.noFiles.set || syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return
+	}
+	want := uint64(c.Main.Connections.v) * uint64(max(c.Main.WorkerProcesses.v, 1))
+	if limit.Cur < want {
+		p.log(LogWarn, fmt.Sprintf("%d worker_connections exceed open file resource limit: %d", want, limit.Cur))
+	}
+}
