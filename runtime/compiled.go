@@ -100,10 +100,15 @@ func Append(th *Thread, t, v Value, where string) {
 }
 
 // SetList stores list from position from on: the end of a mixed constructor.
-func SetList(t Value, from int, list []Value) {
-	t.Table().reserve(from - 1 + len(list))
+func SetList(v Value, from int, list []Value) {
+	t := v.Table()
+	if n := from + len(list); n > cap(t.arr)+1 {
+		t.fallBack()
+		t.places() // brings hbits up to date
+		t.resize(n, t.hbits)
+	}
 	for i, v := range list {
-		t.Table().SetInt(from+i, v)
+		t.SetInt(from+i, v)
 	}
 }
 

@@ -89,13 +89,17 @@ func (it *Iter) Result(th *Thread, i int) Value {
 }
 
 // nextFrom returns the first entry at or after a position of the traversal and the position after
-// it; 0 at the end. Positions count through the array, the record and the hash.
+// it; 0 at the end. Position 0 is key 0, i is key i in the array; then they count through the
+// record and the hash.
 func (t *Table) nextFrom(pos int) (k, v Value, next int) {
-	if pos < len(t.arr) {
-		for ; pos < len(t.arr); pos++ {
-			if v := t.arr[pos]; v.n != tagNil {
-				return Int(pos + 1), v, pos + 1
-			}
+	if pos == 0 {
+		if pos = 1; t.hash != nil && t.hash.zero.n != tagNil {
+			return Int(0), t.hash.zero, 1
+		}
+	}
+	for ; pos <= len(t.arr); pos++ {
+		if v := t.arr[pos-1]; v.n != tagNil {
+			return Int(pos), v, pos + 1
 		}
 	}
 	// Positions from here on are made independent of the array's length, which may
@@ -142,11 +146,8 @@ func (t *Table) position(k Value) (int, bool) {
 		return 0, true
 	case k.IsNumber():
 		f := k.Num()
-		if i := int(f); float64(i) == f && i > 0 && i <= cap(t.arr) {
-			return i, true
-		}
-		if f == 0 {
-			k = Int(0)
+		if i := int(f); float64(i) == f && uint(i) <= uint(cap(t.arr)) {
+			return i + 1, i > 0 || t.hash != nil
 		}
 	case k.IsString():
 		if slot := t.shape.find(k); slot >= 0 {

@@ -3,14 +3,15 @@ package runtime
 import "math/bits"
 
 // hashPart holds the keys of a table that are neither in its array nor in its
-// record. Entries stand in insertion order, which is also the order of next; an
+// record, and key 0. Entries stand in insertion order, which is also the order of next; an
 // entry whose value became nil keeps its place until the part is rebuilt, so
 // that a traversal may clear fields.
 type hashPart struct {
 	entries []entry
 	index   []uint64 // hash<<32 | 1 + entry, open addressing; nil while few entries fit
-	ints    int      // entries whose key is a positive whole number
-	last    int      // entry that dictionary found last
+	zero    Value    // value of key 0, which is no entry
+	ints    int32    // entries whose key may be in an array part
+	last    int32    // entry that dictionary found last
 }
 
 type entry struct{ key, value Value }
@@ -81,7 +82,7 @@ func (t *Table) dictionary(k Value) *Value {
 	if h == nil || t.shapeID != 1 || !k.IsString() {
 		return nil
 	}
-	if h.last < len(h.entries) {
+	if int(h.last) < len(h.entries) {
 		if e := &h.entries[h.last]; identical(e.key, k) {
 			return &e.value
 		}
@@ -91,7 +92,7 @@ func (t *Table) dictionary(k Value) *Value {
 		if i < 0 {
 			return nil
 		}
-		h.last = i
+		h.last = int32(i)
 		return &h.entries[i].value
 	}
 	s := k.Str()
@@ -106,7 +107,7 @@ func (t *Table) dictionary(k Value) *Value {
 			at := int(uint32(x) - 1)
 			e := &h.entries[at]
 			if e.key.n == k.n && (e.key.p == k.p || e.key.Str() == s) {
-				h.last = at
+				h.last = int32(at)
 				return &e.value
 			}
 		}
@@ -161,39 +162,29 @@ func (h *hashPart) hashes() []uint64 {
 // newHash returns an empty part with room for n entries.
 func newHash(n int) *hashPart {
 	h := &hashPart{}
+	h.init(n)
+	return h
+}
+
+// init makes h an empty part with room for n entries.
+func (h *hashPart) init(n int) {
+	*h = hashPart{}
 	if n <= smallHash {
-		h.entries = make([]entry, 0, max(n, 2))
-		return h
+		if n > 0 {
+			h.entries = make([]entry, 0, n)
+		}
+		return
 	}
 	size := 1 << bits.Len(uint(n-1))
 	h.entries = make([]entry, 0, size)
 	h.index = make([]uint64, 2*size)
-	return h
 }
 
-// isArrayKey reports whether k is a whole number from 1 to 2^31, a key that may
-// move to the array part.
+// isArrayKey reports whether k is a whole number that can be in an array part.
 func isArrayKey(k Value) bool {
 	if !k.IsNumber() {
 		return false
 	}
 	f := k.Num()
-	return f >= 1 && f <= 1<<31 && f == float64(int64(f))
+	return f >= 0 && f < maxArray && f == float64(int64(f))
 }
-
-// arraySize returns the size of the array part for the whole-number keys counted
-// in nums, nums[i] of them in (2^(i-1), 2^i]: the largest power of two of which
-// more than half is in use.
-func arraySize(nums *[33]int) int {
-	size, sum := 0, 0
-	for i, power := 0, 1; i < len(nums); i, power = i+1, power*2 {
-		sum += nums[i]
-		if sum > power/2 {
-			size = power
-		}
-	}
-	return size
-}
-
-// bucket returns the i of arraySize for key k.
-func bucket(k int) int { return bits.Len(uint(k - 1)) }

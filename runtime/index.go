@@ -293,7 +293,7 @@ func setIntMiss(th *Thread, o Value, i int, v Value, where string) {
 		t := o.Table()
 		if t.meta == nil {
 			n := len(t.arr)
-			if i-1 == n && n < cap(t.arr) && t.hash == nil && v.n != tagNil {
+			if i-1 == n && n < cap(t.arr) && v.n != tagNil {
 				t.arr = t.arr[:n+1]
 				t.arr[n].set(v)
 				return

@@ -143,40 +143,42 @@ func (e *encoder) table(t *Table, depth int) {
 	e.th.checkLength(len(e.buf))
 	tag := byte(tagEncTable)
 	highest, _ := t.arrayItems()
-	first := 1
-	if highest > 0 {
-		if t.Int(0).IsNil() {
-			tag |= encArray1
-		} else {
-			tag |= encArray0
-			first = 0
-		}
+	zero := t.Int(0)
+	array := highest > 0 || !zero.IsNil() && t.arraySize() > 0
+	first, fields := 1, 0
+	if array {
+		tag |= encArray1
 	}
-	fields := 0
-	for k, _, pos := t.nextKeyed(keyedBase); pos != 0; k, _, pos = t.nextKeyed(pos) {
-		if first == 1 || !EqNumber(k, 0) {
-			fields++
-		}
+	switch {
+	case zero.IsNil():
+	case array:
+		tag ^= encArray1 | encArray0
+		first = 0
+	default:
+		fields++
+	}
+	for _, _, pos := t.nextKeyed(keyedBase); pos != 0; _, _, pos = t.nextKeyed(pos) {
+		fields++
 	}
 	if fields > 0 {
 		tag |= encHash
 	}
 	e.buf = append(e.buf, tag)
-	if highest > 0 {
+	if array {
 		e.u124(highest + 1)
 	}
 	if fields > 0 {
 		e.u124(fields)
 	}
-	if highest > 0 {
+	if array {
 		for i := first; i <= highest; i++ {
 			e.value(t.Int(i), depth)
 		}
+	} else if !zero.IsNil() {
+		e.key(Int(0), depth)
+		e.value(zero, depth)
 	}
 	for k, v, pos := t.nextKeyed(keyedBase); pos != 0; k, v, pos = t.nextKeyed(pos) {
-		if first == 0 && EqNumber(k, 0) {
-			continue
-		}
 		e.key(k, depth)
 		e.value(v, depth)
 	}

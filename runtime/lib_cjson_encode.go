@@ -123,7 +123,7 @@ func (e *jsonEncoder) table(t *Table, depth int) bool {
 // arrayLength returns the highest index of t, or -1 when t has other keys than whole
 // numbers from 1 on or is too sparse and such arrays are to be objects.
 func (e *jsonEncoder) arrayLength(t *Table) (int, bool) {
-	if _, _, pos := t.nextKeyed(keyedBase); pos == 0 {
+	if _, _, pos := t.nextKeyed(keyedBase); pos == 0 && t.Int(0).IsNil() {
 		return e.checkSparse(t.arrayItems())
 	}
 	highest, items := 0, 0

@@ -16,7 +16,7 @@ func newJSONObject(pairs []Value) *Table {
 	n := len(pairs) / 2
 	if n > maxJSONRecord {
 		t := NewTable(0, 0)
-		t.hash = newHash(n)
+		t.hash, t.hbits = newHash(n), hashBits(n)
 		t.setPairs(pairs)
 		return t
 	}

@@ -262,18 +262,24 @@ func tableClear(th *Thread, args []Value) (Value, int) {
 	return Nil, 0
 }
 
-// clear removes all entries and keeps the metatable and the memory of the array.
+// clear removes all entries and keeps the metatable and the sizes of the parts.
 func (t *Table) clear() {
+	t.fallBack()
 	clear(t.arr)
 	t.arr = t.arr[:0]
+	t.state &^= holes
+	t.places() // before the record is gone
 	clear(t.rec.slice(len(t.shape.keys)))
-	t.shape, t.shapeID = emptyShape, emptyShape.id
+	t.shape, t.shapeID, t.dead = emptyShape, emptyShape.id, 0
 	t.hash = nil
 }
 
 func tableNkeys(th *Thread, args []Value) (Value, int) {
 	t := th.CheckTable(args, 0)
 	_, n := t.arrayItems()
+	if !t.Int(0).IsNil() {
+		n++
+	}
 	for _, _, pos := t.nextKeyed(keyedBase); pos != 0; _, _, pos = t.nextKeyed(pos) {
 		n++
 	}
@@ -315,13 +321,13 @@ func tableClone(th *Thread, args []Value) (Value, int) {
 
 func (t *Table) clone() *Table {
 	fields := len(t.shape.keys)
-	c := NewTable(len(t.arr), fields)
-	for i := range t.arr {
-		c.SetInt(i+1, t.arr[i])
-	}
+	c := NewTable(cap(t.arr), fields)
+	c.arr, c.state = c.arr[:len(t.arr)], t.state&^spare
+	copy(c.arr, t.arr)
 	copy(c.rec.slice(fields), t.rec.slice(fields))
-	c.shape, c.shapeID = t.shape, t.shapeID
+	c.shape, c.shapeID, c.dead, c.hbits = t.shape, t.shapeID, t.dead, t.hbits
 	if t.hash != nil {
+		c.SetInt(0, t.hash.zero)
 		for i := range t.hash.entries {
 			c.Set(t.hash.entries[i].key, t.hash.entries[i].value)
 		}

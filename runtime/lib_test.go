@@ -210,7 +210,11 @@ func (r *caseRunner) value() Value {
 		return String(r.quoted())
 	case c == '{':
 		t := NewTable(0, 0)
-		for i, v := range r.list('{', '}', t) {
+		list := r.list('{', '}', t)
+		if t.places(); len(list) > 0 {
+			t.resize(len(list), t.hbits)
+		}
+		for i, v := range list {
 			t.SetInt(i+1, v)
 		}
 		return TableValue(t)

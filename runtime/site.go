@@ -32,18 +32,22 @@ type Site struct {
 	hashed atomic.Uint64 // hash of Key, 0 until it was needed
 }
 
-// chain is the way from a table of shape own along __index: the table at level i
-// (from 1) has shape shapes[i-1]. The one at the last level has the key in slot, or,
-// if not found, lacks it like those between and has no __index itself. The first table
-// has the key in slot first-1, with nil there, or lacks it too if first is 0.
+// chain is the way from a table of shape own along __index. The table at the last level
+// has the key in slot, or, if not found, lacks it like those between and has no __index
+// itself. The first table has the key in slot first-1, with nil there, or lacks it too if
+// first is 0.
 type chain struct {
 	own    uint32
 	depth  uint8
 	found  bool
 	first  uint16
 	slot   uint32
-	shapes [maxChain + 1]uint32 // one more than needed, so that an index masked with 3 is in range
+	levels [maxChain + 1]level // one more than needed, so that an index masked with 3 is in range
 }
+
+// level is a step of a chain: a metatable of shape meta has __index in slot, a table of
+// shape shape.
+type level struct{ meta, slot, shape uint32 }
 
 // chains is an immutable set of ways: a polymorphic cache.
 type chains struct {
@@ -91,8 +95,16 @@ next:
 		}
 		u := t
 		for d := range c.depth {
-			u = u.indexTable()
-			if u == nil || u.shapeID != c.shapes[d&3] {
+			l := &c.levels[d&3]
+			m := u.meta
+			if m == nil || m.shapeID != l.meta {
+				continue next
+			}
+			h := m.rec.at(l.slot)
+			if h.n != tagTable {
+				continue next
+			}
+			if u = h.Table(); u.shapeID != l.shape {
 				continue next
 			}
 			if u.hash != nil && !(c.found && d+1 == c.depth) {
@@ -163,7 +175,8 @@ func (s *Site) learn(t *Table) {
 		if c.depth == maxChain {
 			return
 		}
-		c.shapes[c.depth] = next.shapeID
+		m := u.meta.shape
+		c.levels[c.depth] = level{m.id, uint32(m.events[evIndex] - 1), next.shapeID}
 		c.depth++
 		u = next
 	}

@@ -2,17 +2,21 @@ package runtime
 
 // Table is a Lua table in three parts.
 //
-//   - arr holds the keys 1 to len(arr). Values in it may be nil, also the last.
+//   - arr holds the keys 1 to cap(arr): LuaJIT's array part without its key 0. Values in
+//     it may be nil, also the last, and all beyond its length are.
 //   - rec holds string keys that the source names, laid out by shape.
-//   - hash holds every other key.
+//   - hash holds every other key, and key 0.
 //
-// A key lives in one part only. Whole numbers: key len(arr)+1 and every key up to
-// cap(arr) belong to arr, so hash never has one of those.
+// A key lives in one part only. Which whole numbers are in arr, and when that changes, is
+// LuaJIT's rule: see table_layout.go.
 //
 // 64 bytes, so that a record of 2, 4 or 8 fields fits a size class with its slots.
 type Table struct {
 	shapeID uint32 // shape.id, here to save a load in every cached access
-	room    uint32 // slots allocated in rec
+	room    uint8  // slots allocated in rec
+	hbits   uint8  // LuaJIT's hash part has 2^hbits places, none if 0; see places
+	dead    uint8  // slots of rec that had no place in it when it was made
+	state   uint8  // of arr: holes, ahead0, ahead2, spare
 	shape   *Shape
 	rec     slots
 	arr     []Value
@@ -43,7 +47,7 @@ func NewTable(narr, nrec int) *Table {
 		t = &Table{shape: emptyShape, shapeID: 1}
 	} else {
 		t, _ = newRecord(nrec)
-		t.shape, t.shapeID = emptyShape, 1
+		t.shape, t.shapeID, t.hbits = emptyShape, 1, hashBits(nrec)
 	}
 	if narr > 0 {
 		t.arr = make([]Value, 0, narr)
@@ -71,26 +75,27 @@ func newRecord(n int) (*Table, []Value) {
 	}
 	n = min(n, maxRecord)
 	vs := make([]Value, n)
-	return &Table{rec: slotsOf(vs), room: uint32(n)}, vs
+	return &Table{rec: slotsOf(vs), room: uint8(n)}, vs
 }
 
-// newArray returns a table whose array part has room for n items, and the part.
-func newArray(n int) (*Table, []Value) {
+// newArray returns a table with n items in an array part for size, and the items.
+func newArray(n, size int) (*Table, []Value) {
 	var t *Table
 	switch {
-	case n == 0:
-		t = &Table{}
-	case n <= 2:
+	case size <= 2:
 		r := &table2{}
-		t, r.arr = &r.Table, r.v[:n:2]
-	case n <= 4:
+		t, r.arr = &r.Table, r.v[:n:size]
+	case size <= 4:
 		r := &table4{}
-		t, r.arr = &r.Table, r.v[:n:4]
-	case n <= 8:
+		t, r.arr = &r.Table, r.v[:n:size]
+	case size <= 8:
 		r := &table8{}
-		t, r.arr = &r.Table, r.v[:n:8]
+		t, r.arr = &r.Table, r.v[:n:size]
 	default:
-		t = &Table{arr: make([]Value, n)}
+		t = &Table{arr: make([]Value, n, size)}
+	}
+	if size < 8 && size&(size-1) != 0 {
+		t.state = spare
 	}
 	t.shape, t.shapeID = emptyShape, 1
 	return t, t.arr
@@ -106,36 +111,34 @@ func NewRecord(shape *Shape, vs ...Value) Value {
 }
 
 // NewArray returns the table of a constructor {a, b, c}.
-func NewArray(vs ...Value) Value {
-	t, arr := newArray(len(vs))
-	copy(arr, vs)
+func NewArray(vs ...Value) Value { return NewArraySize(max(2, len(vs)), vs...) }
+
+// NewArraySize is NewArray with an array part for size items.
+func NewArraySize(size int, vs ...Value) Value {
+	t, arr := newArray(len(vs), size)
+	if copyItems(arr, vs) {
+		t.state |= holes
+	}
 	return TableValue(t)
 }
 
-// NewArrayList returns a table with the items of list, which is copied.
+// NewArrayList returns the table of a constructor {...}: with the items of list, which
+// is copied.
 func NewArrayList(list []Value) Value {
-	t, arr := newArray(len(list))
-	copy(arr, list)
-	return TableValue(t)
+	size := 2
+	if len(list) > 2 {
+		size = len(list) + 1
+	}
+	return NewArraySize(size, list...)
 }
 
-// Len returns a border of t without metamethods: a count n with t[n] not nil and
-// t[n+1] nil, or 0.
-func (t *Table) Len() int {
-	n := len(t.arr)
-	if n == 0 || t.arr[n-1].n != tagNil {
-		return n
+// copyItems copies src to dst and reports whether a nil is among it.
+func copyItems(dst, src []Value) (hasNil bool) {
+	for i := range src {
+		dst[i] = src[i]
+		hasNil = hasNil || src[i].n == tagNil
 	}
-	low, high := 0, n // t[low] is not nil or low is 0; t[high] is nil
-	for high-low > 1 {
-		mid := int(uint(low+high) / 2)
-		if t.arr[mid-1].n == tagNil {
-			high = mid
-		} else {
-			low = mid
-		}
-	}
-	return low
+	return hasNil
 }
 
 // Int returns t[i] without metamethods.
@@ -147,19 +150,19 @@ func (t *Table) Int(i int) Value {
 }
 
 func (t *Table) intSlow(i int) Value {
-	if t.hash == nil {
+	switch {
+	case t.hash == nil:
 		return Nil
+	case i == 0:
+		return t.hash.zero
 	}
 	return t.hash.get(Int(i))
 }
 
 // SetInt sets t[i] without metamethods.
 func (t *Table) SetInt(i int, v Value) {
-	if uint(i-1) < uint(len(t.arr)) {
+	if uint(i-1) < uint(len(t.arr)) && v.n != tagNil {
 		t.arr[i-1].set(v)
-		if v.n == tagNil && i == len(t.arr) {
-			t.arr = t.arr[:i-1]
-		}
 		return
 	}
 	t.setIntSlow(i, v)
@@ -171,97 +174,55 @@ func (t *Table) Append(v Value) { t.SetInt(len(t.arr)+1, v) }
 func (t *Table) setIntSlow(i int, v Value) {
 	n := len(t.arr)
 	switch {
-	case i == n+1 && n < cap(t.arr):
-		if v.n != tagNil {
-			t.arr = t.arr[:i]
-			t.arr[n].set(v)
-			t.arrayFilled()
+	case uint(i-1) < uint(n):
+		if v.n == tagNil {
+			t.clearItem(i)
+			return
 		}
+		t.arr[i-1].set(v)
+	case v.n == tagNil && (i > 0 && i <= cap(t.arr) || t.hash == nil):
 	case i == n+1:
-		if v.n != tagNil {
-			t.growArray(v)
+		if n == cap(t.arr) && !t.growArray() {
+			t.setHash(Int(i), v)
+			return
 		}
-	case i > 0 && i <= cap(t.arr):
-		if v.n != tagNil {
-			t.arr = t.arr[:i]
-			t.arr[i-1].set(v)
-			t.arrayFilled()
+		t.arr = t.arr[:i]
+		t.arr[n].set(v)
+	case i > n && i <= cap(t.arr):
+		if t.state&(ahead0|ahead2) != 0 {
+			t.fallBack()
+			t.SetInt(i, v)
+			return
 		}
+		t.arr = t.arr[:i]
+		t.arr[i-1].set(v)
+		t.state |= holes
+	case i == 0:
+		t.setZero(v)
 	default:
 		t.setHash(Int(i), v)
 	}
 }
 
-// arrayFilled keeps the invariant of the hash part when the array reached its
-// capacity: the key after it may be in the hash.
-func (t *Table) arrayFilled() {
-	if t.hash != nil && t.hash.ints > 0 && len(t.arr) == cap(t.arr) {
-		t.pullFromHash()
-	}
-}
-
-// growArray appends v to a full array part.
-func (t *Table) growArray(v Value) {
-	n := len(t.arr)
-	if n >= 64 && t.sparse() {
-		t.rehash(Int(n+1), v)
-		return
-	}
-	size := 2 * n
-	if n < 4 {
-		size = 4
-	}
-	arr := make([]Value, n+1, size)
-	copy(arr, t.arr)
-	arr[n] = v
-	t.arr = arr
-	if t.hash != nil && t.hash.ints > 0 {
-		t.pullFromHash()
-	}
-}
-
-// sparse reports whether less than half of the array part is in use, as in a
-// queue whose head was cleared; such a table is better off in the hash part.
-func (t *Table) sparse() bool {
-	used := 0
-	for i := range t.arr {
-		if t.arr[i].n != tagNil {
-			used++
-		}
-	}
-	return used < len(t.arr)/2
-}
-
-// pullFromHash moves the keys that now belong to the array part out of the hash.
-// The entries stay behind as empty places.
-func (t *Table) pullFromHash() {
-	take := func(e *entry, k int) {
-		if k > len(t.arr) {
-			t.arr = t.arr[:k]
-		}
-		t.arr[k-1] = e.value
-		e.value = Nil
-	}
-	for {
-		for i := range t.hash.entries {
-			e := &t.hash.entries[i]
-			if e.value.n != tagNil && isArrayKey(e.key) {
-				if k := int(e.key.Num()); k <= cap(t.arr) {
-					take(e, k)
-				}
-			}
-		}
-		n := len(t.arr)
-		if n < cap(t.arr) {
+// clearItem sets item i of the array part to nil.
+func (t *Table) clearItem(i int) {
+	if t.state&(ahead0|ahead2) != 0 {
+		if i < len(t.arr) {
+			t.fallBack()
+			t.SetInt(i, Nil)
 			return
 		}
-		i := t.hash.find(Int(n + 1))
-		if i < 0 || t.hash.entries[i].value.n == tagNil {
-			return
-		}
-		arr := make([]Value, n, max(4, 2*n))
-		copy(arr, t.arr)
-		t.arr = arr
+		t.catchUp()
+	}
+	t.arr[i-1].set(Nil)
+	switch {
+	case i < len(t.arr):
+		t.state |= holes
+	case i == 1:
+		t.arr = t.arr[:0]
+		t.state &^= holes
+	default:
+		t.arr = t.arr[:i-1]
 	}
 }
 
@@ -298,15 +259,6 @@ func (t *Table) getString(k Value) Value {
 		return Nil
 	}
 	return t.hash.get(k)
-}
-
-// reserve makes room for n items in the array part.
-func (t *Table) reserve(n int) {
-	if n > cap(t.arr) && (t.hash == nil || t.hash.ints == 0) {
-		arr := make([]Value, len(t.arr), n)
-		copy(arr, t.arr)
-		t.arr = arr
-	}
 }
 
 // GetStr returns t[k] without metamethods.
@@ -361,31 +313,27 @@ func (t *Table) setField(k, v Value) {
 
 // addSlot moves t to the shape next, which has one key more than t's, of value v.
 func (t *Table) addSlot(next *Shape, v Value) {
-	n := uint32(len(next.keys) - 1)
-	if n >= t.room {
-		t.growRecord(int(n))
+	if t.hash != nil || cap(t.arr) != 0 {
+		t.makePlace(next.lastKey())
 	}
-	*t.rec.at(n) = v
+	n := len(next.keys) - 1
+	if n >= int(t.room) {
+		t.growRecord(n)
+	}
+	*t.rec.at(uint32(n)) = v
 	t.shape, t.shapeID = next, next.id
 }
 
 // growRecord makes room for more than n slots.
 func (t *Table) growRecord(n int) {
-	size := 2 * n
-	if n < 4 {
-		size = 4
-	}
+	size := min(max(4, 2*n), maxRecord)
 	vs := make([]Value, size)
 	copy(vs, t.rec.slice(n))
-	t.rec, t.room = slotsOf(vs), uint32(size)
+	t.rec, t.room = slotsOf(vs), uint8(size)
 }
 
-// setHash sets a key that is not in the array or record part. A number key is
-// normalised here (-0 is 0).
+// setHash sets a key that is not in the array or record part and is not 0.
 func (t *Table) setHash(k, v Value) {
-	if k.IsNumber() && k.Num() == 0 {
-		k = Int(0)
-	}
 	if t.hash != nil {
 		if i := t.hash.find(k); i >= 0 {
 			t.hash.entries[i].value.set(v)
@@ -395,96 +343,14 @@ func (t *Table) setHash(k, v Value) {
 	if v.n == tagNil {
 		return
 	}
-	if t.hash == nil {
-		t.hash = newHash(2)
-	}
-	if h := t.hash; len(h.entries) < cap(h.entries) {
-		h.add(k, v)
+	if t.state&(ahead0|ahead2) != 0 && isArrayKey(k) {
+		t.fallBack()
+		t.SetInt(int(k.Num()), v)
 		return
 	}
-	t.rehash(k, v)
-}
-
-// rehash rebuilds the hash part (and the array part, when whole-number keys call
-// for it) with room for the new key k, as Lua does when a part is full.
-func (t *Table) rehash(k, v Value) {
-	live, ints := 0, 0
-	var nums [33]int
-	if t.hash != nil {
-		for i := range t.hash.entries {
-			e := &t.hash.entries[i]
-			if e.value.n == tagNil {
-				continue
-			}
-			live++
-			if isArrayKey(e.key) {
-				ints++
-				nums[bucket(int(e.key.Num()))]++
-			}
-		}
+	if t.makePlace(k) && isArrayKey(k) && int(k.Num()) <= cap(t.arr) {
+		t.setIntSlow(int(k.Num()), v)
+		return
 	}
-	size := cap(t.arr)
-	if ints > 0 || isArrayKey(k) {
-		for i := range t.arr {
-			if t.arr[i].n != tagNil {
-				nums[bucket(i+1)]++
-			}
-		}
-		if isArrayKey(k) {
-			nums[bucket(int(k.Num()))]++
-		}
-		size = arraySize(&nums)
-	}
-	old := t.hash
-	spill := 0
-	if size < len(t.arr) {
-		for i := size; i < len(t.arr); i++ {
-			if t.arr[i].n != tagNil {
-				spill++
-			}
-		}
-	}
-	t.hash = newHash((live + spill + 1) * 5 / 4)
-	if size != cap(t.arr) {
-		t.resizeArray(size)
-	}
-	if old != nil {
-		t.reinsert(old)
-	}
-	t.Set(k, v)
-	t.arrayFilled()
-}
-
-// reinsert adds the entries of a former hash part.
-func (t *Table) reinsert(old *hashPart) {
-	var hashes []uint64
-	if t.hash.index != nil {
-		hashes = old.hashes()
-	}
-	for i := range old.entries {
-		e := &old.entries[i]
-		switch {
-		case e.value.n == tagNil:
-		case isArrayKey(e.key):
-			t.SetInt(int(e.key.Num()), e.value)
-		case hashes == nil:
-			t.hash.add(e.key, e.value)
-		default:
-			t.hash.addHashed(e.key, e.value, hashes[i])
-		}
-	}
-}
-
-// resizeArray gives the array part the capacity size; items beyond it move to
-// the hash part, which has room for them.
-func (t *Table) resizeArray(size int) {
-	old := t.arr
-	arr := make([]Value, min(len(old), size), size)
-	copy(arr, old)
-	t.arr = arr
-	for i := size; i < len(old); i++ {
-		if old[i].n != tagNil {
-			t.hash.add(Int(i+1), old[i])
-		}
-	}
+	t.addEntry(k, v)
 }

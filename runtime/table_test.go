@@ -52,7 +52,7 @@ func checkTable(t *testing.T, tab *Table, m tableModel) {
 	if tab.hash != nil {
 		for _, e := range tab.hash.entries {
 			if e.value.n != tagNil && isArrayKey(e.key) {
-				if k := int(e.key.Num()); k <= cap(tab.arr) || k == len(tab.arr)+1 {
+				if k := int(e.key.Num()); k <= cap(tab.arr) {
 					t.Fatalf("key %d is in the hash, array has %d of %d", k, len(tab.arr), cap(tab.arr))
 				}
 			}
@@ -138,13 +138,14 @@ func TestTableOrder(t *testing.T) {
 	}
 	tab.Set(String("dynamic"), True)
 	tab.Set(True, True)
-	tab.SetInt(1, True)
-	tab.SetInt(2, True)
+	for i := range 4 {
+		tab.SetInt(i+1, True)
+	}
 	got := ""
 	for k, _, _ := tab.Next(Nil); !k.IsNil(); k, _, _ = tab.Next(k) {
 		got += Describe(k) + " "
 	}
-	if want := "1 2 z a m dynamic true "; got != want {
+	if want := "1 2 3 4 z a m dynamic true "; got != want { // all of 1 to 4 were in the hash part until 4 came
 		t.Errorf("order %q, want %q", got, want)
 	}
 }

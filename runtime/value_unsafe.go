@@ -141,6 +141,12 @@ func slotsOf(vs []Value) slots { return slots{unsafe.Pointer(unsafe.SliceData(vs
 // slice returns the first n slots.
 func (s slots) slice(n int) []Value { return unsafe.Slice((*Value)(s.p), n) }
 
+// extend returns the items of arr with capacity n. There must be memory for n behind it,
+// as Table.state says with spare.
+func extend(arr []Value, n int) []Value {
+	return unsafe.Slice(unsafe.SliceData(arr), n)[:len(arr)]
+}
+
 // hashSeeds are random, so that keys from outside cannot be made to collide.
 var hashSeeds = [2]uint64{rand.Uint64(), rand.Uint64()}
 
