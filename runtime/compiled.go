@@ -175,18 +175,14 @@ func Imaginary(th *Thread, _ float64) Value {
 	return Nil
 }
 
-// BuildTable makes a table of constant data: key, value, key, value, ... A nil
-// key is the next position; a []any value is a table.
+// BuildTable makes a table of constant data: the sizes of its array part and its hash
+// part, then key, value, key, value, ... A nil key is the next position; a []any value is a
+// table.
 func BuildTable(rows []any) Value {
+	t := NewTable(rows[0].(int), 0)
+	t.hbits = hashBits(rows[1].(int))
 	pos := 0
-	for i := 0; i < len(rows); i += 2 {
-		if rows[i] == nil {
-			pos++
-		}
-	}
-	t := NewTable(pos, len(rows)/2-pos)
-	pos = 0
-	for i := 0; i < len(rows); i += 2 {
+	for i := 2; i < len(rows); i += 2 {
 		if rows[i] == nil {
 			pos++
 			t.SetInt(pos, dataValue(rows[i+1]))

@@ -94,7 +94,7 @@ func newArray(n, size int) (*Table, []Value) {
 	default:
 		t = &Table{arr: make([]Value, n, size)}
 	}
-	if size < 8 && size&(size-1) != 0 {
+	if size < 8 && (size == 1 || size&(size-1) != 0) {
 		t.state = spare
 	}
 	t.shape, t.shapeID = emptyShape, 1
@@ -110,12 +110,24 @@ func NewRecord(shape *Shape, vs ...Value) Value {
 	return TableValue(t)
 }
 
+// NewMixed returns the table of a constructor {a, x = b} before its items are set: its
+// array part and its hash part are made for narr items and nrec other keys, and it has the
+// fields of shape, with nil in them.
+func NewMixed(narr, nrec int, shape *Shape) Value {
+	t, _ := newRecord(len(shape.keys))
+	t.shape, t.shapeID, t.hbits = shape, shape.id, hashBits(nrec)
+	if narr > 0 {
+		t.arr = make([]Value, 0, narr)
+	}
+	return TableValue(t)
+}
+
 // NewArray returns the table of a constructor {a, b, c}.
 func NewArray(vs ...Value) Value { return NewArraySize(max(2, len(vs)), vs...) }
 
-// NewArraySize is NewArray with an array part for size items.
+// NewArraySize is NewArray with an array part made for size items.
 func NewArraySize(size int, vs ...Value) Value {
-	t, arr := newArray(len(vs), size)
+	t, arr := newArray(len(vs), max(size, len(vs)))
 	if copyItems(arr, vs) {
 		t.state |= holes
 	}
@@ -124,9 +136,13 @@ func NewArraySize(size int, vs ...Value) Value {
 
 // NewArrayList returns the table of a constructor {...}: with the items of list, which
 // is copied.
-func NewArrayList(list []Value) Value {
-	size := 2
-	if len(list) > 2 {
+func NewArrayList(list []Value) Value { return NewArrayOpen(0, list) }
+
+// NewArrayOpen returns the table of a constructor whose last field is a list of values:
+// list holds the fixed items before them too.
+func NewArrayOpen(fixed int, list []Value) Value {
+	size := max(2, fixed+1)
+	if len(list) > size {
 		size = len(list) + 1
 	}
 	return NewArraySize(size, list...)
@@ -180,8 +196,8 @@ func (t *Table) setIntSlow(i int, v Value) {
 			return
 		}
 		t.arr[i-1].set(v)
-	case v.n == tagNil && (i > 0 && i <= cap(t.arr) || t.hash == nil):
-	case i == n+1:
+	case v.n == tagNil && i > 0 && i <= cap(t.arr):
+	case i == n+1 && v.n != tagNil:
 		if n == cap(t.arr) && !t.growArray() {
 			t.setHash(Int(i), v)
 			return

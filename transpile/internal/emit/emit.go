@@ -276,6 +276,8 @@ func dataValue(v any) *jen.Statement {
 		return jen.Nil()
 	case bool:
 		return jen.Lit(v)
+	case int:
+		return jen.Lit(v)
 	case float64:
 		return raw(floatLit(v, true))
 	case string:

@@ -57,17 +57,14 @@ func (e *emitter) bare(x ir.Expr) *jen.Statement {
 	case *ir.Closure:
 		return e.closure(x.Func)
 	case *ir.NewTable:
+		if x.Shape != nil {
+			return rt("NewMixed").Call(jen.Lit(x.Array), jen.Lit(x.Record), jen.Id(x.Shape.Name))
+		}
 		return rt("TableValue").Call(rt("NewTable").Call(jen.Lit(x.Array), jen.Lit(x.Record)))
 	case *ir.NewRecord:
 		return e.record(x)
 	case *ir.NewArray:
-		if x.Open != nil {
-			return rt("NewArrayList").Call(e.join(x.Vals, x.Open))
-		}
-		if x.Tall {
-			return rt("NewArray").Add(tall(e.lines(x.Vals, nil)))
-		}
-		return rt("NewArray").Call(e.exprs(x.Vals)...)
+		return e.array(x)
 	case *ir.NewData:
 		return rt("BuildTable").Call(jen.Id(x.Data.Name))
 	case *ir.Select:
@@ -88,6 +85,20 @@ func (e *emitter) record(x *ir.NewRecord) *jen.Statement {
 	}
 	return rt("NewRecord").Call(shape.Op(",").Custom(
 		jen.Options{Separator: ",", Multi: true}, e.lines(x.Vals, x.Shape.Keys)...))
+}
+
+func (e *emitter) array(x *ir.NewArray) *jen.Statement {
+	switch {
+	case x.Open != nil && len(x.Vals) > 0:
+		return rt("NewArrayOpen").Call(jen.Lit(len(x.Vals)), e.join(x.Vals, x.Open))
+	case x.Open != nil:
+		return rt("NewArrayList").Call(e.join(x.Vals, x.Open))
+	case x.Size != 0:
+		return rt("NewArraySize").Call(append([]jen.Code{jen.Lit(x.Size)}, e.exprs(x.Vals)...)...)
+	case x.Tall:
+		return rt("NewArray").Add(tall(e.lines(x.Vals, nil)))
+	}
+	return rt("NewArray").Call(e.exprs(x.Vals)...)
 }
 
 // lines prints expressions for lines of their own, named by comments.

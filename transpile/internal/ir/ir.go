@@ -207,8 +207,12 @@ type (
 	}
 	// Closure makes a Lua function.
 	Closure struct{ Func *Func }
-	// NewTable is an empty table with room for so many items.
-	NewTable struct{ Array, Record int }
+	// NewTable is an empty table with parts for so many items, and with the fields of
+	// Shape, if set, still nil.
+	NewTable struct {
+		Array, Record int
+		Shape         *Shape
+	}
 	// NewRecord is a table of constant string keys.
 	NewRecord struct {
 		Shape *Shape
@@ -220,6 +224,7 @@ type (
 	NewArray struct {
 		Vals []Expr
 		Open Expr
+		Size int // of the array part, 0 where it follows from the number of items
 		Line int
 		Tall bool
 	}

@@ -167,7 +167,11 @@ func (p *printer) expr(x Expr) string {
 	case *IterValue:
 		return fmt.Sprintf("(iter %s %d)", x.Iter.Name, x.I)
 	case *NewTable:
-		return fmt.Sprintf("(table %d %d)", x.Array, x.Record)
+		s := fmt.Sprintf("(table %d %d", x.Array, x.Record)
+		if x.Shape != nil {
+			s += " " + strings.Join(x.Shape.Keys, ",")
+		}
+		return s + ")"
 	case *NewData:
 		return "(data " + x.Data.Name + ")"
 	case *Closure:
@@ -200,6 +204,9 @@ func (p *printer) expr(x Expr) string {
 		head = "record " + strings.Join(x.Shape.Keys, ",")
 	case *NewArray:
 		head = "array"
+		if x.Size != 0 {
+			head += " " + strconv.Itoa(x.Size)
+		}
 	case *EnvCall:
 		head = "env"
 	case *Select:

@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moonphase/moonphase/transpile/internal/ast"
@@ -32,7 +33,11 @@ func (f *fn) table(e *ast.Table) ir.Expr {
 	}
 	if positional(e) {
 		vals, open := f.list(fieldValues(e))
-		return &ir.NewArray{Vals: vals, Open: f.join(nil, open), Line: e.Pos.Line, Tall: tall(e)}
+		x := &ir.NewArray{Vals: vals, Open: f.join(nil, open), Line: e.Pos.Line, Tall: tall(e)}
+		if size, _ := tableSize(e); size != max(2, len(vals)) {
+			x.Size = size
+		}
+		return x
 	}
 	return f.mixedTable(e)
 }
@@ -44,13 +49,12 @@ func tall(e *ast.Table) bool {
 
 // mixedTable fills a table field by field.
 func (f *fn) mixedTable(e *ast.Table) ir.Expr {
-	narr := 0
-	for _, fl := range e.Fields {
-		if fl.Key == nil {
-			narr++
-		}
+	x := &ir.NewTable{}
+	x.Array, x.Record = tableSize(e)
+	if keys := fieldNames(e); len(keys) > 0 {
+		x.Shape = f.c.shape(keys)
 	}
-	t := f.keep("t", &ir.NewTable{Array: narr, Record: len(e.Fields) - narr}, e.Pos.Line)
+	t := f.keep("t", x, e.Pos.Line)
 	pos := 0
 	for i, fl := range e.Fields {
 		if fl.Key == nil {
@@ -97,6 +101,20 @@ func recordKeys(e *ast.Table) []string {
 		}
 		seen[k.Value] = true
 		keys = append(keys, k.Value)
+	}
+	return keys
+}
+
+// fieldNames returns the constant strings among the keys of a constructor, each once, or
+// nil when they are too many for a record.
+func fieldNames(e *ast.Table) []string {
+	var keys []string
+	for _, fl := range e.Fields {
+		if k, ok := fl.Key.(*ast.StringExpr); ok && !slices.Contains(keys, k.Value) {
+			if keys = append(keys, k.Value); len(keys) > maxRecord {
+				return nil
+			}
+		}
 	}
 	return keys
 }
@@ -167,10 +185,11 @@ func constant(e ast.Expr) (any, bool) {
 	return nil, false
 }
 
-// rows makes the data of a constant constructor: key, value, ...; a nil key is
-// the next position.
+// rows makes the data of a constant constructor: the sizes of its parts, then key, value,
+// ...; a nil key is the next position.
 func rows(e *ast.Table) []any {
-	list := make([]any, 0, 2*len(e.Fields))
+	array, hash := tableSize(e)
+	list := append(make([]any, 0, 2+2*len(e.Fields)), array, hash)
 	for _, fl := range e.Fields {
 		var k, v any
 		if fl.Key != nil {

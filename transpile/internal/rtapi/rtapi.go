@@ -14,7 +14,7 @@ const ABI = "GeneratedABI1"
 var Names = []string{
 	ABI, "Thread", "Env", "Value", "Nil", "True", "False", "String", "Int64", "Uint64", "Imaginary",
 	"Site", "Proto", "NewShape", "Chunk", "ChunkSet", "NewFunction", "NewFunctionEnv", "Func", "GetEnv", "SetEnv",
-	"TableValue", "NewTable", "NewRecord", "NewArray", "NewArrayList", "BuildTable",
+	"TableValue", "NewTable", "NewMixed", "NewRecord", "NewArray", "NewArrayList", "NewArrayOpen", "NewArraySize", "BuildTable",
 	"ConcatN", "First", "List", "Prepend", "ForIn", "SelectArgs", "SelectCount",
 	"Return2", "Return3", "ReturnN", "ReturnList",
 	"Call0", "Call1", "Call2", "Call3", "CallN", "CallList", "Yield1", "Yield2",
