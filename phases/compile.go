@@ -348,6 +348,14 @@ func (c *compiler) outside(err error) error {
 	return nil
 }
 
+// missing is a complaint about what a directive names and this machine does not have;
+// nil for those who build for another one.
+func (c *compiler) missing(d *conf.Directive, format string, args ...any) error {
+	e := d.Errorf(format, args...)
+	e.Outside = true
+	return c.outside(e)
+}
+
 // warnf logs a warning that has a place in the configuration.
 func (c *compiler) warnf(d *conf.Directive, format string, args ...any) {
 	if c.opts.Log != nil && c.opts.Log.Enabled(LogWarn) {

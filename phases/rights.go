@@ -54,12 +54,14 @@ func setUser(c *compiler, d *conf.Directive) error {
 	}
 	u, err := user.Lookup(d.Args[0])
 	if err != nil {
-		return fmt.Errorf("getpwnam(\"%s\") failed", d.Args[0])
+		f.set = true
+		return c.missing(d, "getpwnam(\"%s\") failed", d.Args[0])
 	}
 	group := d.Args[len(d.Args)-1]
 	g, err := user.LookupGroup(group)
 	if err != nil {
-		return fmt.Errorf("getgrnam(\"%s\") failed", group)
+		f.set = true
+		return c.missing(d, "getgrnam(\"%s\") failed", group)
 	}
 	found := &serverUser{name: u.Username}
 	if found.uid, err = strconv.Atoi(u.Uid); err != nil {

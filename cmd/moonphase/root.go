@@ -61,6 +61,7 @@ func newRootCmd(stdout, stderr io.Writer) *cobra.Command {
 		Example: `  moonphase run examples/gateway/nginx.conf
   moonphase build -p /srv/edge -c conf/nginx.conf -o edge-server
   moonphase exec script.lua arg1`,
+		Version:           version(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},

@@ -37,11 +37,13 @@ func OpenCache() (*Cache, error) {
 		return nil, err
 	}
 	c := &Cache{Dir: os.Getenv("MOONPHASE_CACHE"), Limit: limit}
+	stat := os.Stat
 	if c.Dir == "" {
 		if base, err := os.UserCacheDir(); err == nil {
 			c.Dir = filepath.Join(base, "moonphase")
 		} else {
 			c.Dir = filepath.Join(os.TempDir(), "moonphase-"+strconv.Itoa(os.Getuid()))
+			stat = os.Lstat // anybody can put a link to one of the user's folders there
 		}
 	}
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
@@ -50,14 +52,14 @@ func OpenCache() (*Cache, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the build cache: %w", err)
 	}
-	return c, private(c.Dir)
+	return c, private(c.Dir, stat)
 }
 
 // private refuses a folder that others could have put something into. One that
 // they can only read is closed to them.
-func private(dir string) error {
+func private(dir string, stat func(string) (os.FileInfo, error)) error {
 	const advice = "; set MOONPHASE_CACHE to a folder of your own"
-	info, err := os.Stat(dir)
+	info, err := stat(dir)
 	if err != nil {
 		return fmt.Errorf("cannot use the build cache: %w", err)
 	}
@@ -112,7 +114,7 @@ func (c *Cache) enter(name string, wait func()) (*entry, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
-		if err := private(dir); err != nil {
+		if err := private(dir, os.Lstat); err != nil {
 			return nil, err
 		}
 		lock, err := lockEntry(dir, wait)

@@ -119,8 +119,18 @@ func TestCacheWithoutHome(t *testing.T) {
 	if want := filepath.Join(tmp, "moonphase-"+strconv.Itoa(os.Getuid())); c.Dir != want {
 		t.Errorf("folder %s, want %s", c.Dir, want)
 	}
-	if err := private(c.Dir); err != nil {
+	if err := private(c.Dir, os.Lstat); err != nil {
 		t.Error(err)
+	}
+	// Somebody else may have been there first.
+	if err := os.Remove(c.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(t.TempDir(), c.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenCache(); err == nil || !strings.Contains(err.Error(), "is not a folder") {
+		t.Errorf("a link in the temporary folder: error %v, want a refusal", err)
 	}
 }
 

@@ -247,7 +247,9 @@ func (p *Program) add(c transpile.Chunk, from origin) {
 	}
 	p.seen[c.Key] = true
 	p.origin[c.Key] = from
-	p.path.add(templatesIn(c.Source))
+	sure, guessed := templatesIn(c.Source, filepath.Dir(p.path.abs(from.file)), p.path.dir)
+	p.path.templates = append(p.path.templates, sure...)
+	p.path.guessed = append(p.path.guessed, guessed...)
 	p.Chunks = append(p.Chunks, c)
 }
 

@@ -19,6 +19,7 @@ const openResty = "/usr/local/openresty/site/lualib/?.lua;/usr/local/openresty/s
 // taken from dir.
 type searchPath struct {
 	templates []string
+	guessed   []string // looked at when those have nothing
 	dir       string
 }
 
@@ -35,7 +36,7 @@ func newSearchPath(value, def, prefix, dir string) searchPath {
 
 // all is every template, those of last resort at the end.
 func (p *searchPath) all() []string {
-	return append(slices.Clip(p.templates), strings.Split(openResty, ";")...)
+	return slices.Concat(p.templates, p.guessed, strings.Split(openResty, ";"))
 }
 
 func (p *searchPath) add(templates string) {
@@ -120,18 +121,29 @@ func wildcard(pattern string) *regexp.Regexp {
 
 var (
 	assignsPath  = regexp.MustCompile(`package\.path\s*=`)
-	pathTemplate = regexp.MustCompile(`["']([^"'\n]*\?[^"'\n]*)["']`)
+	pathTemplate = regexp.MustCompile(`(\.\.\s*)?["']([^"'\n]*\?[^"'\n]*)["']`)
 )
 
 // templatesIn returns the search templates that a chunk adds to package.path
-// as string constants: `package.path = "/srv/lua/?.lua;" .. package.path`.
-func templatesIn(src []byte) string {
+// as string constants: `package.path = "/srv/lua/?.lua;" .. package.path`. What follows
+// a computed part, as in `dir .. "/lib/?.lua"`, is guessed to be below one of the
+// folders; such templates come apart.
+func templatesIn(src []byte, folders ...string) (sure, guessed []string) {
 	if !assignsPath.Match(src) {
-		return ""
+		return nil, nil
 	}
-	var all []string
 	for _, m := range pathTemplate.FindAllSubmatch(src, -1) {
-		all = append(all, string(m[1]))
+		templates := strings.Split(string(m[2]), ";")
+		if first := strings.TrimPrefix(templates[0], "%s"); strings.Contains(first, "?") && (len(m[1]) > 0 || first != templates[0]) {
+			for _, dir := range folders {
+				guessed = append(guessed, filepath.Join(dir, first))
+			}
+		}
+		for _, t := range templates {
+			if strings.Contains(t, "?") && !strings.Contains(t, "%s") {
+				sure = append(sure, t)
+			}
+		}
 	}
-	return strings.Join(all, ";")
+	return sure, guessed
 }
