@@ -90,6 +90,9 @@ func (r *Request) charsetFilter() int {
 	if r != r.Main || cs.charset.v.lit == "off" || o.Charset != "" || !cs.types.has(o.ContentType) {
 		return rcOK
 	}
+	if o.Status == 301 || o.Status == 302 {
+		return rcOK // old browsers would take it for that of the next page
+	}
 	if p := cs.charset.v.parts; len(p) > 0 {
 		name, found := r.indexed(p[0].index)
 		if !found {

@@ -201,8 +201,8 @@ func echoDirectives() []directive {
 		{"echo_exec", where, take12, setEcho},
 		{"echo_foreach_split", where, takeMore2, setEcho},
 		{"echo_end", where, take0, setEcho},
-		{"echo_before_body", inAnyLoc, takeAny, setEcho},
-		{"echo_after_body", inAnyLoc, takeAny, setEcho},
+		{"echo_before_body", where, takeAny, setEcho},
+		{"echo_after_body", where, takeAny, setEcho},
 		{"echo_status", where, take1, setEchoStatus},
 	}
 }

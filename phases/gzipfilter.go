@@ -168,7 +168,7 @@ func (o *Response) weakenTag() {
 	case len(etag) < 2 || etag[0] != '"':
 		o.Headers.Del("ETag")
 	default:
-		o.Headers.Set("ETag", "W/"+etag)
+		o.Headers.setValue("ETag", "W/"+etag)
 	}
 }
 

@@ -106,7 +106,7 @@ func (r *Request) moreHeadersFilter() int {
 		switch {
 		case !h.applies(status, r.Out.ContentType):
 		case h.prefix:
-			r.Out.Headers.delPrefix(h.name)
+			r.Out.delPrefix(h.name)
 		case h.clear:
 			r.Out.Del(h.name)
 		default:
@@ -138,6 +138,15 @@ func (r *Request) runMoreInput() {
 		if equalFold(h.name, "Host") {
 			r.Host, _ = r.In.Get("Host")
 		}
+	}
+}
+
+// delPrefix removes the headers in the list whose names begin with prefix.
+func (o *Response) delPrefix(prefix string) {
+	dated := o.Headers.Has("Last-Modified")
+	o.Headers.delPrefix(prefix)
+	if dated && !o.Headers.Has("Last-Modified") {
+		o.LastModified = -1
 	}
 }
 

@@ -320,10 +320,11 @@ func (r *Request) luaHeader() int {
 	switch {
 	case rc != rcOK:
 		return rcError
-	case exit == rcOK || exit == rcDeclined || r.filterFinalized && exit > rcOK:
+	case exit == rcOK || exit == rcDeclined || r.lua.filterExit && exit > rcOK:
 		return rcOK
 	case exit > rcOK:
-		return r.filterFinalize(exit, r.lua.ctx)
+		r.lua.filterExit = true
+		return r.filterFinalize(exit)
 	}
 	return rcError
 }
@@ -344,15 +345,13 @@ func (r *Request) luaCaptureHeader() int {
 }
 
 // filterFinalize answers with the error page of status from inside a header
-// filter: what the response had so far is forgotten, and so are the contexts of
-// the modules but for the one given. Its result is for the filter to return: the
-// handler whose response this was must not go on
-// (ngx_http_filter_finalize_request).
-func (r *Request) filterFinalize(status int, ctx *rt.Table) int {
+// filter: what the response had so far is forgotten. Its result is for the filter to
+// return: the handler whose response this was must not go on
+// (ngx_http_filter_finalize_request). The filter's module keeps its context, so it
+// has to see to those of the others.
+func (r *Request) filterFinalize(status int) int {
 	r.Out.reset()
 	r.echo = nil
-	r.lua.headersSet = false
-	r.lua.ctx = ctx
 	r.filterFinalized = true
 	r.run(r.specialResponse(status))
 	return rcError

@@ -29,6 +29,7 @@ type luaRequest struct {
 
 	bodyEnded  bool // body_filter_by_lua has seen or made the end of the body
 	headersSet bool // the script changed response headers
+	filterExit bool // header_filter_by_lua has ended the response it saw
 	buffering  bool // output for an HTTP/1.0 client is kept back in out
 	out        []byte
 }
@@ -45,7 +46,7 @@ func (r *Request) releaseCtx() {
 // location does: ngx.ctx, output that was kept back.
 func (r *Request) releaseLua() {
 	r.releaseCtx()
-	r.lua.headersSet, r.lua.buffering, r.lua.out = false, false, nil
+	r.lua.headersSet, r.lua.filterExit, r.lua.buffering, r.lua.out = false, false, false, nil
 }
 
 // closeLua lets go of what the Lua code of a request that has ended left.

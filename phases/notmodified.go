@@ -9,10 +9,10 @@ func (r *Request) notModifiedFilter() int {
 		return rcOK
 	}
 	if since, ok := r.In.Get("If-Unmodified-Since"); ok && !r.unmodifiedSince(since) {
-		return r.filterFinalize(412, nil)
+		return r.preconditionFailed()
 	}
 	if match, ok := r.In.Get("If-Match"); ok && !r.etagMatches(match, false) {
-		return r.filterFinalize(412, nil)
+		return r.preconditionFailed()
 	}
 	since, hasSince := r.In.Get("If-Modified-Since")
 	none, hasNone := r.In.Get("If-None-Match")
@@ -31,6 +31,12 @@ func (r *Request) notModifiedFilter() int {
 	o.clearRanges()
 	o.Headers.Del("Content-Encoding")
 	return rcOK
+}
+
+// preconditionFailed answers with the page of 412.
+func (r *Request) preconditionFailed() int {
+	r.releaseLua()
+	return r.filterFinalize(412)
 }
 
 // unmodifiedSince judges If-Unmodified-Since; a date that is none is before

@@ -104,16 +104,18 @@ func (r *Request) sendBuiltinPage(code int) {
 	r.Out.Del("Accept-Ranges")
 	r.Out.Del("Last-Modified")
 	r.Out.Del("ETag")
-	if rc := r.SendHeader(); rc != rcOK {
-		if rc != rcError {
-			r.KeepAlive = false
-		}
-		return
+	r.sendPage(page)
+}
+
+// sendPage sends head and body of a page.
+func (r *Request) sendPage(page []byte) {
+	rc := r.SendHeader()
+	if rc == rcOK && !r.HeaderOnly {
+		rc = r.output(page, outLast)
 	}
-	if r.HeaderOnly {
-		return
+	if rc != rcOK {
+		r.terminate(rcError)
 	}
-	r.output(page, outLast)
 }
 
 // wantsPadding reports whether the client is one that hides short error pages
@@ -142,7 +144,5 @@ func (r *Request) sendRefresh() {
 	o.clearRanges()
 	o.Del("Last-Modified")
 	o.Del("ETag")
-	if r.SendHeader() == rcOK && !r.HeaderOnly {
-		r.output([]byte(page), outLast)
-	}
+	r.sendPage([]byte(page))
 }

@@ -134,6 +134,7 @@ func (r *Request) runSubrequest() {
 // that says so. One that gives up takes the main request along
 // (ngx_http_lua_post_subrequest).
 func (r *Request) endCapture(rc int) {
+	finalized := rc == rcOK && r.filterFinalized
 	if r.Out.Status == 0 {
 		switch {
 		case rc == rcOK:
@@ -144,9 +145,11 @@ func (r *Request) endCapture(rc int) {
 			r.Out.Status = rc
 		}
 	}
-	switch rc {
-	case statusClose, statusClientClosed, statusRequestTimeout:
+	switch {
+	case rc == statusClose, rc == statusClientClosed, rc == statusRequestTimeout:
 		r.terminate(rc)
+	case finalized:
+		r.terminate(rcError)
 	}
 }
 
