@@ -329,7 +329,7 @@ func (r *Request) DiscardBody() int {
 func (r *Request) bodyDiscarded() {
 	r.Body.Discarded = false
 	if r.Chunked { // nginx reads chunks by way of a body
-		r.Chunked, r.Body.Read, r.Body.Data = false, true, []byte{}
+		r.Body.Read, r.Body.Data = true, []byte{}
 	}
 	r.ContentLength = 0
 }

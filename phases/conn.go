@@ -374,6 +374,14 @@ func (c *conn) NetConn() net.Conn {
 	return &takenConn{Conn: c.nc, owner: c, ahead: c.rd.Take()}
 }
 
+// SyscallConn gives access to the socket, for its options.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	if c.watch.raw == nil {
+		return nil, syscall.ENOTSOCK
+	}
+	return c.watch.raw, nil
+}
+
 // lingering says how to close a connection whose client may still be sending:
 // closing at once would make its kernel throw the response away.
 type lingering struct {

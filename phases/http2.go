@@ -114,6 +114,8 @@ type http2Conn struct {
 	priorityLimit int
 	acked         bool // our SETTINGS
 	began         bool // a first frame has come
+	burst         int  // streams since the client last paused
+	refused       int  // streams, ever
 	idles         int  // how often the connection became idle and woke again
 
 	// And this to the lock of c.output.
@@ -240,6 +242,9 @@ func (h *http2Conn) some(n int) ([]byte, error) {
 // more reads from the client, after sending what there is to send.
 func (h *http2Conn) more() error {
 	full := h.to == len(h.buf)
+	if !full {
+		h.burst = 0
+	}
 	if h.from == h.to {
 		h.from, h.to = 0, 0
 	}

@@ -198,7 +198,8 @@ func (h *http2Conn) resetFrame() error {
 	default:
 		s.log("client terminated stream " + id + " with status " + itoa(int64(code)))
 	}
-	s.inClosed, s.outClosed = true, true
+	s.inClosed = true
+	h.closeOut(s)
 	s.abandon()
 	return nil
 }

@@ -74,12 +74,15 @@ func (h *http2Conn) headersFrame() error {
 	if f.flags&http2HasWeight != 0 && binary.BigEndian.Uint32(b)&maxHTTP2Window == f.id {
 		return h.dependsOn(b, "HEADERS")
 	}
-	h.begin()
+	if err := h.begin(); err != nil {
+		return err
+	}
 	return h.readBlock()
 }
 
-// begin makes the stream that the frame opens, unless there are too many.
-func (h *http2Conn) begin() {
+// begin makes the stream that the frame opens, unless there are too many: that ends
+// the stream, and if it happens too often the connection.
+func (h *http2Conn) begin() error {
 	f, l := &h.frame, &h.limits
 	head, cookies := h.block.head, h.block.cookies[:0]
 	head.Begin(2)
@@ -89,15 +92,13 @@ func (h *http2Conn) begin() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h.lastID = f.id
-	switch {
-	case h.open >= l.maxStreams, h.running >= 2*l.maxStreams:
-		h.log(LogInfo, "concurrent streams exceeded "+itoa(int64(h.open)))
+	if why := h.refuses(); why != "" {
+		h.log(LogInfo, why)
+		if h.refused++; h.refused > max(l.maxStreams, 100)+1 {
+			return &http2Error{http2NoError, "client sent too many refused streams"}
+		}
 		h.appendReset(f.id, http2RefusedStream)
-		return
-	case !h.acked && f.flags&http2EndStream == 0 && l.preread < http2DefaultWindow:
-		h.log(LogInfo, "client sent stream with data before settings were acknowledged")
-		h.appendReset(f.id, http2RefusedStream)
-		return
+		return nil
 	}
 	b := h.c.owner.bound.Load()
 	b.cycle.requests.Add(1)
@@ -119,6 +120,23 @@ func (h *http2Conn) begin() {
 	if l.keepaliveTimeout == 0 || h.requests >= l.keepaliveRequests || time.Since(h.start) > l.keepaliveTime {
 		h.sendGoAway(http2NoError)
 	}
+	return nil
+}
+
+// refuses tells why a further stream is one too many, "" when it is not. A request
+// whose client has gone counts until it has ended, but not as an open stream.
+func (h *http2Conn) refuses() string {
+	l := &h.limits
+	if h.open >= l.maxStreams || h.running >= 2*l.maxStreams {
+		return "concurrent streams exceeded " + itoa(int64(h.running))
+	}
+	if h.burst++; h.burst > 2*l.maxStreams {
+		return "client sent too many streams at once"
+	}
+	if !h.acked && h.frame.flags&http2EndStream == 0 && l.preread < http2DefaultWindow {
+		return "client sent stream with data before settings were acknowledged"
+	}
+	return ""
 }
 
 // readBlock reads the frames of a header block and starts the request.

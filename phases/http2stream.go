@@ -118,9 +118,6 @@ func (s *http2Stream) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s.ended, s.in = true, nil
-	if !s.outClosed {
-		h.open--
-	}
 	if !s.rstSent && o.err == nil {
 		switch {
 		case !s.outClosed && s.timedOut:
@@ -131,6 +128,7 @@ func (s *http2Stream) end() {
 			h.appendReset(s.id, http2NoError)
 		}
 	}
+	h.closeOut(s)
 	delete(h.streams, s.id)
 	h.ready.remove(s)
 	h.push()

@@ -153,10 +153,12 @@ func (h *http2Conn) noteFrame(s *http2Stream, n int) {
 	s.mark = h.appended
 }
 
-// closeOut notes that the stream's last frame is written.
+// closeOut notes that the stream's response has ended.
 func (h *http2Conn) closeOut(s *http2Stream) {
-	s.outClosed = true
-	h.open--
+	if !s.outClosed {
+		s.outClosed = true
+		h.open--
+	}
 }
 
 // push sends what the client takes at once; the rest follows by itself.

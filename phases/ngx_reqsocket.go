@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -15,7 +16,7 @@ import (
 // ngxReqSocket is ngx.req.socket(raw): the client's side of the request as a socket.
 func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) > 1 {
-		th.Errorf("expecting 0 or 1 argument, but got %d", len(args))
+		th.Errorf("expecting zero arguments, but got %d", len(args))
 	}
 	raw := rt.ArgAt(args, 0).Truthy()
 	c := luaCtx(th)
@@ -63,9 +64,9 @@ func (h *socketHost) bodySocket(th *rt.Thread) (rt.Value, int) {
 	switch {
 	case r.Body.Read || r.Body.Taken:
 		return fail(th, "request body already exists")
-	case r.Body.Discarded && !r.discardArrived():
+	case r.Body.Discarded:
 		return fail(th, "request body discarded")
-	case r.ContentLength <= 0 || r.Body.Discarded:
+	case r.ContentLength <= 0:
 		return fail(th, "no body")
 	}
 	if !r.sendContinue() {
@@ -144,6 +145,14 @@ func (c *bodyConn) SetReadDeadline(t time.Time) error {
 		c.r.Conn.InterruptRead()
 	}
 	return nil
+}
+
+// SyscallConn implements syscall.Conn, for socket options.
+func (c *bodyConn) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := c.r.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, syscall.ENOTSOCK
 }
 
 // SetDeadline implements net.Conn.

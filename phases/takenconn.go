@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -61,6 +62,9 @@ func (c *takenConn) SetDeadline(t time.Time) error {
 	_ = c.SetReadDeadline(t)
 	return c.Conn.SetWriteDeadline(t)
 }
+
+// SyscallConn implements syscall.Conn, for socket options.
+func (c *takenConn) SyscallConn() (syscall.RawConn, error) { return c.owner.SyscallConn() }
 
 // Close leaves the connection to the server, whose it is.
 func (c *takenConn) Close() error { return nil }

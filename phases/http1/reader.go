@@ -55,6 +55,8 @@ type Reader struct {
 	Pipelined bool
 
 	deadline Deadline
+	headEnd  time.Time // when the head being read must be complete; zero: not yet known
+	began    time.Time // the connection, until its first head
 	body     body
 	fields   []field // of the head being read, offsets from start
 	last     string  // text of the last head, to share it with an equal one
@@ -68,7 +70,7 @@ func (rd *Reader) Reset(conn net.Conn, limits *Limits) {
 		buf = make([]byte, initialBuffer)
 	}
 	*rd = Reader{conn: conn, limits: limits, buf: buf, fields: rd.fields[:0], BodyTimeout: time.Minute,
-		deadline: NewDeadline(conn.SetReadDeadline)}
+		deadline: NewDeadline(conn.SetReadDeadline), began: time.Now()}
 }
 
 // SetLimits replaces the limits, once the server that a request is for is known.
@@ -104,7 +106,7 @@ var (
 // an error h holds what is known of the request.
 func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 	h.reset()
-	rd.body = body{}
+	rd.body, rd.headEnd = body{}, time.Time{}
 	if err := rd.skipEmptyLines(wait); err != nil {
 		return err
 	}
@@ -133,12 +135,12 @@ func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 			return perr
 		}
 		if done {
-			rd.last, rd.room = h.Text, scan.room
+			rd.last, rd.room, rd.began = h.Text, scan.room, time.Time{}
 			rd.start += len(h.Text)
 			rd.body.init(h)
 			return nil
 		}
-		if err := rd.more(rd.limits.HeaderTimeout); err != nil {
+		if err := rd.moreHead(); err != nil {
 			if h.Line == "" {
 				h.Line = brokenLine(rd.Buffered())
 			}
@@ -151,6 +153,7 @@ func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 // stand before a request.
 func (rd *Reader) skipEmptyLines(wait time.Duration) error {
 	rd.Pipelined = rd.start < rd.end
+	fresh := true
 	for {
 		for rd.start < rd.end {
 			if c := rd.buf[rd.start]; c != '\r' && c != '\n' {
@@ -159,7 +162,12 @@ func (rd *Reader) skipEmptyLines(wait time.Duration) error {
 			rd.start++
 		}
 		rd.start, rd.end = 0, 0
-		rd.deadline.Extend(wait)
+		if fresh {
+			rd.deadline.Extend(wait)
+		} else {
+			rd.boundHead()
+		}
+		fresh = false
 		if rd.BeforeWait != nil {
 			if err := rd.BeforeWait(); err != nil {
 				return err
@@ -179,8 +187,32 @@ func (rd *Reader) skipEmptyLines(wait time.Duration) error {
 	}
 }
 
+// boundHead makes the next read end when the time for the whole head is over. That
+// of a connection's first request counts from the start.
+func (rd *Reader) boundHead() {
+	if rd.headEnd.IsZero() {
+		from := rd.began
+		if from.IsZero() {
+			from = time.Now()
+		}
+		rd.headEnd = from.Add(rd.limits.HeaderTimeout)
+	}
+	rd.deadline.Until(rd.headEnd)
+}
+
+// moreHead is more for the bytes of a head.
+func (rd *Reader) moreHead() error {
+	rd.boundHead()
+	return rd.readMore()
+}
+
 // more reads more bytes behind those read ahead, which stay in one piece.
 func (rd *Reader) more(timeout time.Duration) error {
+	rd.deadline.Extend(timeout)
+	return rd.readMore()
+}
+
+func (rd *Reader) readMore() error {
 	if rd.start > 0 {
 		copy(rd.buf, rd.buf[rd.start:rd.end])
 		rd.end -= rd.start
@@ -189,7 +221,6 @@ func (rd *Reader) more(timeout time.Duration) error {
 	if rd.end == len(rd.buf) {
 		rd.buf = append(rd.buf, make([]byte, len(rd.buf))...)
 	}
-	rd.deadline.Extend(timeout)
 	n, err := rd.conn.Read(rd.buf[rd.end:])
 	rd.end += n
 	switch {
@@ -373,6 +404,15 @@ func (d *Deadline) Extend(timeout time.Duration) {
 	}
 	d.at = want
 	_ = d.set(want) // fails only on a closed connection, and so will its use
+}
+
+// Until moves the deadline to at.
+func (d *Deadline) Until(at time.Time) {
+	if d.at.Equal(at) {
+		return
+	}
+	d.at = at
+	_ = d.set(at)
 }
 
 // Forget makes the next Extend set the deadline in any case, after someone else
