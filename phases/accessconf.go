@@ -96,7 +96,7 @@ func (r *Request) access() step {
 		}
 		return 0, false
 	}
-	if r.Cycle.accessNoPostpone {
+	if r.Cycle.accessNoPostpone.v {
 		if next, stop := run(r.accessLua()); stop {
 			return next
 		}
@@ -111,7 +111,7 @@ func (r *Request) access() step {
 			return next
 		}
 	}
-	if !r.Cycle.accessNoPostpone {
+	if !r.Cycle.accessNoPostpone.v {
 		if next, stop := run(r.accessLua()); stop {
 			return next
 		}

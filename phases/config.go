@@ -32,8 +32,8 @@ type Cycle struct {
 	upstreams         map[string]*Upstream
 	logFormats        map[string]*logFormat
 	logBuffers        []*logBuffer
-	rewriteNoPostpone bool
-	accessNoPostpone  bool
+	rewriteNoPostpone opt[bool]
+	accessNoPostpone  opt[bool]
 
 	lua   LuaMain
 	dicts []*shdict.Dict // lua_shared_dict, in the order of the file

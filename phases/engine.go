@@ -211,7 +211,7 @@ func (r *Request) keepaliveDisabled() bool {
 // rewrite runs the location's script and rewrite_by_lua, in the order that
 // rewrite_by_lua_no_postpone says.
 func (r *Request) rewrite() step {
-	if r.Cycle.rewriteNoPostpone {
+	if r.Cycle.rewriteNoPostpone.v {
 		if next, done := r.rewriteLua(); done {
 			return next
 		}
@@ -224,7 +224,7 @@ func (r *Request) rewrite() step {
 	if r.Loc.moreInput != nil && !r.URIChanged {
 		r.runMoreInput()
 	}
-	if !r.Cycle.rewriteNoPostpone {
+	if !r.Cycle.rewriteNoPostpone.v {
 		if next, done := r.rewriteLua(); done {
 			return next
 		}

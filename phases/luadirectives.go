@@ -3,7 +3,6 @@ package phases
 import (
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -19,6 +18,7 @@ type luaConf struct {
 	useDefaultType       opt[bool]
 	transformUnderscores opt[bool]
 	checkClientAbort     opt[bool]
+	isolateGlobals       opt[bool] // lua_isolate_globals, which ngx_lua has not
 
 	socketConnectTimeout   opt[time.Duration]
 	socketSendTimeout      opt[time.Duration]
@@ -43,6 +43,7 @@ func (l *luaConf) merge(outer *luaConf) {
 	l.useDefaultType.merge(outer.useDefaultType, true)
 	l.transformUnderscores.merge(outer.transformUnderscores, true)
 	l.checkClientAbort.merge(outer.checkClientAbort, false)
+	l.isolateGlobals.merge(outer.isolateGlobals, false)
 	l.socketConnectTimeout.merge(outer.socketConnectTimeout, time.Minute)
 	l.socketSendTimeout.merge(outer.socketSendTimeout, time.Minute)
 	l.socketReadTimeout.merge(outer.socketReadTimeout, time.Minute)
@@ -110,14 +111,15 @@ func luaDirectives() []directive {
 		{"lua_capture_error_log", inHTTP, take1, size(luaMain(func(m *LuaMain) *opt[int64] { return &m.captureErrorLog }))},
 		{"lua_load_resty_core", inHTTP, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.loadRestyCore }))},
 		{"lua_sa_restart", inHTTP, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.saRestart }))},
-		{"rewrite_by_lua_no_postpone", inHTTP, takeFlag, setNoPostpone},
-		{"access_by_lua_no_postpone", inHTTP, takeFlag, setNoPostpone},
+		{"rewrite_by_lua_no_postpone", inHTTP, takeFlag, onOff(func(c *compiler) *opt[bool] { return &c.cycle.rewriteNoPostpone })},
+		{"access_by_lua_no_postpone", inHTTP, takeFlag, onOff(func(c *compiler) *opt[bool] { return &c.cycle.accessNoPostpone })},
 
 		{"lua_need_request_body", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.needBody })},
 		{"lua_http10_buffering", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.http10Buffering })},
 		{"lua_use_default_type", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.useDefaultType })},
 		{"lua_transform_underscores_in_response_headers", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.transformUnderscores })},
 		{"lua_check_client_abort", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.checkClientAbort })},
+		{"lua_isolate_globals", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.isolateGlobals })},
 		{"lua_socket_connect_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketConnectTimeout })},
 		{"lua_socket_send_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketSendTimeout })},
 		{"lua_socket_read_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketReadTimeout })},
@@ -143,19 +145,6 @@ func setCodeCache(c *compiler, d *conf.Directive) error {
 	}
 	if !c.loc.codeCache.v && c.opts.Log != nil {
 		c.opts.Log.Output(LogAlert, 0, d.Errorf("lua_code_cache is off; this will hurt performance").Error())
-	}
-	return nil
-}
-
-func setNoPostpone(c *compiler, d *conf.Directive) error {
-	on := equalFold(d.Args[0], "on")
-	if !on && !equalFold(d.Args[0], "off") {
-		return fmt.Errorf("invalid value \"%s\" in \"%s\" directive, it must be \"on\" or \"off\"", d.Args[0], d.Name)
-	}
-	if strings.HasPrefix(d.Name, "rewrite") {
-		c.cycle.rewriteNoPostpone = on
-	} else {
-		c.cycle.accessNoPostpone = on
 	}
 	return nil
 }

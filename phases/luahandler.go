@@ -18,10 +18,21 @@ type luaHandler struct {
 	index int      // place in Worker.functions
 }
 
-// luaCode finds the function of a handler in the worker. The status is not rcOK
+// luaCode gives the function that runs a handler for r: the worker's, or with
+// lua_isolate_globals one whose globals end with the run. The status is as
+// sharedCode gives it.
+func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
+	f, rc := w.sharedCode(r, h)
+	if rc == rcOK && r.Loc.isolateGlobals.v {
+		f = w.State.Isolated(f)
+	}
+	return f, rc
+}
+
+// sharedCode finds the function of a handler in the worker. The status is not rcOK
 // when there is none: 404 for a file that is not there, 503 for one that
 // cannot be read, 500 for code that was not compiled in or is broken.
-func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
+func (w *Worker) sharedCode(r *Request, h *luaHandler) (rt.Value, int) {
 	if !h.ref.HasVars {
 		if f := w.functions[h.index]; f.IsFunction() {
 			return f, rcOK

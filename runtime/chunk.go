@@ -18,6 +18,7 @@ type Chunk struct {
 	Protos   []*Proto
 	Calls    string // calls of Main, as in Proto
 	Err      string // a syntax error, "12: message": loading the chunk raises it
+	Globals  bool   // it writes global variables, or may do so by _G, setfenv or module
 	Hash     string // SHA-256 of the source, in hex
 
 	mainName string // Go name of Main, set when the chunk's set is given to a state
@@ -181,6 +182,24 @@ func (st *State) LoadEnv(chunk *Chunk, name string, env *Env) Value {
 		return chunk.Main(th, f.env, th.Varargs(n, a, b, c, 0))
 	}
 	return FunctionValue(f)
+}
+
+// Isolated gives the chunk of f, which Load made, global variables of its own: what it
+// writes is gone with the function that is returned, what it reads may be the state's.
+// A chunk that writes none shares f.
+func (st *State) Isolated(f Value) Value {
+	chunk := f.Func().proto.Chunk
+	if !chunk.Globals {
+		return f
+	}
+	if st.isolation == nil {
+		st.isolation = NewTable(0, 1)
+		st.isolation.SetStr("__index", TableValue(st.Globals))
+	}
+	t := NewTable(0, 4)
+	t.SetStr("_G", TableValue(t))
+	t.SetMeta(st.isolation)
+	return st.LoadEnv(chunk, "", &Env{Table: t})
 }
 
 // chunkEnv is the environment in which an entry thread runs a chunk.

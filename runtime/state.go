@@ -32,6 +32,7 @@ type State struct {
 	captures    [maxCaptures]capture // of the match that runs
 	random      prng
 	registry    *Table // debug.getregistry
+	isolation   *Table // metatable of the environments that Isolated makes
 	jitDisabled bool   // by jit.off
 	io          ioState
 	gc          gcState

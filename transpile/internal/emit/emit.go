@@ -321,6 +321,9 @@ func (e *emitter) register(opt Options) {
 			}
 		}))
 	}
+	if c.Globals {
+		add("Globals", jen.True())
+	}
 	add("Hash", lit(opt.Hash))
 	d = append(d, jen.Line())
 	e.file.Var().Id(c.Prefix + "Chunk").Op("=").Add(rt("Chunk")).Values(d...)

@@ -37,6 +37,9 @@ type Chunk struct {
 	Protos []*Proto
 	Doc    []string // comment lines that stand at the top of the source
 
+	// Globals: it writes global variables, or may do so by _G, setfenv or module.
+	Globals bool
+
 	reads map[*Var]int // what CountReads counted last
 }
 

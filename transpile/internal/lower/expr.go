@@ -133,6 +133,12 @@ func (f *fn) name(e *ast.Name) ir.Expr {
 }
 
 func (f *fn) global(code ir.Code, e *ast.Name, args ...ir.Expr) ir.Expr {
+	switch e.Name {
+	case "_G", "setfenv", "getfenv", "module":
+		f.c.out.Globals = true
+	default:
+		f.c.out.Globals = f.c.out.Globals || code == ir.SetGlobal
+	}
 	o := f.op(code, f.site("_G", e.Name), args...)
 	o.Line = e.Pos.Line
 	return o
