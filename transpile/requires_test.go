@@ -30,6 +30,7 @@ func TestRequires(t *testing.T) {
 		{"pcall of a local function", "local function f() return require'a' end\nlocal pcall = pcall\npcall(f)", []string{"1:34 a optional conditional"}},
 		{"helper", "local function try(f, ...) return pcall(f, ...) end try(require, 'a')", []string{"1:66 a optional"}},
 		{"helper by name", "local function try(n) return pcall(require, n) end try('a') try 'b'", []string{"1:56 a optional conditional", "1:65 b optional conditional"}},
+		{"helper with varargs", "local function try(...) return pcall(require, ...) end try('a')", []string{"1:60 a optional conditional"}},
 		{"name handed to pcall", "local function load(n) return require(n) end pcall(load, 'a')", []string{"1:58 a optional conditional"}},
 		{"helper that escapes", "local function load(n) return require(n) end load 'a' M.load = load", []string{"1:51 a conditional", "1:39 ? conditional"}},
 		{"argument of pcall", "pcall(require 'a')", []string{"1:15 a"}},

@@ -12,7 +12,7 @@ import (
 // evalCall is the value of a call of a string function with constant arguments:
 // modules cut names of their neighbours out of their own, as in
 // (...):match("(.-)[^%.]+$") and (...):gsub("%.init$", "").
-func (f *finder) evalCall(c *ast.Call, main bool) (constant, bool) {
+func (f *finder) evalCall(c *ast.Call, in *ast.Func) (constant, bool) {
 	function, exprs := c.Method, c.Args
 	if c.Fn == nil {
 		exprs = append([]ast.Expr{c.Obj}, c.Args...)
@@ -24,8 +24,8 @@ func (f *finder) evalCall(c *ast.Call, main bool) (constant, bool) {
 		case path == "tostring":
 			function = path
 		case path == "select" && len(exprs) == 2: // select(1, ...)
-			if n, ok := f.eval(exprs[0], main); ok && n.text == "1" {
-				return f.eval(exprs[1], main)
+			if n, ok := f.eval(exprs[0], in); ok && n.text == "1" {
+				return f.eval(exprs[1], in)
 			}
 			return constant{}, false
 		default:
@@ -34,7 +34,7 @@ func (f *finder) evalCall(c *ast.Call, main bool) (constant, bool) {
 	}
 	args := make([]string, len(exprs))
 	for i, e := range exprs {
-		v, ok := f.eval(e, main)
+		v, ok := f.eval(e, in)
 		if !ok || v.falsy {
 			return constant{}, false
 		}

@@ -57,7 +57,7 @@ func (f *Facts) Names() []string {
 // by, or "": `require(... .. ".part")` builds on it.
 func Find(chunk *ast.Chunk, module string) *Facts {
 	f := &finder{
-		module: module, items: map[*ast.Local]loopItems{},
+		module: module, in: chunk.Main, items: map[*ast.Local][]ast.Expr{},
 		caught: map[*ast.Func]bool{}, handed: map[*ast.Local][][]ast.Expr{},
 	}
 	// A function may be handed to pcall further down than its requires stand.
@@ -69,20 +69,14 @@ func Find(chunk *ast.Chunk, module string) *Facts {
 
 type finder struct {
 	module string
-	items  map[*ast.Local]loopItems    // loop variables that run over constant lists
+	items  map[*ast.Local][]ast.Expr   // what loop variables run over
 	caught map[*ast.Func]bool          // functions that run under pcall
 	handed map[*ast.Local][][]ast.Expr // arguments of pcall(f, ...), by f
-	depth  int                         // functions around the place that is looked at
+	in     *ast.Func                   // the function that is looked at
 	branch int                         // branches around it
 	left   bool                        // the main function may have returned before it
 	facts  Facts
 	steps  int // left for the name that is looked at
-}
-
-// loopItems is what a loop variable runs over.
-type loopItems struct {
-	exprs []ast.Expr
-	keys  bool // these are keys
 }
 
 // markCaught notes functions whose errors are caught: pcall(f), pcall(function() ... end).
@@ -125,9 +119,10 @@ func (f *finder) body(n any, caught bool) {
 	ast.Walk(n, func(n any) bool {
 		switch n := n.(type) {
 		case *ast.FuncExpr:
-			f.depth++
+			outer := f.in
+			f.in = n.Func
 			f.body(n.Func.Body, caught || f.caught[n.Func])
-			f.depth--
+			f.in = outer
 			return false
 		case *ast.IfStmt:
 			f.ifStmt(n, caught)
@@ -191,13 +186,13 @@ func (f *finder) inBranch(b *ast.Block, caught bool) {
 
 // leaves notes a way around the rest of the main function.
 func (f *finder) leaves() {
-	if f.depth == 0 {
+	if isMain(f.in) {
 		f.left = true
 	}
 }
 
 // conditional reports whether the chunk may run without the place that is looked at.
-func (f *finder) conditional() bool { return f.depth > 0 || f.branch > 0 || f.left }
+func (f *finder) conditional() bool { return !isMain(f.in) || f.branch > 0 || f.left }
 
 // loop looks through a loop, and notes what `for _, name in ipairs { "a", "b" } do`
 // runs over, a common way to load plugins: its body surely runs.
@@ -207,9 +202,9 @@ func (f *finder) loop(s *ast.GenForStmt, caught bool) {
 	}
 	if t := iterated(s); t != nil && len(t.Fields) > 0 {
 		if len(s.Vars) > 1 {
-			f.items[s.Vars[1]] = loopItems{exprs: fieldValues(t)}
+			f.items[s.Vars[1]] = fieldValues(t)
 		}
-		f.items[s.Vars[0]] = loopItems{exprs: fieldKeys(t), keys: true}
+		f.items[s.Vars[0]] = fieldKeys(t)
 		f.body(s.Body, caught)
 		return
 	}
@@ -306,7 +301,7 @@ func (f *finder) call(c *ast.Call, caught bool) {
 // require notes the module that a require of e asks for.
 func (f *finder) require(e ast.Expr, caught bool) {
 	f.steps = maxSteps
-	names, complete := f.names(e, f.depth == 0)
+	names, complete := f.names(e, f.in)
 	if !complete {
 		names = append(names, name{pos: e.ExprPos()})
 	}

@@ -2,6 +2,7 @@ package modules
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,14 +24,13 @@ const maxSteps = 1000
 const maxName = 1000
 
 // names lists what e can be, as far as it is constant; complete is set when it can
-// be nothing else. main says that e stands in the main function, where ... is the
-// module's name.
-func (f *finder) names(e ast.Expr, main bool) (list []name, complete bool) {
+// be nothing else. in is the function that e stands in, nil when that is not known.
+func (f *finder) names(e ast.Expr, in *ast.Func) (list []name, complete bool) {
 	if f.steps--; f.steps < 0 {
 		return nil, false
 	}
 	at := e.ExprPos()
-	if v, ok := f.eval(e, main); ok {
+	if v, ok := f.eval(e, in); ok {
 		if v.falsy {
 			return nil, true
 		}
@@ -42,21 +42,25 @@ func (f *finder) names(e ast.Expr, main bool) (list []name, complete bool) {
 			break
 		}
 		if items, ok := f.items[e.Local]; ok {
-			return f.all(items.exprs, at, main, false), true
+			return f.all(items, at, in, false), true
 		}
 		if e.Local.Kind == ast.Param {
-			return f.arguments(e.Local)
+			return f.arguments(e.Local.Func, slices.Index(e.Local.Func.Params, e.Local))
 		}
 		if e.Local.Init != nil {
-			list, complete = f.names(e.Local.Init, e.Local.Func.Parent == nil)
+			list, complete = f.names(e.Local.Init, e.Local.Func)
 			for i := range list {
 				list[i].pos = at
 			}
 			return list, complete
 		}
+	case *ast.VarargExpr:
+		if in != nil && in.Parent != nil {
+			return f.arguments(in, len(in.Params))
+		}
 	case *ast.Logical: // fast and "a" or "b"
-		l, lok := f.names(e.L, main)
-		r, rok := f.names(e.R, main)
+		l, lok := f.names(e.L, in)
+		r, rok := f.names(e.R, in)
 		if e.Op == "and" {
 			return r, rok // the left one is a condition
 		}
@@ -67,38 +71,31 @@ func (f *finder) names(e ast.Expr, main bool) (list []name, complete bool) {
 		return list, complete
 	case *ast.Index: // plugins[i], of a table that is written down
 		if t, ok := value(e.Obj).(*ast.Table); ok {
-			return f.all(fieldValues(t), at, main, true), true
+			return f.all(fieldValues(t), at, in, true), true
 		}
 	}
-	if pattern := f.pattern(e, main); usable(pattern) {
+	if pattern := f.pattern(e, in); usable(pattern) {
 		return []name{{text: pattern, pos: at}}, true
 	}
 	return nil, false
 }
 
 // all lists the constant texts among es, as seen from one place.
-func (f *finder) all(es []ast.Expr, at ast.Pos, main, choice bool) []name {
+func (f *finder) all(es []ast.Expr, at ast.Pos, in *ast.Func, choice bool) []name {
 	var list []name
 	for _, e := range es {
-		if v, ok := f.eval(e, main); ok && !v.falsy {
+		if v, ok := f.eval(e, in); ok && !v.falsy {
 			list = append(list, name{v.text, at, choice})
 		}
 	}
 	return list
 }
 
-// arguments lists what a parameter of a local function is called with:
+// arguments lists what a local function is called with in one place:
 // `local function prequire(name) ... pcall(require, name)`.
-func (f *finder) arguments(param *ast.Local) (list []name, complete bool) {
-	fn := param.Func
+func (f *finder) arguments(fn *ast.Func, at int) (list []name, complete bool) {
 	if fn.Binding == nil {
 		return nil, false
-	}
-	at := -1
-	for i, p := range fn.Params {
-		if p == param {
-			at = i
-		}
 	}
 	var calls [][]ast.Expr
 	for _, c := range fn.Binding.Calls {
@@ -110,7 +107,7 @@ func (f *finder) arguments(param *ast.Local) (list []name, complete bool) {
 		if at < 0 || at >= len(args) {
 			continue
 		}
-		l, ok := f.names(args[at], false)
+		l, ok := f.names(args[at], nil)
 		list = append(list, l...)
 		complete = complete && ok
 	}
@@ -118,16 +115,16 @@ func (f *finder) arguments(param *ast.Local) (list []name, complete bool) {
 }
 
 // pattern is e's text with a * for each part that is not constant.
-func (f *finder) pattern(e ast.Expr, main bool) string {
+func (f *finder) pattern(e ast.Expr, in *ast.Func) string {
 	if f.steps--; f.steps < 0 {
 		return "*"
 	}
-	if v, ok := f.eval(e, main); ok && !v.falsy {
+	if v, ok := f.eval(e, in); ok && !v.falsy {
 		return v.text
 	}
-	e, main = f.value(e, main)
+	e, in = f.value(e, in)
 	if b, ok := e.(*ast.Binary); ok && b.Op == ".." {
-		return strings.ReplaceAll(f.pattern(b.L, main)+f.pattern(b.R, main), "**", "*")
+		return strings.ReplaceAll(f.pattern(b.L, in)+f.pattern(b.R, in), "**", "*")
 	}
 	return "*"
 }
@@ -139,6 +136,9 @@ func usable(pattern string) bool {
 	return ok && strings.ContainsAny(folder, "./")
 }
 
+// isMain: fn is the main function, whose ... is the module's name.
+func isMain(fn *ast.Func) bool { return fn != nil && fn.Parent == nil }
+
 // constant is a value known at compile time: a text, or nil or false.
 type constant struct {
 	text  string
@@ -146,7 +146,7 @@ type constant struct {
 }
 
 // eval is the value of a constant expression.
-func (f *finder) eval(e ast.Expr, main bool) (constant, bool) {
+func (f *finder) eval(e ast.Expr, in *ast.Func) (constant, bool) {
 	if f.steps--; f.steps < 0 {
 		return constant{}, false
 	}
@@ -159,26 +159,26 @@ func (f *finder) eval(e ast.Expr, main bool) (constant, bool) {
 		}
 	case *ast.Unary: // s:sub(1, -2)
 		if _, number := e.X.(*ast.NumberExpr); number && e.Op == "-" {
-			v, ok := f.eval(e.X, main)
+			v, ok := f.eval(e.X, in)
 			return constant{text: "-" + v.text}, ok
 		}
 	case *ast.NilExpr, *ast.FalseExpr:
 		return constant{falsy: true}, true
 	case *ast.VarargExpr:
 		// The first argument of a module's chunk is the module's name.
-		return constant{text: f.module}, f.module != "" && main
+		return constant{text: f.module}, f.module != "" && isMain(in)
 	case *ast.Name:
-		if init, inMain := f.value(e, main); init != ast.Expr(e) {
-			return f.eval(init, inMain)
+		if init, fn := f.value(e, in); init != ast.Expr(e) {
+			return f.eval(init, fn)
 		}
 	case *ast.Call:
-		return f.evalCall(e, main)
+		return f.evalCall(e, in)
 	case *ast.Logical: // string.match(..., ".*%.") or ""
-		l, ok := f.eval(e.L, main)
+		l, ok := f.eval(e.L, in)
 		switch {
 		case !ok:
 		case l.falsy == (e.Op == "or"):
-			return f.eval(e.R, main)
+			return f.eval(e.R, in)
 		default:
 			return l, true
 		}
@@ -186,11 +186,11 @@ func (f *finder) eval(e ast.Expr, main bool) (constant, bool) {
 		if e.Op != ".." {
 			break
 		}
-		l, ok := f.eval(e.L, main)
+		l, ok := f.eval(e.L, in)
 		if !ok || l.falsy {
 			break
 		}
-		r, ok := f.eval(e.R, main)
+		r, ok := f.eval(e.R, in)
 		if !ok || r.falsy || len(l.text)+len(r.text) > maxName {
 			break
 		}
@@ -199,14 +199,14 @@ func (f *finder) eval(e ast.Expr, main bool) (constant, bool) {
 	return constant{}, false
 }
 
-// value looks through the name of a local that keeps its first value, and says
-// whether that stands in the main function.
-func (f *finder) value(e ast.Expr, main bool) (ast.Expr, bool) {
+// value looks through the name of a local that keeps its first value, and says in
+// which function that stands.
+func (f *finder) value(e ast.Expr, in *ast.Func) (ast.Expr, *ast.Func) {
 	init := value(e)
 	if n, ok := e.(*ast.Name); ok && init != e {
-		return init, n.Local.Func.Parent == nil
+		return init, n.Local.Func
 	}
-	return e, main
+	return e, in
 }
 
 // value looks through the name of a local that keeps its first value.

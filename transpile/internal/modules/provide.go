@@ -38,7 +38,7 @@ func (f *finder) put(t, key, v ast.Expr) {
 // provide notes a module that the chunk makes under the name e.
 func (f *finder) provide(e ast.Expr) {
 	f.steps = maxSteps
-	names, complete := f.names(e, f.depth == 0)
+	names, complete := f.names(e, f.in)
 	for _, n := range names {
 		f.facts.Provides = append(f.facts.Provides, n.text)
 	}
