@@ -79,6 +79,9 @@ func setCharset(c *compiler, d *conf.Directive) error {
 	if name, ok := strings.CutPrefix(d.Args[0], "$"); ok {
 		t.parts = []templatePart{{kind: partVar, index: c.varIndex(name)}}
 	}
+	if t.isStatic() {
+		c.cycle.charsets[lowerString(t.lit)] = true
+	}
 	return f.put(t)
 }
 

@@ -30,6 +30,7 @@ type Cycle struct {
 
 	http              *Location // the http level
 	upstreams         map[string]*Upstream
+	charsets          map[string]bool // that charset directives name
 	logFormats        map[string]*logFormat
 	logBuffers        []*logBuffer
 	rewriteNoPostpone opt[bool]
@@ -88,6 +89,7 @@ func newCycle(opts CompileOptions) *Cycle {
 		chunks:     opts.Chunks,
 		sources:    opts.sources,
 		upstreams:  map[string]*Upstream{},
+		charsets:   map[string]bool{},
 		logFormats: map[string]*logFormat{},
 
 		threadPools: map[string]*threadPool{},

@@ -337,6 +337,9 @@ func (c *conn) SkipBody() error {
 	return nil
 }
 
+// BodyAhead reports whether the rest of the body need not be waited for.
+func (c *conn) BodyAhead() bool { return c.rd.BodyAhead() }
+
 // InterruptRead implements Downstream.
 func (c *conn) InterruptRead() { c.rd.Interrupt() }
 

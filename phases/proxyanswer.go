@@ -16,10 +16,12 @@ func (x *exchange) answer() int {
 	x.in.begin(x.isHead)
 	status := x.in.head.status
 	if status >= 300 && x.intercepts(status) {
+		x.in.bodyRead = 0 // nobody looks at it
 		x.finishConn()
 		return status
 	}
 	if target, ok := x.st.headers.Get("X-Accel-Redirect"); ok && !r.Loc.ignoresHeader("x-accel-redirect") {
+		x.in.bodyRead = 0
 		x.finishConn()
 		return x.accelRedirect(target)
 	}
@@ -183,6 +185,7 @@ func (x *exchange) brokenBody(err error) int {
 // it stands exactly behind this response, and closed otherwise.
 func (x *exchange) finishConn() {
 	r := x.r
+	x.sender.settle()
 	x.account()
 	x.try().length = x.in.bodyRead
 	x.try().response = time.Since(x.begun)

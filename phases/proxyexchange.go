@@ -44,6 +44,7 @@ func (r *Request) proxyHandler() int {
 	}
 	t, rc := r.proxyTo()
 	if rc != rcOK {
+		r.upstream = &upstreamState{target: &proxyTarget{}}
 		return rc
 	}
 	l := r.Loc
@@ -107,6 +108,7 @@ func (x *exchange) attempt() (nextKind, int) {
 	r.tries = append(r.tries, upstreamTry{connect: noTime, header: noTime, response: noTime})
 	x.begun = time.Now()
 	x.connected, x.cached = false, false
+	x.in.received = 0
 	x.st.headers, x.st.separator = nil, ""
 	addr, rc := x.choose()
 	if rc != rcOK {

@@ -43,7 +43,11 @@ func (x *exchange) copyHeaders() {
 		}
 		x.copyHeader(name, h)
 	}
-	if charset != "" && o.ContentType != "" && strings.IndexByte(o.ContentType, ';') < 0 {
+	switch {
+	case charset == "":
+	case !x.r.Cycle.charsets[lowerString(charset)]:
+		x.r.Logf(LogErr, "unknown charset \"%s\" to override", charset)
+	case o.ContentType != "" && strings.IndexByte(o.ContentType, ';') < 0:
 		o.Charset = charset
 	}
 	for _, name := range l.proxyPassThrough { // a header that is passed on is not made up

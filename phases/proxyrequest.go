@@ -27,7 +27,7 @@ func (x *exchange) takeBody() int {
 	r, l := x.r, x.r.Loc
 	own := r.lua.body != nil || r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken
 	if !l.proxyBuffersRequest.v && !own && !l.proxySetBody.set && l.proxyPassBody.v &&
-		(r.ContentLength > 0 || r.Chunked && l.proxyHTTPVersion.v == 1) {
+		(r.ContentLength > 0 || r.Chunked && l.proxyHTTPVersion.v == 1) && !bodyAhead(r.Conn) {
 		x.body = outgoing{live: true, chunked: r.Chunked}
 		r.Body.Read = true
 		if !r.sendContinue() {
@@ -42,12 +42,24 @@ func (x *exchange) takeBody() int {
 	case l.proxySetBody.set:
 		x.body.data = []byte(l.proxySetBody.v.eval(r))
 	case !l.proxyPassBody.v:
+	case b.File != "" && r.ContentLength <= smallBody:
+		var err error
+		if x.body.data, err = b.BodyBytes(); err != nil {
+			r.Log(LogCrit, err.Error())
+			return 500
+		}
 	case b.File != "":
 		x.body.file = b.File
 	default:
 		x.body.data = b.Data
 	}
 	return rcOK
+}
+
+// bodyAhead reports whether the whole body has come with the head.
+func bodyAhead(conn Downstream) bool {
+	c, ok := conn.(interface{ BodyAhead() bool })
+	return ok && c.BodyAhead()
 }
 
 // defaultHeaders are the lines of the client's head that are not passed on: the
@@ -270,6 +282,20 @@ func (s *bodySender) finished() bool {
 		return false
 	}
 }
+
+// settle lets a sender end whose last byte has just gone out.
+func (s *bodySender) settle() {
+	if s == nil {
+		return
+	}
+	select {
+	case <-s.done:
+	case <-time.After(settleTime):
+	}
+}
+
+// settleTime is how long a response that is complete waits for its request.
+const settleTime = 10 * time.Millisecond
 
 // failure is why the body could not be sent, nil when it was or still is.
 func (s *bodySender) failure() error {

@@ -153,18 +153,13 @@ func upstreamCookieVar(name string) func(*Request) (string, bool) {
 	}
 }
 
-// proxyVar makes a variable of the proxy_pass that answers, or would answer, the
-// request.
+// proxyVar makes a variable of the proxy_pass that answers the request; it has
+// none before its handler runs.
 func proxyVar(of func(t *proxyTarget) string) func(*Request) (string, bool) {
 	return func(r *Request) (string, bool) {
-		t := r.Loc.proxyPass
-		if t == nil {
+		if r.Loc.proxyPass == nil || r.upstream == nil {
 			return "", false
 		}
-		if r.upstream != nil {
-			t = r.upstream.target
-		}
-		v := of(t)
-		return v, v != ""
+		return of(r.upstream.target), true
 	}
 }

@@ -14,8 +14,8 @@
 //	log            a regular expression: which lines of the log want.log holds, "lua"
 //	               without it
 //	want.response  the answers, volatile headers masked; a line === parts them
-//	want.log       the error log's lines of the case that speak of Lua; all lines, in
-//	               full, of a case that has an upstream
+//	want.log       the error log's lines of the case that speak of Lua; all lines but
+//	               notices, in full, of a case that has an upstream
 //
 // In the first three @PORT@, @UPSTREAM@ and @PREFIX@ stand for the ports and for
 // the server's root.
@@ -360,7 +360,7 @@ func (l *logTail) lines(t *testing.T, c *testCase) string {
 	for s := bufio.NewScanner(f); s.Scan(); {
 		line := s.Text()
 		if m := luaLine.FindStringSubmatch(line); m != nil {
-			if c.behind == nil && !keep.MatchString(m[2]) {
+			if c.behind == nil && !keep.MatchString(m[2]) || c.behind != nil && m[1] == "[notice]" {
 				continue
 			}
 			line = m[1] + " " + m[2]

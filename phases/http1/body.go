@@ -50,6 +50,24 @@ func (rd *Reader) SkipBody() error {
 	return nil
 }
 
+// BodyAhead reports whether all that is left of the body has been read ahead.
+func (rd *Reader) BodyAhead() bool {
+	b, ahead := rd.body, rd.Buffered()
+	if !b.chunked {
+		return int64(len(ahead)) >= b.left
+	}
+	for {
+		n, err := b.chunks.Parse(ahead)
+		ahead = ahead[n:]
+		data := b.chunks.Data()
+		if err != nil || b.chunks.Done() || data > int64(len(ahead)) || len(ahead) == 0 {
+			return b.chunks.Done()
+		}
+		ahead = ahead[data:]
+		b.chunks.Took(data)
+	}
+}
+
 // bodyNext gives the number of bytes of data that come next, behind the syntax
 // between chunks as far as that was read ahead; 0 where there is more of it.
 func (rd *Reader) bodyNext() (int64, error) {
