@@ -99,13 +99,23 @@ func OpenNgx(st *rt.State, w *Worker) {
 
 // globalWrite sets a new global variable, and warns of it where requests share it.
 func globalWrite(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	th.RawSet(args[0].Table(), args[1], args[2])
+	args = padded(args, 3)
+	th.RawSet(th.CheckTable(args, 0), args[1], args[2])
 	if c := luaCtx(th); c.Phase != PhaseInit && c.Phase != PhaseInitWorker && c.logEnabled(LogWarn) {
 		c.log(LogWarn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+textOrNil(th, args[1])+
 			"') which may lead to race conditions between concurrent requests, so prefer the use of 'local' variables\n"+
 			th.Traceback("", 1))
 	}
 	return rt.Nil, 0
+}
+
+// padded adds nil to arguments that are fewer than n: a script can call the
+// functions in a metatable itself.
+func padded(args []rt.Value, n int) []rt.Value {
+	for len(args) < n {
+		args = append(args[:len(args):len(args)], rt.Nil)
+	}
+	return args
 }
 
 // magic makes a table whose fields are functions' doing.
@@ -120,6 +130,7 @@ func magic(get, set rt.GoFunc) *rt.Table {
 
 // ngxIndex reads the fields of ngx that are made up on the spot.
 func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 2)
 	if !args[1].IsString() {
 		return rt.Nil, 1
 	}
@@ -137,6 +148,7 @@ func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 3)
 	if args[1].IsString() {
 		switch args[1].Str() {
 		case "ctx":
@@ -147,7 +159,7 @@ func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return rt.Nil, 0
 		}
 	}
-	th.RawSet(args[0].Table(), args[1], args[2])
+	th.RawSet(th.CheckTable(args, 0), args[1], args[2])
 	return rt.Nil, 0
 }
 

@@ -72,7 +72,7 @@ func ngxEscapeURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		if !v.IsNumber() {
 			raiseAt(th, 2, "\"type\" is not a number")
 		}
-		if v.Num() < 0 || v.Num() > 6 {
+		if !(v.Num() >= 0 && v.Num() <= 6) {
 			raiseAt(th, 2, "\"type\" "+rt.NumberString(v.Num())+" out of range")
 		}
 		kind = int(v.Num())

@@ -11,6 +11,7 @@ var ngxResp = lib{{"get_headers", ngxRespGetHeaders}}
 
 // headerGet is ngx.header.name.
 func headerGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 2)
 	r := requestOf(th)
 	name := headerName(r, luaText(th, args[1]))
 	switch classify(name) {
@@ -58,6 +59,7 @@ func headerName(r *Request, name string) string {
 
 // headerSet is ngx.header.name = value.
 func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 3)
 	r := requestOf(th)
 	name := luaText(th, args[1])
 	if r.HeadersSent {
@@ -263,6 +265,7 @@ func (g *headerGatherer) result(th *rt.Thread, meta *rt.Table) (rt.Value, int) {
 // headersIndex is the __index of a table of headers: names in lower case, with
 // hyphens.
 func headersIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 2)
 	if !args[1].IsString() {
 		return rt.Nil, 1
 	}
@@ -271,5 +274,5 @@ func headersIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if name == key {
 		return rt.Nil, 1
 	}
-	return args[0].Table().GetStr(name), 1
+	return th.CheckTable(args, 0).GetStr(name), 1
 }

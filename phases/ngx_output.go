@@ -53,7 +53,7 @@ const maxOutBuf = 64 << 10
 func (api *ngxAPI) appendOutput(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
 	switch {
 	case v.IsTable():
-		return api.appendArray(th, b, v.Table(), i)
+		return th.AppendArray(b, v.Table(), i, appendElement)
 	case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
 		return appendScalar(b, v)
 	case v == rt.LightNull:
@@ -63,38 +63,15 @@ func (api *ngxAPI) appendOutput(th *rt.Thread, b []byte, v rt.Value, i int) []by
 	return b
 }
 
-// appendArray appends the elements of an array table, nested ones as well. Holes
-// print as nil, up to the greatest index.
-func (api *ngxAPI) appendArray(th *rt.Thread, b []byte, t *rt.Table, arg int) []byte {
-	n := arrayLen(th, t, arg)
-	for i := 1; i <= n; i++ {
-		switch v := t.Int(i); {
-		case v.IsTable():
-			th.Enter(1)
-			b = api.appendArray(th, b, v.Table(), arg)
-			th.Leave(1)
-		case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
-			b = appendScalar(b, v)
-		case v == rt.LightNull:
-			b = append(b, "null"...)
-		default:
-			th.ArgError(arg, "bad data type "+rt.TypeName(v)+" found")
-		}
+// appendElement appends what ngx.say takes beside strings and numbers.
+func appendElement(b []byte, v rt.Value) ([]byte, bool) {
+	switch {
+	case v.IsNil(), v.IsBool():
+		return appendScalar(b, v), true
+	case v == rt.LightNull:
+		return append(b, "null"...), true
 	}
-	return b
-}
-
-// arrayLen is the greatest index of a table that must have no other keys.
-func arrayLen(th *rt.Thread, t *rt.Table, arg int) int {
-	n := 0
-	for k, _, ok := t.Next(rt.Nil); ok && !k.IsNil(); k, _, ok = t.Next(k) {
-		if i := int(k.Num()); k.IsNumber() && i > 0 && float64(i) == k.Num() {
-			n = max(n, i)
-			continue
-		}
-		th.ArgError(arg, "non-array table found")
-	}
-	return n
+	return b, false
 }
 
 // ngxFlush is ngx.flush(wait).

@@ -318,7 +318,13 @@ func reGmatch(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // reGmatchNext is a step of the iterator, the __call of its table.
 func reGmatchNext(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	st := args[0].Table().Int(1).Userdata().Data.(*gmatchState)
+	var st *gmatchState
+	if v := th.CheckTable(args, 0).Int(1); v.IsUserdata() {
+		st, _ = v.Userdata().Data.(*gmatchState)
+	}
+	if st == nil {
+		th.ArgError(0, "iterator expected")
+	}
 	if st.done {
 		return rt.Nil, 1
 	}

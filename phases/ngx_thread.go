@@ -22,11 +22,18 @@ func threadSpawn(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	checkLuaFunction(th, args, 0)
 	gate(th, sleepPhases, noRequest)
+	if th.Light().Group().Alive() >= maxLightThreads {
+		th.Errorf("no memory: %d light threads of this handler have not ended", maxLightThreads)
+	}
 	th.Stop()
 	lt := th.Spawn(args[0], args[1:], userThreadFailed)
 	th.Go()
 	return rt.ThreadValue(lt.Handle()), 1
 }
+
+// maxLightThreads is how many light threads a handler may have at a time. Each takes
+// some 10 KB.
+const maxLightThreads = 32768
 
 // checkLuaFunction wants a function written in Lua.
 func checkLuaFunction(th *rt.Thread, args []rt.Value, i int) {
@@ -40,7 +47,7 @@ func checkLuaFunction(th *rt.Thread, args []rt.Value, i int) {
 func userThreadFailed(th *rt.Thread, err *rt.Error) {
 	trace := entryTraceback(err)
 	level := strings.Count(trace, "\ncoroutine ")
-	for parent := th.Light().Parent(); parent != nil; parent = parent.Light().Parent() {
+	for parent := th.Light().Parent(); parent != nil && len(trace) < maxErrorLine; parent = parent.Light().Parent() {
 		if levels := parent.StoppedTraceback(); levels != "" {
 			trace += fmt.Sprintf("\ncoroutine %d:%s", level, levels)
 			level++

@@ -6,6 +6,7 @@ import (
 
 // varGet is ngx.var.name and ngx.var[n].
 func varGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 2)
 	r := requestOf(th)
 	switch name := args[1]; {
 	case name.IsString():
@@ -24,6 +25,7 @@ func varGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // varSet is ngx.var.name = value.
 func varSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 3)
 	r := requestOf(th)
 	if !args[1].IsString() {
 		th.Errorf("bad variable name")
@@ -76,6 +78,7 @@ func setCtxTable(th *rt.Thread, v rt.Value) {
 // argGet is ngx.arg[i]: the arguments of set_by_lua, or the chunk and the end mark
 // of a body filter.
 func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 2)
 	c := luaCtx(th)
 	i := -1
 	if args[1].IsNumber() {
@@ -103,6 +106,7 @@ func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // argSet is ngx.arg[i] = value in a body filter.
 func argSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 3)
 	c := luaCtx(th)
 	if c.Phase == PhaseInit {
 		return rt.Nil, 0
@@ -118,7 +122,7 @@ func argSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		case v.IsNil():
 			c.Chunk = nil
 		case v.IsTable():
-			c.Chunk = apiOf(th).appendChunk(th, nil, v.Table())
+			c.Chunk = th.AppendArray(nil, v.Table(), 2, rt.OnlyText)
 		default:
 			th.Errorf("bad chunk data type: %s", rt.TypeName(v))
 		}
@@ -128,22 +132,4 @@ func argSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("bad index: %d", i)
 	}
 	return rt.Nil, 0
-}
-
-// appendChunk is appendArray for strings and numbers only.
-func (api *ngxAPI) appendChunk(th *rt.Thread, b []byte, t *rt.Table) []byte {
-	n := arrayLen(th, t, 2)
-	for i := 1; i <= n; i++ {
-		switch v := t.Int(i); {
-		case v.IsTable():
-			th.Enter(1)
-			b = api.appendChunk(th, b, v.Table())
-			th.Leave(1)
-		case v.IsString(), v.IsNumber():
-			b = appendScalar(b, v)
-		default:
-			th.ArgError(2, "bad data type "+rt.TypeName(v)+" found")
-		}
-	}
-	return b
 }

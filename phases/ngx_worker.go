@@ -78,6 +78,7 @@ var ndkFunctions = map[string]func(s string) string{
 
 // ndkGet is ndk.set_var.name.
 func ndkGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 2)
 	name := textOrNil(th, args[1])
 	f := ndkFunctions[name]
 	if f == nil {

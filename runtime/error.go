@@ -181,13 +181,15 @@ func (th *Thread) protectedCall(handler Value, f Value, n int, a, b, c Value) (v
 			}
 		}
 	}()
+	th.Enter(2) // pcall in tail position counts neither itself nor the tail call
 	if f.n == tagFunction {
 		if v, r = f.Func().fn(th, n, a, b, c); r < 0 {
 			v, r = th.runTail()
 		}
-		return v, r, nil
+	} else {
+		v, r = th.callValue(f, "", n, a, b, c)
 	}
-	v, r = th.callValue(f, "", n, a, b, c)
+	th.Leave(2)
 	return v, r, nil
 }
 

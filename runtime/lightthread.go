@@ -69,6 +69,9 @@ const (
 	lightDead
 )
 
+// Alive is the number of light threads that have not ended, without the entry thread.
+func (g *ThreadGroup) Alive() int { return len(g.alive) }
+
 // Parent returns the coroutine that spawned lt, nil for an entry thread.
 func (lt *LightThread) Parent() *Thread { return lt.parent }
 
@@ -203,6 +206,8 @@ func (lt *LightThread) main(body func() ([]Value, bool)) {
 		lt.results, lt.succeeded = body()
 		return true
 	})
+	th := lt.thread // Lua may keep its handle; what it worked with can go
+	th.ret, th.extra, th.args, th.tail = nil, nil, arena{}, tailCall{}
 	g := lt.group
 	switch {
 	case lt.killed:

@@ -311,3 +311,15 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A pcall in tail position nests like any other call.
+func TestDeepProtectedCalls(t *testing.T) {
+	th := newTestThread()
+	var f Value
+	f = lua(protoAnon, func(th *Thread, n int, a, b, c Value) (Value, int) {
+		return TailCall1(th, global(th, "pcall"), "", f)
+	})
+	if got, err := th.PCall(f); err != nil || len(got) < 2 {
+		t.Errorf("got %s, %v", describeAll(got), err)
+	}
+}

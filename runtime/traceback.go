@@ -109,6 +109,7 @@ func (th *Thread) StoppedTraceback() string {
 
 // writeFrames writes the levels from level on.
 func (th *Thread) writeFrames(b *strings.Builder, frames []frame, level int, firstLineLost bool) {
+	level = max(level, 0)
 	for i := min(level, len(frames)); i < len(frames); i++ {
 		if i == level+tracebackHead && len(frames)-i > tracebackTail {
 			b.WriteString("\n\t...")
@@ -156,8 +157,11 @@ type Level struct {
 
 // Level returns level n of the call stack, 0 being the running Go function.
 func (th *Thread) Level(n int) (Level, bool) {
+	if n < 0 || n > maxDepth {
+		return Level{}, false
+	}
 	frames := th.frames(n + 2)
-	if n < 0 || n >= len(frames) {
+	if n >= len(frames) {
 		return Level{}, false
 	}
 	f := &frames[n]
