@@ -78,7 +78,7 @@ func PowFloat(a, b float64) float64 {
 	case 0.5:
 		return powHalf(a)
 	}
-	return math.Pow(a, b)
+	return libmPow(a, b)
 }
 
 // powHalf is pow(a, 0.5), which differs from sqrt for -0 and -Inf.

@@ -17,24 +17,24 @@ var mathBuiltins = []builtin{
 
 // mathLib is the functions of the math library but the hot ones.
 var mathLib = []libFunc{
-	{"acos", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, math.Acos) }},
-	{"asin", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, math.Asin) }},
-	{"atan", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, math.Atan) }},
-	{"atan2", func(th *Thread, args []Value) (Value, int) { return th.mathCall2(args, math.Atan2) }},
-	{"cosh", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, math.Cosh) }},
+	{"acos", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, libmAcos) }},
+	{"asin", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, libmAsin) }},
+	{"atan", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, libmAtan) }},
+	{"atan2", func(th *Thread, args []Value) (Value, int) { return th.mathCall2(args, libmAtan2) }},
+	{"cosh", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, libmCosh) }},
 	{"deg", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, degrees) }},
 	{"fmod", func(th *Thread, args []Value) (Value, int) { return th.mathCall2(args, math.Mod) }},
 	{"frexp", mathFrexp},
 	{"ldexp", func(th *Thread, args []Value) (Value, int) { return th.mathCall2(args, ldexp) }},
 	{"log", mathLog},
-	{"log10", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, math.Log10) }},
+	{"log10", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, libmLog10) }},
 	{"modf", mathModf},
-	{"pow", func(th *Thread, args []Value) (Value, int) { return th.mathCall2(args, math.Pow) }},
+	{"pow", func(th *Thread, args []Value) (Value, int) { return th.mathCall2(args, libmPow) }},
 	{"rad", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, radians) }},
 	{"randomseed", mathRandomSeed},
-	{"sinh", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, math.Sinh) }},
-	{"tan", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, math.Tan) }},
-	{"tanh", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, math.Tanh) }},
+	{"sinh", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, libmSinh) }},
+	{"tan", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, libmTan) }},
+	{"tanh", func(th *Thread, args []Value) (Value, int) { return th.mathCall(args, libmTanh) }},
 }
 
 func openMath(st *State) {
@@ -108,7 +108,7 @@ func mathSin(th *Thread, n int, a, _, _ Value) (Value, int) {
 	if !a.IsNumber() {
 		f = th.number(n, a)
 	}
-	return canonicalNumber(math.Sin(f)), 1
+	return canonicalNumber(libmSin(f)), 1
 }
 
 func mathCos(th *Thread, n int, a, _, _ Value) (Value, int) {
@@ -116,7 +116,7 @@ func mathCos(th *Thread, n int, a, _, _ Value) (Value, int) {
 	if !a.IsNumber() {
 		f = th.number(n, a)
 	}
-	return canonicalNumber(math.Cos(f)), 1
+	return canonicalNumber(libmCos(f)), 1
 }
 
 func mathExp(th *Thread, n int, a, _, _ Value) (Value, int) {
@@ -124,7 +124,7 @@ func mathExp(th *Thread, n int, a, _, _ Value) (Value, int) {
 	if !a.IsNumber() {
 		f = th.number(n, a)
 	}
-	return canonicalNumber(math.Exp(f)), 1
+	return canonicalNumber(libmExp(f)), 1
 }
 
 // mathMax and mathMin fold from the left and keep the later argument unless the
@@ -185,7 +185,7 @@ func mathModf(th *Thread, args []Value) (Value, int) {
 func mathLog(th *Thread, args []Value) (Value, int) {
 	x := th.CheckNumber(args, 0)
 	if len(args) < 2 {
-		return canonicalNumber(math.Log(x)), 1
+		return canonicalNumber(libmLog(x)), 1
 	}
 	base := th.CheckNumber(args, 1)
 	return canonicalNumber(math.Log2(x) / math.Log2(base)), 1

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"math"
 	"math/bits"
 	"strconv"
@@ -129,10 +130,21 @@ func (s formatSpec) pad(dst []byte, start, digits int) []byte {
 
 // appendFixed appends f >= 0 with prec digits after the point.
 func (s formatSpec) appendFixed(dst []byte, f float64, prec int) []byte {
-	if !s.even && isTie(f, prec) {
-		f = math.Nextafter(f, math.Inf(1))
+	if s.even || !isTie(f, prec) {
+		return strconv.AppendFloat(dst, f, 'f', prec, 64)
 	}
-	return strconv.AppendFloat(dst, f, 'f', prec, 64)
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, f, 'f', prec+1, 64) // exact; its last digit is a 5
+	dst = dst[:len(dst)-1]
+	if prec == 0 {
+		dst = dst[:len(dst)-1] // the point
+	}
+	if increment(dst[start:]) {
+		dst = append(dst, 0)
+		copy(dst[start+1:], dst[start:])
+		dst[start] = '1'
+	}
+	return dst
 }
 
 // appendExponent appends f >= 0 as d.ddde+xx with prec digits after the point.
@@ -141,10 +153,45 @@ func (s formatSpec) appendExponent(dst []byte, f float64, prec int) []byte {
 	dst = strconv.AppendFloat(dst, f, 'e', prec, 64)
 	// A tie that was rounded up to the next power of ten shows a wrong exponent,
 	// and needs no correction.
-	if !s.even && isTie(f, prec-exponentOf(dst[start:])) {
-		dst = strconv.AppendFloat(dst[:start], math.Nextafter(f, math.Inf(1)), 'e', prec, 64)
+	if s.even || !isTie(f, prec-exponentOf(dst[start:])) {
+		return dst
 	}
-	return dst
+	dst = strconv.AppendFloat(dst[:start], f, 'e', prec+1, 64)
+	e := bytes.LastIndexByte(dst, 'e')
+	digits := e - 1 // without the 5
+	if prec == 0 {
+		digits-- // and the point
+	}
+	exponent := exponentOf(dst[start:])
+	if increment(dst[start:digits]) {
+		dst[start] = '1'
+		exponent++
+	}
+	dst = append(dst[:digits], 'e', '+')
+	if exponent < 0 {
+		dst[digits+1] = '-'
+		exponent = -exponent
+	}
+	if exponent < 10 {
+		dst = append(dst, '0')
+	}
+	return strconv.AppendInt(dst, int64(exponent), 10)
+}
+
+// increment adds one to the last digit of a decimal number and reports whether a 1 belongs
+// before what is left, which is zeros.
+func increment(number []byte) (carry bool) {
+	for i := len(number) - 1; i >= 0; i-- {
+		switch number[i] {
+		case '.':
+		case '9':
+			number[i] = '0'
+		default:
+			number[i]++
+			return false
+		}
+	}
+	return true
 }
 
 // exponentOf returns the exponent of a number that ends in e+xx.

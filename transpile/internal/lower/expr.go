@@ -429,6 +429,9 @@ func foldFloat(code ir.Code, a, b float64) ir.Expr {
 		v = a / b
 	case ir.PowF:
 		v = math.Pow(a, b)
+		if a != math.Trunc(a) || b != math.Trunc(b) || math.Abs(v) >= 1<<53 || v != math.Trunc(v) {
+			return nil // not exact: the runtime rounds as C does
+		}
 	case ir.NegF:
 		v = -a
 	case ir.EqF, ir.NeF, ir.LtF, ir.LeF, ir.GtF, ir.GeF:
