@@ -192,9 +192,10 @@ func luaPhaseDirectives() []directive {
 	add("body_filter_by_lua", inAnyLoc, 1, setLuaPhase)
 	add("log_by_lua", inAnyLoc, 1, setLuaPhase)
 	add("balancer_by_lua", inUpstream, 1, setLuaBalancer)
-	for _, tag := range []string{"ssl_client_hello_by_lua", "ssl_certificate_by_lua", "ssl_session_fetch_by_lua", "ssl_session_store_by_lua"} {
-		add(tag, inHTTP|inServer, 1, setLuaPhase)
-	}
+	add("ssl_client_hello_by_lua", inHTTP|inServer, 1, setLuaPhase)
+	add("ssl_certificate_by_lua", inHTTP|inServer, 1, setLuaPhase)
+	add("ssl_session_fetch_by_lua", inHTTP, 1, setLuaPhase)
+	add("ssl_session_store_by_lua", inHTTP, 1, setLuaPhase)
 	more := takeMore2
 	list = append(list,
 		directive{"set_by_lua", inRewrite, more, setLuaSet},

@@ -36,6 +36,7 @@ func (api *ngxAPI) openModules() {
 	api.loaded("ngx.semaphore", semaphoreModule())
 	api.loaded("ngx.ssl", sslModule())
 	api.loaded("ngx.ssl.clienthello", ngxSSLClientHello.table(0))
+	api.loaded("ngx.ssl.session", ngxSSLSession.table(0))
 	api.loaded("ngx.resp", ngxRespModule.table(0))
 	api.loaded("resty.lrucache", api.lrucache())
 	api.loaded("resty.lrucache.pureffi", api.lrucache())

@@ -245,6 +245,9 @@ func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
 	switch {
 	case err == nil:
 		replay.first = nil
+		if log := b.log(); log.Enabled(LogDebug) && secure.ConnectionState().DidResume {
+			log.Output(LogDebug, c.number, "SSL reused session")
+		}
 		return secure, nil
 	case errors.As(err, &record) && record.Conn != nil:
 		c.plain, replay.state = true, replayAgain

@@ -20,6 +20,7 @@ type tlsHandshake struct {
 	cleared bool // ssl.clear_certs: the configured ones do not count
 
 	versions tlsVersions // set by clienthello.set_protocols
+	session  *luaSession // of the session phases
 }
 
 // Errors of handshakes that Lua code has ended, with OpenSSL's words.
@@ -28,10 +29,16 @@ var (
 	errCertPhase  = errors.New("SSL: error:0A000179:SSL routines::cert cb error")
 )
 
-// tlsCallbacks are how the debug log calls the two phases.
-var tlsCallbacks = map[Phase]struct{ handler, callback string }{
-	PhaseSSLClientHello: {"lua_client_hello_by_lua", "client hello cb"},
-	PhaseSSLCert:        {"lua_certificate_by_lua", "cert cb"},
+// tlsCallbacks are how the debug log calls the phases: where they begin, who
+// handles them, who has called the handler and what it says when all is well.
+var tlsCallbacks = map[Phase]struct {
+	begin, handler, callback string
+	good                     int
+}{
+	PhaseSSLClientHello:  {"ssl client hello: connection reusable: 0", "lua_client_hello_by_lua", "client hello cb", 1},
+	PhaseSSLCert:         {"", "lua_certificate_by_lua", "cert cb", 1},
+	PhaseSSLSessionFetch: {"ssl session fetch: connection reusable: 0", "ssl_session_fetch_by_lua*", "sess get cb", 1},
+	PhaseSSLSessionStore: {"ssl session store: connection reusable: 0", "ssl_session_store_by_lua*", "sess new cb", 0},
 }
 
 // run runs a server's handler of a TLS phase and tells whether the handshake may
@@ -44,8 +51,9 @@ func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
 		}
 		return p != PhaseSSLCert
 	}
-	if p == PhaseSSLClientHello {
-		t.debug(b, "ssl client hello: connection reusable: 0")
+	names := tlsCallbacks[p]
+	if names.begin != "" {
+		t.debug(b, names.begin)
 	}
 	w := t.conn.ctx.take(b.cycle)
 	if w == nil {
@@ -55,9 +63,8 @@ func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
 	w.baton.Release()
 	exit := 0
 	if rc == rcOK {
-		exit = 1
+		exit = names.good
 	}
-	names := tlsCallbacks[p]
 	t.debug(b, fmt.Sprintf("%s: handler return value: %d, %s exit code: %d", names.handler, rc, names.callback, exit))
 	return rc == rcOK
 }
@@ -176,6 +183,7 @@ func (t *tlsHandshake) withScripts(b *binding, s *Server, config *tls.Config) *t
 		config = config.Clone()
 		config.MinVersion, config.MaxVersion = t.versions.min, t.versions.max
 	}
+	config = t.withSessions(b, s, config)
 	if !asksScript(b, s) {
 		return config
 	}

@@ -38,7 +38,7 @@ func tlsVariables() []variable {
 		{name: "ssl_cipher", get: state(func(s *tls.ConnectionState) string { return openssl.CipherName(tls.CipherSuiteName(s.CipherSuite)) })},
 		{name: "ssl_curve", get: state(func(s *tls.ConnectionState) string { return s.CurveID.String() })},
 		{name: "ssl_server_name", get: state(func(s *tls.ConnectionState) string { return s.ServerName })},
-		{name: "ssl_session_id", get: state(func(*tls.ConnectionState) string { return "" })},
+		{name: "ssl_session_id", get: func(*Request) (string, bool) { return "", false }}, // package tls keeps them to itself
 		{name: "ssl_early_data", get: state(func(*tls.ConnectionState) string { return "" })},
 		{name: "ssl_alpn_protocol", get: state(func(s *tls.ConnectionState) string { return s.NegotiatedProtocol })},
 		{name: "ssl_session_reused", get: state(func(s *tls.ConnectionState) string {
