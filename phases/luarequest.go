@@ -56,7 +56,7 @@ func (r *Request) closeLua() {
 	}
 	if w := r.lua.worker; w != nil && w.private {
 		r.Log(LogDebug, "decrementing the reference count for Lua VM: 1")
-		r.Logf(LogDebug, "lua close the global Lua VM %p", w.State)
+		r.Logf(LogDebug, "lua close the global Lua VM %v", rt.Address{Pointer: w.State})
 	}
 }
 

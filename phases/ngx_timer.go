@@ -151,7 +151,7 @@ func (t *luaTimer) fire(premature bool) {
 	}
 	w.giveRun(run, abort == nil && failure == nil)
 	set.running--
-	c.logf(LogDebug, "http lua close fake http connection %p", t)
+	c.logf(LogDebug, "http lua close fake http connection %v", rt.Address{Pointer: t})
 	set.wake()
 }
 

@@ -61,7 +61,7 @@ func (w *Worker) takeRun() *luaRun {
 		run := w.runs[n-1]
 		w.runs = w.runs[:n-1]
 		if log := w.Cycle.Log; log != nil && log.Enabled(LogDebug) {
-			log.Output(LogDebug, 0, fmt.Sprintf("lua reusing cached lua thread %p (ref 1)", run.thread))
+			log.Output(LogDebug, 0, fmt.Sprintf("lua reusing cached lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
 		}
 		return run
 	}
@@ -74,7 +74,9 @@ func (w *Worker) giveRun(run *luaRun, clean bool) {
 	if !clean || len(w.runs) >= w.Cycle.lua.threadCacheMax.orDefault(maxIdleRuns) {
 		return
 	}
-	run.ctx.logf(LogDebug, "lua caching unused lua thread %p (ref 1)", run.thread)
+	if run.ctx.logEnabled(LogDebug) {
+		run.ctx.log(LogDebug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
+	}
 	run.ctx = LuaCtx{}
 	w.runs = append(w.runs, run)
 }

@@ -65,7 +65,16 @@ func (th *Thread) fullCollection() {
 			th.Errorf("collectgarbage: weak tables (__mode) and finalizers (__gc) are not supported, and this loop seems to wait for them")
 		}
 	}
+	th.forget()
 	runtime.GC()
+}
+
+// forget clears what earlier calls left in the buffers for arguments and results,
+// which would keep it from the collector.
+func (th *Thread) forget() {
+	clear(th.ret)
+	clear(th.extra)
+	clear(th.args.block[th.args.top:])
 }
 
 // heapBytes is the size of what lives on the heap, dead objects that were not found yet included.

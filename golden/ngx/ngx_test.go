@@ -18,7 +18,7 @@
 //	               notices, in full, of a case that has an upstream
 //
 // In the first three @PORT@, @UPSTREAM@ and @PREFIX@ stand for the ports and for
-// the server's root.
+// the server's root, whose folder tls holds certificates (see writeCerts).
 package ngx
 
 import (
@@ -225,6 +225,7 @@ func writeRoot(t *testing.T, prefix string, cases []*testCase) {
 			}
 		}
 	}
+	writeCerts(t, prefix)
 	// Listings and headers show when files were changed.
 	err := filepath.WalkDir(filepath.Join(prefix, "html"), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {

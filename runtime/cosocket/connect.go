@@ -239,7 +239,7 @@ func (s *Socket) connectPooled(th *rt.Thread, host string, port int, o connectOp
 	resuming := false
 	for pl != nil {
 		if ic := pools.take(pl); ic != nil {
-			s.debugf("lua tcp socket get keepalive peer: using connection %p, fd:%d", ic, descriptor(ic.conn))
+			s.debugf("lua tcp socket get keepalive peer: using connection %v, fd:%d", rt.Address{Pointer: ic}, descriptor(ic.conn))
 			s.pool = pl
 			s.attach(ic.conn, ic.reused+1)
 			return ""

@@ -34,11 +34,11 @@ func (l *Lib) setKeepalive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	pools := h.Pools()
 	if pools.isExiting() {
-		s.debugf("lua tcp socket set keepalive while process exiting, closing connection %p", s)
+		s.debugf("lua tcp socket set keepalive while process exiting, closing connection %v", rt.Address{Pointer: s})
 		s.finalize()
 		return rt.Int(1), 1
 	}
-	s.debugf("lua tcp socket set keepalive: saving connection %p", s)
+	s.debugf("lua tcp socket set keepalive: saving connection %v", rt.Address{Pointer: s})
 	key, ok := stringArg(t.Int(atKey))
 	if !ok || s.downstream != upstream {
 		return fail(th, "key not found")

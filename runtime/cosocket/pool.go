@@ -197,7 +197,7 @@ func (p *Pools) closedLocked(pl *pool) {
 		return
 	}
 	if p.byKey[pl.key] == pl {
-		p.logf("lua tcp socket keepalive: free connection pool for \"%s\"", pl.key)
+		p.logf("lua tcp socket keepalive: free connection pool %v for \"%s\"", rt.Address{Pointer: pl}, pl.key)
 		delete(p.byKey, pl.key)
 	}
 }

@@ -145,7 +145,7 @@ func (s *Socket) failf(level Level, format string, args ...any) {
 
 // logClosed notes the use of a socket that is not open.
 func (s *Socket) logClosed(what string) {
-	s.failf(Error, "attempt to %s data on a closed socket: u:%p, c:%016X, ft:0 eof:%d", what, s, 0, boolInt(s.eof))
+	s.failf(Error, "attempt to %s data on a closed socket: u:%v, c:%016X, ft:0 eof:%d", what, rt.Address{Pointer: s}, 0, boolInt(s.eof))
 }
 
 func boolInt(b bool) int {
@@ -191,7 +191,7 @@ func (s *Socket) attach(conn net.Conn, reused int) {
 	s.conn, s.reused, s.noDelaySet = conn, reused, reused > 0
 	if set := s.host.Open(); set.freed > 0 {
 		set.freed--
-		s.debugf("lua http cleanup reuse: %p", s)
+		s.debugf("lua http cleanup reuse: %v", rt.Address{Pointer: s})
 	}
 	s.in, s.eof = s.in[:0], false
 	s.readClosed, s.writeClosed = false, false

@@ -3,6 +3,8 @@ package cosocket
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"runtime"
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -50,6 +52,7 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if given.IsCData() {
 		if old, ok := given.CData().Object.(*tlsSession); ok {
 			session = old
+			s.debugf("lua ssl set session: %v", rt.Address{Pointer: session})
 		}
 	}
 	name := ""
@@ -64,7 +67,26 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if given.IsBool() && !given.Truthy() {
 		return rt.True, 1
 	}
-	return rt.Opaque(session), 1
+	return s.giveSession(session), 1
+}
+
+func (s *Socket) logHandshake(state tls.ConnectionState) {
+	version := openssl.VersionName(state.Version)
+	s.debugf("SSL: %s, cipher: \"%s %s\"", version, openssl.CipherName(tls.CipherSuiteName(state.CipherSuite)), version)
+	if state.DidResume {
+		s.debugf("SSL reused session")
+	}
+}
+
+// giveSession hands a session to the script. The debug log hears of it again when
+// the collector has found that the script let it go.
+func (s *Socket) giveSession(session *tlsSession) rt.Value {
+	given := rt.Opaque(session)
+	if log := s.host.Pools().Log; log != nil && s.host.Logs(Debug) {
+		s.debugf("lua ssl save session: %v", rt.Address{Pointer: session})
+		runtime.AddCleanup(given.CData(), log, fmt.Sprintf("lua ssl free session: %v", rt.Address{Pointer: session}))
+	}
+	return given
 }
 
 // handshake makes the connection a TLS one and returns what went wrong, "" for
@@ -100,6 +122,9 @@ func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession,
 		}
 		s.failf(Crit, "SSL_do_handshake() failed (%v)", err)
 		return "handshake failed"
+	}
+	if s.host.Logs(Debug) {
+		s.logHandshake(conn.ConnectionState())
 	}
 	if verify {
 		if failure := s.judge(verifier, conn.ConnectionState().PeerCertificates, name); failure != "" {

@@ -157,7 +157,7 @@ func (l *Lib) udpBind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 func (l *Lib) udpLogClosed(h Host, what string) {
 	u := &udpSocket{host: h}
-	u.failf("attempt to %s data on a closed socket: u:%p, c:%016X", what, u, 0)
+	u.failf("attempt to %s data on a closed socket: u:%v, c:%016X", what, rt.Address{Pointer: u}, 0)
 }
 
 // udpSend is udpsock:send(data): one datagram.
