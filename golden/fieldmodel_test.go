@@ -10,6 +10,7 @@ import (
 type fieldModel struct {
 	objects [fieldObjects]*fieldTable
 	ids     int
+	depth   int // of calls of functions by index
 	out     strings.Builder
 }
 
@@ -68,6 +69,10 @@ func (m *fieldModel) index(v, k any) any {
 			panic(fieldError{})
 		}
 		if f, ok := h.(fieldFunc); ok {
+			if m.depth++; m.depth > 1000 { // without end: a stack overflow
+				panic(fieldError{})
+			}
+			defer func() { m.depth-- }()
 			return m.call(f, v, k, nil)
 		}
 		v = h

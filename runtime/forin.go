@@ -147,7 +147,7 @@ func (t *Table) position(k Value) (int, bool) {
 	case k.IsNumber():
 		f := k.Num()
 		if i := int(f); float64(i) == f && uint(i) <= uint(cap(t.arr)) {
-			return i + 1, i > 0 || t.hash != nil
+			return i + 1, i > 0 || cap(t.arr) > 0 || t.hash != nil
 		}
 	case k.IsString():
 		if slot := t.shape.find(k); slot >= 0 {

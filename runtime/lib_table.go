@@ -79,6 +79,9 @@ func tableInsert(th *Thread, n int, a, b, c Value) (Value, int) {
 	return Nil, 0
 }
 
+// remove, move and foreachi get and set items without metamethods, and cut positions that
+// are no whole numbers where they use them as keys, as LuaJIT's do.
+
 func tableRemove(th *Thread, n int, a, b, _ Value) (Value, int) {
 	// LuaJIT's remove, getn and foreach are Lua functions: they say "got nil" also
 	// when there is no argument.
@@ -87,7 +90,7 @@ func tableRemove(th *Thread, n int, a, b, _ Value) (Value, int) {
 	}
 	t := a.Table()
 	size := th.lengthOf(a)
-	pos := size
+	pos := float64(size)
 	if b.IsNil() {
 		if size == 0 {
 			return Nil, 0
@@ -96,22 +99,19 @@ func tableRemove(th *Thread, n int, a, b, _ Value) (Value, int) {
 		if !b.IsNumber() {
 			b = Number(th.CheckNumber(th.argList(min(n, 2), a, b, Nil), 1))
 		}
-		pos = floatInt32(b.Num())
-		if pos < 1 || pos > size {
+		if pos = b.Num(); !(pos >= 1 && pos <= float64(size)) {
 			return Nil, 0
 		}
 	}
-	if t.meta == nil && size == len(t.arr) {
-		v := t.arr[pos-1]
-		copy(t.arr[pos-1:], t.arr[pos:])
-		t.SetInt(size, Nil)
-		return v, 1
+	v := t.Int(int(pos))
+	if i := int(pos); float64(i) == pos && size == len(t.arr) {
+		copy(t.arr[i-1:], t.arr[i:])
+	} else {
+		for f := pos + 1; f <= float64(size); f++ {
+			t.SetInt(int(f-1), t.Int(int(f)))
+		}
 	}
-	v := IndexInt(th, a, pos, "")
-	for i := pos; i < size; i++ {
-		SetIndexInt(th, a, i, IndexInt(th, a, i+1, ""), "")
-	}
-	SetIndexInt(th, a, size, Nil, "")
+	t.SetInt(size, Nil)
 	return v, 1
 }
 
@@ -178,10 +178,9 @@ func tableForeach(th *Thread, args []Value) (Value, int) {
 
 func tableForeachi(th *Thread, args []Value) (Value, int) {
 	pair := []Value{ArgAt(args, 0), ArgAt(args, 1)}
-	th.CheckTable(pair, 0)
-	f := th.CheckFunction(pair, 1)
+	t, f := th.CheckTable(pair, 0), th.CheckFunction(pair, 1)
 	for i, n := 1, th.lengthOf(pair[0]); i <= n; i++ {
-		if r, _ := Call2(th, f, "", Int(i), IndexInt(th, pair[0], i, "")); !r.IsNil() {
+		if r, _ := Call2(th, f, "", Int(i), t.Int(i)); !r.IsNil() {
 			return r, 1
 		}
 	}
@@ -207,28 +206,26 @@ func tableMaxn(th *Thread, args []Value) (Value, int) {
 
 func tableMove(th *Thread, args []Value) (Value, int) {
 	args = append(append(make([]Value, 0, 5), args...), Nil, Nil, Nil, Nil, Nil)[:5]
-	th.CheckTable(args, 0)
-	from := floatInt32(th.CheckNumber(args, 1))
-	end := floatInt32(th.CheckNumber(args, 2))
-	to := floatInt32(th.CheckNumber(args, 3))
-	src, dst := args[0], args[0]
+	src := th.CheckTable(args, 0)
+	from, end, to := th.CheckNumber(args, 1), th.CheckNumber(args, 2), th.CheckNumber(args, 3)
+	dst := src
 	if !isAbsent(args, 4) {
-		th.CheckTable(args, 4)
-		dst = args[4]
+		dst = th.CheckTable(args, 4)
 	}
-	if end < from {
-		return dst, 1
+	if !(end >= from) {
+		return TableValue(dst), 1
 	}
+	d := to - from
 	if to > end || to <= from || src != dst {
 		for i := from; i <= end; i++ {
-			SetIndexInt(th, dst, to+i-from, IndexInt(th, src, i, ""), "")
+			dst.SetInt(int(i+d), src.Int(int(i)))
 		}
 	} else { // overlapping, upwards: from the end
 		for i := end; i >= from; i-- {
-			SetIndexInt(th, dst, to+i-from, IndexInt(th, src, i, ""), "")
+			dst.SetInt(int(i+d), src.Int(int(i)))
 		}
 	}
-	return dst, 1
+	return TableValue(dst), 1
 }
 
 func tablePack(_ *Thread, args []Value) (Value, int) {

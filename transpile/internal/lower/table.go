@@ -31,10 +31,10 @@ func (f *fn) table(e *ast.Table) ir.Expr {
 		vals := f.operands(fieldValues(e), f.value)
 		return &ir.NewRecord{Shape: f.c.shape(keys), Vals: vals, Line: e.Pos.Line, Tall: tall(e)}
 	}
-	if positional(e) {
+	if size, hash := tableSize(e); positional(e) && hash == 0 {
 		vals, open := f.list(fieldValues(e))
 		x := &ir.NewArray{Vals: vals, Open: f.join(nil, open), Line: e.Pos.Line, Tall: tall(e)}
-		if size, _ := tableSize(e); size != max(2, len(vals)) {
+		if size != max(2, len(vals)) {
 			x.Size = size
 		}
 		return x
