@@ -2,6 +2,7 @@ package phases
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -69,20 +70,25 @@ func (r *Request) notCompiled(path string) int {
 	return 500
 }
 
-// missingFile logs why a Lua file cannot be opened and gives the status for
+// missingFile logs why a Lua file cannot be opened or read and gives the status for
 // that; rcOK when the file is there.
 func (r *Request) missingFile(path string) int {
+	verb := "open"
 	f, err := os.Open(path)
 	if err == nil {
+		verb = "read"
+		_, err = f.Read(make([]byte, 1))
 		f.Close()
-		return rcOK
+		if err == nil || err == io.EOF {
+			return rcOK
+		}
 	}
 	text := err.Error()
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		text = errnoText(pe.Err)
 	}
-	r.Logf(LogErr, "failed to load external Lua file \"%s\": cannot open %s: %s", path, path, text)
+	r.Logf(LogErr, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 404
 	}

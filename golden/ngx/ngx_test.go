@@ -77,7 +77,28 @@ func (c *testCase) set(name, data string) {
 }
 
 func TestServer(t *testing.T) {
-	cases := loadCases(t)
+	var together []*testCase
+	for _, c := range loadCases(t) {
+		if !c.alone() {
+			together = append(together, c)
+		}
+	}
+	testTogether(t, together)
+}
+
+// TestAlone serves each case of the folder alone by itself: those whose directives
+// for the http block would change the others.
+func TestAlone(t *testing.T) {
+	for _, c := range loadCases(t) {
+		if c.alone() {
+			testTogether(t, []*testCase{c})
+		}
+	}
+}
+
+func (c *testCase) alone() bool { return strings.HasPrefix(c.name, "alone/") }
+
+func testTogether(t *testing.T, cases []*testCase) {
 	prefix := t.TempDir()
 	writeRoot(t, prefix, cases)
 	var server *exec.Cmd
