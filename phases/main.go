@@ -2,8 +2,10 @@ package phases
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,7 +56,19 @@ func Main(args []string, b Binary) int {
 	if !foreground && os.Getenv(daemonEnv) == "" && p.wantsDaemon() {
 		return daemonize()
 	}
-	return p.run(daemonReady())
+	ready := daemonReady()
+	if foreground {
+		ready = p.announce
+	}
+	return p.run(ready)
+}
+
+// announce tells a person at a terminal where the server can be reached.
+func (p *process) announce() {
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		addrs := slices.Sorted(maps.Keys(p.listeners))
+		fmt.Fprintf(os.Stderr, "moonphase: serving %s; Ctrl-C stops\n", strings.Join(addrs, ", "))
+	}
 }
 
 // parseArgs reads the command line: options may share a dash and their value may
