@@ -17,7 +17,7 @@ func Access(th *rt.Thread, env *rt.Env, args []rt.Value) (rt.Value, int) {
 	if !name.Truthy() {
 		rt.SetField(th, rt.Global(th, env, &accessSite.ngx), &accessSite.status, rt.Field(th, rt.Global(th, env, &accessSite.ngx), &accessSite.HTTP_UNAUTHORIZED, "global ngx"), "global ngx")
 		rt.Call1(th, rt.Field(th, rt.Global(th, env, &accessSite.ngx), &accessSite.say, "global ngx"), "field say", rt.String("who are you?"))
-		return rt.Call1(th, rt.Field(th, rt.Global(th, env, &accessSite.ngx), &accessSite.exit, "global ngx"), "field exit", rt.Field(th, rt.Global(th, env, &accessSite.ngx), &accessSite.HTTP_UNAUTHORIZED, "global ngx"))
+		return rt.TailCall1(th, rt.Field(th, rt.Global(th, env, &accessSite.ngx), &accessSite.exit, "global ngx"), "field exit", rt.Field(th, rt.Global(th, env, &accessSite.ngx), &accessSite.HTTP_UNAUTHORIZED, "global ngx"))
 	}
 	rt.SetField(th, rt.Field(th, rt.Global(th, env, &accessSite.ngx), &accessSite.ctx, "global ngx"), &accessSite.name, name, "field ctx")
 	return rt.Nil, 0
@@ -46,5 +46,6 @@ var accessChunk = rt.Chunk{
 	Module:   "access",
 	LineFile: "access.lua",
 	Main:     Access,
+	Calls:    "2fget_headers;5fsay;6Fexit",
 	Hash:     "9762f3a7eb89183935cc6c9e751438c8fa76d19a1fc616cdbf53c4292ffc3e20",
 }

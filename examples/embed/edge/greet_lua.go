@@ -44,7 +44,9 @@ var greetChunk = rt.Chunk{
 	Key:      "nhlf_8ba3613848d3424ebef66e5299ae62a4",
 	Name:     "@lua/greet.lua",
 	Module:   "greet",
+	Requires: []string{"polite"},
 	LineFile: "greet.lua",
 	Main:     Greet,
+	Calls:    "2grequire;4mincr;6fsay;6fgreeting",
 	Hash:     "3ff1e74ac55a67d978526d908c4fb7f3180e4a97b76de3a30d74cbb8e84b1023",
 }

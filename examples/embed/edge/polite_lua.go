@@ -36,7 +36,7 @@ var politeSite = struct {
 var politeProto = struct {
 	_M_greeting rt.Proto
 }{
-	_M_greeting: rt.Proto{Name: "_M.greeting", Line: 4, LastLine: 6, Params: 1},
+	_M_greeting: rt.Proto{Name: "_M.greeting", Line: 4, LastLine: 6, Params: 1, Go: "Polite.func1", Calls: "5mgsub"},
 }
 
 // politeChunk is how the runtime finds Polite.
