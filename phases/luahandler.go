@@ -24,7 +24,11 @@ type luaHandler struct {
 // sharedCode gives it.
 func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
 	f, rc := w.sharedCode(r, h)
-	if rc == rcOK && r.Loc.isolateGlobals.v {
+	loc := r.Loc
+	if loc == nil { // in a TLS handshake
+		loc = r.Server.loc
+	}
+	if rc == rcOK && loc.isolateGlobals.v {
 		f = w.State.Isolated(f)
 	}
 	return f, rc

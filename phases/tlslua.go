@@ -59,8 +59,10 @@ func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
 	if w == nil {
 		w = b.cycle.takeWorker(int(t.conn.number))
 	}
-	rc := t.runIn(w, b, h, p)
-	w.baton.Release()
+	rc := func() int {
+		defer w.baton.Release() // whatever happens
+		return t.runIn(w, b, h, p)
+	}()
 	exit := 0
 	if rc == rcOK {
 		exit = names.good
