@@ -86,7 +86,7 @@ func (r *Request) Serve() {
 	r.begin()
 	r.guardPhases(func(r *Request) {
 		if r.noServer {
-			r.run(r.finalize(500))
+			r.terminate(0)
 		} else {
 			r.run(stepServerRewrite)
 		}

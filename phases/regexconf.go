@@ -21,6 +21,10 @@ type namedGroup struct {
 	index int
 }
 
+// confMatchLimit bounds a match of a configuration's regex, in steps; 0 is the
+// engine's own bound. Tests lower it.
+var confMatchLimit int
+
 // regex compiles a pattern of the configuration; its named groups become
 // variables.
 func (c *compiler) regex(pattern string, ignoreCase bool) (*confRegex, error) {
@@ -32,6 +36,7 @@ func (c *compiler) regex(pattern string, ignoreCase bool) (*confRegex, error) {
 	if err != nil {
 		return nil, regexError(pattern, err)
 	}
+	re.SetMatchLimit(confMatchLimit)
 	cr := &confRegex{re: re, text: pattern}
 	for _, n := range re.Names() {
 		v, err := c.defineVar(n.Name)
@@ -75,7 +80,11 @@ func (re *confRegex) exec(r *Request, s string) int {
 	r.regexInput.Reset(s)
 	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)
 	if err != nil {
-		r.Logf(LogAlert, "pcre2_match() failed: %d on \"%s\" using \"%s\"", pcre2Code(err), s, re.text)
+		doing := ""
+		if r.Loc == nil { // looking for the server
+			doing = " while reading client request headers"
+		}
+		r.Logf(LogAlert, "pcre2_match() failed: %d on \"%s\" using \"%s\"%s", pcre2Code(err), s, re.text, doing)
 		return rcError
 	}
 	if ov == nil {

@@ -35,8 +35,8 @@ type regexName struct {
 }
 
 // FindServer is the server that answers for host on this address. Captures of
-// a regex name go to r; when a regex could not be tried to its end r will be
-// answered with 500.
+// a regex name go to r; when a regex could not be tried to its end r is
+// not answered.
 func (l *Listen) FindServer(r *Request, host string) *Server {
 	n := &l.names
 	if s, ok := n.exact[host]; ok {
