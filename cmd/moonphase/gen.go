@@ -197,8 +197,16 @@ func (c checks) sort(all []transpile.Diagnostic) (told []transpile.Diagnostic, r
 		}
 		told = append(told, d)
 	}
-	slices.SortStableFunc(told, transpile.CompareDiagnostics)
-	return told, refused
+	return sorted(told), refused
+}
+
+// sorted orders findings by place and leaves one of equal ones: a file can be more than
+// one chunk.
+func sorted(list []transpile.Diagnostic) []transpile.Diagnostic {
+	slices.SortStableFunc(list, transpile.CompareDiagnostics)
+	return slices.CompactFunc(list, func(a, b transpile.Diagnostic) bool {
+		return transpile.CompareDiagnostics(a, b) == 0 && a.Msg == b.Msg
+	})
 }
 
 // once leaves one warning about each missing module, and its help only to the first:

@@ -91,10 +91,7 @@ func vet(inputs []string, prefix string, modules []string) ([]transpile.Diagnost
 			found = append(found, prog.Vet()...)
 		}
 	}
-	slices.SortStableFunc(found, transpile.CompareDiagnostics)
-	return slices.CompactFunc(found, func(a, b transpile.Diagnostic) bool {
-		return transpile.CompareDiagnostics(a, b) == 0 && a.Msg == b.Msg
-	}), nil
+	return sorted(found), nil
 }
 
 // fromHere names files below the working folder relative to it, as editors and

@@ -35,7 +35,6 @@ func (p *Program) close() {
 			c.module[chunk.Module] = i
 		}
 		c.sure = append(c.sure, !p.maybe[chunk.Key])
-		p.roots[chunk.Key] = chunk.Key
 	}
 	c.options()
 	patterns := c.follow()
@@ -44,7 +43,7 @@ func (p *Program) close() {
 	// program ever loads it, so what is wrong with it is no finding.
 	for i := 0; i < len(patterns); i++ {
 		for _, name := range p.path.glob(patterns[i]) {
-			c.add(name, "")
+			c.add(name)
 		}
 		patterns = append(patterns, c.follow()...)
 	}
@@ -59,11 +58,11 @@ func (c *closure) options() {
 	for _, pattern := range c.p.opt.Modules {
 		if strings.Contains(pattern, "*") {
 			for _, name := range c.p.path.glob(pattern) {
-				c.add(name, "")
+				c.add(name)
 			}
 			continue
 		}
-		if !c.add(pattern, "") {
+		if !c.add(pattern) {
 			c.p.Findings = append(c.p.Findings, transpile.Diagnostic{Code: transpile.CodeMissingModule,
 				Severity: transpile.Error, Msg: fmt.Sprintf("--module %s: not found on the Lua path", pattern)})
 		} else if i, ok := c.module[pattern]; ok {
@@ -72,21 +71,22 @@ func (c *closure) options() {
 	}
 }
 
-// add makes sure that a module is part of the program, for a chunk that asks for it;
-// false when there is no such module.
-func (c *closure) add(name, user string) bool {
+// fileFirst are native modules that LuaJIT has in C: a Lua file on package.path comes
+// before them. No file replaces the others, which stand for libraries that use ffi.
+var fileFirst = map[string]bool{"cjson": true, "cjson.safe": true, "lfs": true}
+
+// add makes sure that a module is part of the program; false when there is none.
+func (c *closure) add(name string) bool {
 	p := c.p
-	if _, ok := c.module[name]; ok || p.native[name] {
+	if _, ok := c.module[name]; ok || p.native[name] && !fileFirst[name] {
 		return true
 	}
 	path, src, ok := p.path.find(name)
 	if !ok {
-		return false
+		return p.native[name]
 	}
 	c.module[name] = len(p.Chunks)
-	key := phases.FileKey("module " + name)
-	p.roots[key] = p.roots[user]
-	p.add(transpile.Chunk{Key: key, Name: "@" + path, Module: name, File: path, Source: src},
+	p.add(transpile.Chunk{Key: phases.FileKey("module " + name), Name: "@" + path, Module: name, File: path, Source: src},
 		origin{filepath.Clean(p.path.abs(path)), 1, 1})
 	c.sure = append(c.sure, false)
 	return true
@@ -108,7 +108,7 @@ func (c *closure) follow() (patterns []string) {
 			case strings.Contains(r.Module, "*"):
 				patterns = append(patterns, r.Module)
 			case r.Module != "":
-				c.add(r.Module, chunk.Key)
+				c.add(r.Module)
 			}
 		}
 	}

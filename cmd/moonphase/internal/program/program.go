@@ -45,8 +45,7 @@ type Program struct {
 	directives map[string][]string
 	dicts      []string // of lua_shared_dict; nil without a configuration
 	origin     map[string]origin
-	maybe      map[string]bool   // keys of chunks that nobody says will ever run
-	roots      map[string]string // by key, the chunk of a directive (or file) through which one is part of the program
+	maybe      map[string]bool // keys of chunks that nobody says will ever run
 }
 
 // origin maps a position inside a chunk to the file it stands in.
@@ -190,7 +189,7 @@ func FromFiles(inputs []string, opt Options) (*Program, error) {
 func newProgram(opt Options) (*Program, error) {
 	p := &Program{
 		opt: opt, native: map[string]bool{}, seen: map[string]bool{}, origin: map[string]origin{},
-		directives: map[string][]string{}, maybe: map[string]bool{}, roots: map[string]string{},
+		directives: map[string][]string{}, maybe: map[string]bool{},
 	}
 	native, err := phases.NativeModules()
 	for _, m := range native {
@@ -219,7 +218,9 @@ func (p *Program) addRef(ref phases.ChunkRef, goName string) {
 	}
 	for _, path := range files {
 		key := phases.FileKey(path)
-		p.maybe[key] = !p.seen[key]
+		if !p.seen[key] {
+			p.maybe[key] = true
+		}
 		p.addFile(ref, path, key)
 	}
 }
