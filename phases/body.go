@@ -268,6 +268,7 @@ func (b *bodyReader) fail(err error) int {
 		return statusRequestTimeout
 	}
 	b.r.Log(LogInfo, "client prematurely closed connection")
+	b.r.clientGone = true
 	return 400
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -117,9 +118,16 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 
 // logProxy logs what is wrong with a PROXY protocol header.
 func (c *conn) logProxy(b *binding, err error) {
-	if text := err.Error(); text != "" && b.log().Enabled(LogErr) {
+	level, text := LogErr, err.Error()
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		level, text = LogInfo, clientTimedOut
+	case errors.Is(err, io.EOF):
+		level, text = LogInfo, "client closed connection"
+	}
+	if text != "" && b.log().Enabled(level) {
 		host, _ := splitAddr(c.RemoteAddr().String())
-		b.log().Output(LogErr, c.number, text+" while reading PROXY protocol, client: "+host+", server: "+c.owner.addr)
+		b.log().Output(level, c.number, text+" while reading PROXY protocol, client: "+host+", server: "+c.owner.addr)
 	}
 }
 

@@ -323,6 +323,10 @@ func (r *Request) finalize(rc int) step {
 			r.terminate(rc)
 			return stepEnd
 		}
+		if r.Main.clientGone {
+			r.terminate(rc)
+			return stepEnd
+		}
 		return r.specialResponse(rc)
 	}
 	if rc == rcError || r.filterFinalized {

@@ -1,6 +1,8 @@
 package phases
 
 import (
+	"errors"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -384,7 +386,26 @@ func (r *Request) endOutput() {
 			r.KeepAlive = false
 		}
 	}
-	if r.Conn != nil && r.Conn.Flush() != nil {
-		r.KeepAlive = false
+	if r.Conn != nil {
+		if err := r.Conn.Flush(); err != nil {
+			r.sendFailed(err)
+			r.KeepAlive = false
+		}
 	}
+}
+
+// sendFailed notes that the answer could not be sent. It reports whether the client
+// was too slow, which is logged.
+func (r *Request) sendFailed(err error) (late bool) {
+	switch {
+	case errors.Is(err, errSendTime): // logged by the stream
+		return true
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return false
+	}
+	if !r.sendTimedOut {
+		r.sendTimedOut = true
+		r.Log(LogInfo, clientTimedOut+r.action)
+	}
+	return true
 }

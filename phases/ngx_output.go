@@ -100,7 +100,11 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if wait && r == r.Main && r.Conn.Buffered() > 0 {
 		var err error
 		th.Block(nil, func() { err = r.Conn.Flush() })
-		if err != nil {
+		switch {
+		case err == nil:
+		case r.sendFailed(err):
+			return fail(th, "timeout")
+		default:
 			return fail(th, "client aborted")
 		}
 	}

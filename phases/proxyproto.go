@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -40,36 +39,31 @@ var (
 	errProxyBroken = errors.New("")
 )
 
-// readProxyHeader reads the PROXY protocol header at the start of a connection. The
-// connection that is returned goes on behind it.
+// readProxyHeader reads the PROXY protocol header at the start of a connection; like
+// nginx it takes what comes first for the whole of it. The connection that is returned
+// goes on behind it.
 func readProxyHeader(nc net.Conn, timeout time.Duration) (clientClaim, net.Conn, error) {
 	_ = nc.SetReadDeadline(time.Now().Add(timeout))
-	var buf []byte
-	piece := make([]byte, proxyV2Max)
-	for {
-		n, err := nc.Read(piece)
-		buf = append(buf, piece[:n]...)
-		h, size, perr := parseProxyHeader(buf)
-		if perr == nil {
-			_ = nc.SetReadDeadline(time.Time{})
-			return h, &replayConn{Conn: nc, first: buf[size:], state: replayAgain}, nil
-		}
-		if !errors.Is(perr, errProxyShort) {
-			return h, nc, perr
-		}
-		if err == io.EOF || n == 0 && err == nil || len(buf) >= proxyV2Max {
-			return h, nc, brokenProxyHeader(buf)
-		}
-		if err != nil {
-			return h, nc, err
-		}
+	buf := make([]byte, proxyV2Max)
+	n, err := nc.Read(buf)
+	if n == 0 {
+		return clientClaim{}, nc, err
 	}
+	buf = buf[:n]
+	h, size, err := parseProxyHeader(buf)
+	switch {
+	case err == nil:
+		_ = nc.SetReadDeadline(time.Time{})
+		return h, &replayConn{Conn: nc, first: buf[size:], state: replayAgain}, nil
+	case errors.Is(err, errProxyShort) && n >= proxyV2Head && bytes.HasPrefix(buf, proxySignature):
+		err = errors.New("header is too large")
+	case errors.Is(err, errProxyShort):
+		err = brokenProxyHeader(buf)
+	}
+	return h, nc, err
 }
 
-func brokenProxyHeader(b []byte) error {
-	line, _, _ := bytes.Cut(b[:min(len(b), proxyV1Max)], []byte("\n"))
-	return fmt.Errorf("broken header: \"%s\"", bytes.TrimSuffix(line, []byte("\r")))
-}
+func brokenProxyHeader(b []byte) error { return fmt.Errorf("broken header: \"%s\"", b) }
 
 // parseProxyHeader reads a header at the start of b and gives its size.
 func parseProxyHeader(b []byte) (h clientClaim, size int, err error) {

@@ -63,6 +63,8 @@ type Request struct {
 	HeaderOnly       bool // no body goes out: HEAD, 204, 304
 	HeadersSent      bool
 	Terminated       bool     // given up: nothing more is sent
+	clientGone       bool     // nobody is there to read an error page
+	sendTimedOut     bool     // the client did not take the answer in time
 	killed           int      // main request: what a subrequest gave up with, which ends this request too
 	Captures         []string // of the last regex: $0, $1, ... up to the last group that took part
 

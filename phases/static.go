@@ -243,9 +243,12 @@ func (s *fileSender) drain() bool {
 	if r.captured != nil {
 		return true
 	}
-	ok := true
-	r.wait(func() { ok = r.Main.Conn.Flush() == nil })
-	return ok
+	var err error
+	r.wait(func() { err = r.Main.Conn.Flush() })
+	if err != nil {
+		r.Main.sendFailed(err)
+	}
+	return err == nil
 }
 
 // fileTag is the entity tag of a file: its time and its size.

@@ -254,6 +254,8 @@ func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
 		return replay, nil
 	case errors.Is(err, io.EOF):
 		c.logHandshake(b, "peer closed connection in SSL handshake")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.logHandshake(b, clientTimedOut)
 	default:
 		c.logHandshake(b, "SSL_do_handshake() failed ("+err.Error()+")")
 	}

@@ -301,7 +301,11 @@ func (s *headScan) fits(limits *Limits, b []byte, next int, complete bool, tooLo
 	}
 	if size > limits.LargeBuffer || s.used == limits.LargeCount {
 		if tooLong == nil {
-			shown := b[:min(len(b), maxLineShown)]
+			full := s.room // nginx shows its buffer, which ends here
+			if size > limits.LargeBuffer && s.used < limits.LargeCount {
+				full = limits.LargeBuffer
+			}
+			shown := b[:min(len(b), full, maxLineShown)]
 			tooLong = &Error{494, `client sent too long header line: "` + string(shown) + `..."` + readingHeaders}
 		}
 		return tooLong
