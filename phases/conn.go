@@ -37,6 +37,7 @@ type conn struct {
 	verdict atomic.Pointer[clientVerdict] // of the client's certificate, once asked for
 
 	wait      clientWait                // for a request: a shutdown may cut the connection then
+	late      bool                      // the client was too slow: reset_timedout_connection
 	slotGiven atomic.Bool               // its place among the worker_connections is another's
 	http2     atomic.Pointer[http2Conn] // when it speaks that
 }
@@ -56,7 +57,7 @@ func (l *listener) accepted(nc net.Conn) *conn {
 		c.wait.begin(clientWaits)
 	}
 	c.owner, c.number, c.served, c.taken, c.req = l, connNumbers.Add(1), 0, false, nil
-	c.ctx = connCtx{}
+	c.ctx, c.late = connCtx{}, false
 	c.verdict.Store(nil)
 	c.slotGiven.Store(false)
 	l.process.track(c)
@@ -202,6 +203,8 @@ func (c *conn) serve() {
 		wait = r.Loc.keepaliveTimeout.v
 		keep := r.KeepAlive && !r.Terminated && !c.taken
 		terminated := r.Terminated
+		c.late = c.late || r.sendTimedOut
+		c.resetLate(r)
 		c.watch.stop(&c.rd)
 		c.release(r)
 		switch {
@@ -271,8 +274,10 @@ func (c *conn) refuse(r *Request, err error) {
 			log.Output(LogInfo, c.number, "client "+host+" closed keepalive connection")
 		}
 	case errors.Is(err, http1.ErrTimeout):
-		r.Log(LogInfo, "client timed out (110: Connection timed out)"+c.action())
+		r.Log(LogInfo, clientTimedOut+c.action())
 		r.serveNothing(statusRequestTimeout)
+		c.late = true
+		c.resetLate(r)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		r.Log(LogInfo, "client prematurely closed connection"+c.action())
 		r.serveNothing(400)
@@ -323,9 +328,17 @@ func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 	case errors.Is(err, http1.ErrBadChunk):
 		err = ErrBadChunk
 	case errors.Is(err, http1.ErrTimeout):
-		err = ErrBodyTimeout
+		err, c.late = ErrBodyTimeout, true
 	}
 	return n, err
+}
+
+// resetLate makes the close of a connection whose client was too slow a reset, if
+// that is wanted (reset_timedout_connection): the system keeps nothing of it then.
+func (c *conn) resetLate(r *Request) {
+	if tc, ok := c.socket.(*net.TCPConn); ok && c.late && r.Loc.resetTimedout.v {
+		_ = tc.SetLinger(0)
+	}
 }
 
 // bodyDone reports whether all of the request's body has been read.

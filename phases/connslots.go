@@ -18,7 +18,8 @@ import (
 // *connSlots has room for everything.
 type connSlots struct {
 	each   atomic.Int64 // worker_connections
-	limit  atomic.Int64 // of them all
+	all    atomic.Int64 // those of all workers
+	limit  atomic.Int64 // all without what the workers need for themselves
 	used   atomic.Int64
 	warned atomic.Int64 // when reuse was last logged, Unix seconds
 	// spare is called when slots run short: it closes some of the clients that wait,
@@ -33,8 +34,10 @@ func (s *connSlots) configure(c *Cycle) {
 		taken++
 	}
 	each := int64(c.Main.Connections.v)
+	workers := int64(max(c.Main.WorkerProcesses.v, 1))
 	s.each.Store(each)
-	s.limit.Store(max(each-int64(taken), 0) * int64(max(c.Main.WorkerProcesses.v, 1)))
+	s.all.Store(each * workers)
+	s.limit.Store(max(each-int64(taken), 0) * workers)
 }
 
 // errNoSlots says that all connections are in use.
@@ -50,7 +53,7 @@ func (s *connSlots) take(log func(LogLevel, string)) error {
 		return nil
 	}
 	limit := s.limit.Load()
-	if limit-s.used.Load() <= limit/16 && s.spare != nil {
+	if limit-s.used.Load() <= s.all.Load()/16 && s.spare != nil {
 		s.spare(func() {
 			if now := time.Now().Unix(); s.warned.Swap(now) != now {
 				log(LogWarn, errNoSlots{s.each.Load()}.Error()+", reusing connections")

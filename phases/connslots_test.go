@@ -111,3 +111,21 @@ func TestClientWait(t *testing.T) {
 		t.Error("the end of a wait does not tell once that it was cut")
 	}
 }
+
+// TestResetTimedout has connections of slow clients end in a reset where
+// reset_timedout_connection is on.
+func TestResetTimedout(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		word := map[bool]string{false: "off", true: "on"}[on]
+		s := startServer(t, `events {} http { access_log off; client_header_timeout 200ms; client_body_timeout 200ms; reset_timedout_connection `+word+`;
+			server { listen ADDR; location / { echo_read_request_body; echo x; } } }`)
+		for _, part := range []string{"GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"} {
+			nc := s.dial()
+			_, _ = io.WriteString(nc, part)
+			_, err := io.ReadAll(nc)
+			if reset := err != nil; reset != on {
+				t.Errorf("%s, %q: %v", word, part, err)
+			}
+		}
+	}
+}
