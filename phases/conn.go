@@ -336,8 +336,10 @@ func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 // resetLate makes the close of a connection whose client was too slow a reset, if
 // that is wanted (reset_timedout_connection): the system keeps nothing of it then.
 func (c *conn) resetLate(r *Request) {
-	if tc, ok := c.socket.(*net.TCPConn); ok && c.late && r.Loc.resetTimedout.v {
-		_ = tc.SetLinger(0)
+	if c.late && r.Loc.resetTimedout.v {
+		if tc, ok := c.socket.(*net.TCPConn); ok {
+			_ = tc.SetLinger(0)
+		}
 	}
 }
 

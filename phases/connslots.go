@@ -150,6 +150,8 @@ func (w *clientWait) begin(kind int32) bool {
 func (w *clientWait) end() (cut bool) {
 	for {
 		switch state := w.state.Load(); state {
+		case clientBusy:
+			return false
 		case clientCutting: // for as long as it takes to set a deadline
 			time.Sleep(time.Microsecond)
 		case clientCut:

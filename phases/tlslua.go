@@ -118,8 +118,8 @@ func (c *connCtx) copyFor(w *Worker) *rt.Table {
 // connCtxOf is the ngx.ctx of a request's connection; one without handshake has an
 // empty one.
 func connCtxOf(r *Request) *connCtx {
-	if c, ok := r.downstream().(*conn); ok {
-		return &c.ctx
+	if c, ok := r.downstream().(overConn); ok {
+		return &c.transport().ctx
 	}
 	return new(connCtx)
 }

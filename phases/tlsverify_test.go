@@ -3,6 +3,7 @@ package phases
 import (
 	"crypto/tls"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,7 +107,7 @@ func TestHandshakeCtx(t *testing.T) {
 		chunk("ssl_certificate_by_lua", " cert ", func(th *rt.Thread) { count(th) }),
 		chunk("rewrite_by_lua", " count ", func(th *rt.Thread) { seen = append(seen, int(count(th).Num())) }),
 	}
-	s := startServerWith(t, strings.ReplaceAll(`worker_processes 3; events {} http { access_log off; rewrite_by_lua_no_postpone on; server { listen ADDR ssl;
+	s := startServerWith(t, strings.ReplaceAll(`worker_processes 3; events {} http { access_log off; rewrite_by_lua_no_postpone on; server { listen ADDR ssl http2;
 		ssl_certificate CERTS/one.test.crt; ssl_certificate_key CERTS/one.test.key;
 		ssl_client_hello_by_lua_block { hello } ssl_certificate_by_lua_block { cert }
 		location / { rewrite_by_lua_block { count } return 200 "x"; } } }`, "CERTS", dir), chunks)
@@ -118,5 +119,19 @@ func TestHandshakeCtx(t *testing.T) {
 	}
 	if len(seen) != 2 || seen[0] != 3 || seen[1] != 3 {
 		t.Errorf("the requests counted %v, want [3 3]", seen)
+	}
+	seen = nil
+	two := &http.Transport{TLSClientConfig: &tls.Config{ServerName: "one.test", InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	defer two.CloseIdleConnections()
+	for range 2 {
+		resp, err := (&http.Client{Transport: two}).Get("https://" + s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	if len(seen) != 2 || seen[0] != 3 || seen[1] != 3 {
+		t.Errorf("the requests of HTTP/2 counted %v, want [3 3]", seen)
 	}
 }
