@@ -167,9 +167,15 @@ func (b *bodyReader) run() int {
 // store keeps a piece of the body, moving to a file when it grows too long.
 func (b *bodyReader) store(p []byte) int {
 	b.total += int64(len(p))
-	if b.limit > 0 && b.total > b.limit && b.declared < 0 {
-		b.tooLarge(int64(len(p)))
-		return 413
+	if b.limit > 0 && b.declared < 0 {
+		size := int64(len(p)) // of the chunk, as far as it is not stored
+		if c, ok := b.r.Conn.(interface{ ChunkLeft() int64 }); ok {
+			size += c.ChunkLeft()
+		}
+		if b.total-int64(len(p))+size > b.limit {
+			b.tooLarge(int64(len(p)), size)
+			return 413
+		}
 	}
 	if b.file == nil && b.total <= b.memory && b.r.bodyReceived <= b.wire {
 		b.data = append(b.data, p...)
@@ -222,15 +228,16 @@ func (b *bodyReader) end() int {
 	return rcOK
 }
 
-// tooLarge refuses a body whose last piece, of n bytes, is too much.
-func (b *bodyReader) tooLarge(n int64) {
+// tooLarge refuses a body of which n bytes have just come that are the first of a
+// chunk of size bytes.
+func (b *bodyReader) tooLarge(n, size int64) {
 	if b.r.HTTPMajor > 1 {
 		b.r.Logf(LogErr, "client intended to send too large chunked body: %d bytes", b.total)
 		b.close()
 		return
 	}
 	b.total -= n
-	b.r.Logf(LogErr, "client intended to send too large chunked body: %d+%d bytes", b.total, n)
+	b.r.Logf(LogErr, "client intended to send too large chunked body: %d+%d bytes", b.total, size)
 	b.refuse()
 }
 

@@ -350,6 +350,9 @@ func (c *conn) bodyDone() bool { return c.rd.BodyDone() }
 // of its head, and how much more there is room for (see bodyReader.settleMemory).
 func (c *conn) prereadBody() (ahead, room int) { return c.rd.Preread() }
 
+// ChunkLeft is how much of a chunk is still to come that ReadBody has begun to give.
+func (c *conn) ChunkLeft() int64 { return c.rd.ChunkLeft() }
+
 // SkipBody implements Downstream.
 func (c *conn) SkipBody() error {
 	c.watch.pause(&c.rd)

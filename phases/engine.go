@@ -151,6 +151,7 @@ func (r *Request) findConfig() step {
 	r.updateLocation()
 	if limit := l.maxBodySize.v; limit > 0 && r.ContentLength > limit && !r.Body.Discarded {
 		r.Logf(LogErr, "client intended to send too large body: %d bytes", r.ContentLength)
+		r.expectTested = true
 		r.DiscardBody()
 		return r.finalize(413)
 	}

@@ -93,6 +93,14 @@ func (b *body) passed(n int64) {
 	b.done = b.left <= 0
 }
 
+// ChunkLeft is how much of the current chunk of the body is still to come.
+func (rd *Reader) ChunkLeft() int64 {
+	if !rd.body.chunked {
+		return 0
+	}
+	return rd.body.chunks.Data()
+}
+
 // ReadBody reads the next bytes of the body, transfer coding removed. It returns
 // io.EOF at the body's end, ErrBadChunk, ErrTimeout, io.ErrUnexpectedEOF when the
 // client went away early, or a network error.
