@@ -105,6 +105,7 @@ func (x *exchange) copyBody() int {
 	if x.buffering {
 		x.action(" while reading upstream")
 	}
+	pipe := x.newBodyPipe(flags)
 	for {
 		var piece []byte
 		var err error
@@ -119,13 +120,15 @@ func (x *exchange) copyBody() int {
 		if x.in.received != received || x.in.eof {
 			x.action(" while reading upstream")
 		}
-		if len(piece) > 0 {
-			reading := r.action
-			x.action(" while sending to client")
-			if rc := r.output(piece, flags); rc != rcOK {
-				return rc
-			}
-			x.action(reading)
+		rc := rcOK
+		switch {
+		case pipe != nil:
+			rc = pipe.add(piece, err != nil)
+		case len(piece) > 0:
+			rc = x.pass(piece, flags)
+		}
+		if rc != rcOK {
+			return rc
 		}
 		switch {
 		case err == nil:
@@ -137,6 +140,17 @@ func (x *exchange) copyBody() int {
 		x.action(" while sending to client")
 		return r.output(nil, outLast)
 	}
+}
+
+// pass passes a piece of the body on.
+func (x *exchange) pass(piece []byte, flags int) int {
+	reading := x.r.action
+	x.action(" while sending to client")
+	rc := x.r.output(piece, flags)
+	if rc == rcOK {
+		x.action(reading)
+	}
+	return rc
 }
 
 // maxPending is how much output may wait for a slow client before the upstream
