@@ -113,7 +113,7 @@ func (h *socketHost) location() *Location {
 
 // Config implements cosocket.Host.
 func (h *socketHost) Config() *cosocket.Config {
-	if l := h.location(); l != h.loc {
+	if l := h.location(); l != h.loc && l != nil { // nil: the request has ended
 		h.loc = l
 		h.cfg = cosocket.Config{
 			ConnectTimeout:   l.socketConnectTimeout.v,
