@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -110,6 +111,11 @@ func (r *Request) writeHead() int {
 	r.headBuf = head
 	r.Conn.Write(head)
 	r.bytesSent += int64(len(head))
+	if int64(len(head)) >= r.Loc.postponeOutput.v {
+		if err := r.Conn.Push(); err != nil {
+			return r.writeFailed(err)
+		}
+	}
 	return rcOK
 }
 
@@ -335,16 +341,21 @@ func (m *Request) frame(p []byte, flags int) int {
 			line = append(line, '\r', '\n')
 			conn.Write(line)
 			conn.Write(p)
-			conn.Write(crlf)
+			p = crlf
 			m.bodySent += int64(len(line)) + 2
-		} else {
-			conn.Write(p)
+		}
+		if _, err := conn.Write(p); err != nil { // once a write has failed, all do
+			return m.writeFailed(err)
 		}
 	}
 	if flags&outLast != 0 && !m.lastChunk {
 		m.lastChunk = true
 		if m.chunkedOut {
-			m.bodySent += m.writeLastChunk()
+			n, err := m.writeLastChunk()
+			if err != nil {
+				return m.writeFailed(err)
+			}
+			m.bodySent += n
 		} else if hw, ok := conn.(headWriter); ok {
 			hw.endBody()
 		}
@@ -352,15 +363,27 @@ func (m *Request) frame(p []byte, flags int) int {
 	m.bytesSent += m.bodySent - before
 	if flags&outFlush != 0 || int64(conn.Buffered()) >= m.Loc.postponeOutput.v {
 		if err := conn.Push(); err != nil {
-			return rcError
+			return m.writeFailed(err)
 		}
 	}
 	return rcOK
 }
 
+// writeFailed notes once that the client has gone.
+func (m *Request) writeFailed(err error) int {
+	if !m.clientGone {
+		m.clientGone = true
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			m.Logf(LogInfo, "writev() failed (%d: %s)", int(errno), errnoText(errno))
+		}
+	}
+	return rcError
+}
+
 // writeLastChunk ends a chunked body, with its trailers, and returns the number of
 // bytes that took.
-func (m *Request) writeLastChunk() int64 {
+func (m *Request) writeLastChunk() (int64, error) {
 	end := lastChunk
 	if len(m.sentTrailers) > 0 {
 		end = lastChunk[:len("0\r\n"):len("0\r\n")]
@@ -369,8 +392,8 @@ func (m *Request) writeLastChunk() int64 {
 		}
 		end = append(end, crlf...)
 	}
-	m.Conn.Write(end)
-	return int64(len(end))
+	_, err := m.Conn.Write(end)
+	return int64(len(end)), err
 }
 
 var (

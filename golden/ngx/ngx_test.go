@@ -10,7 +10,8 @@
 //	lua/NAME       a file below the server's prefix; names are unique over all cases
 //	html/NAME      likewise
 //	upstream       what the server behind the case's proxy_pass answers (see upstream)
-//	request        requests as text, sent on one connection each; a line === parts them
+//	request        requests as text, sent on one connection each; a line === parts them;
+//	               of one that begins with the line #gone the client leaves at once
 //	log            a regular expression: which lines of the log want.log holds, "lua"
 //	               without it
 //	want.response  the answers, volatile headers masked; a line === parts them
@@ -310,8 +311,14 @@ func exchange(t *testing.T, c *testCase) string {
 			t.Fatal(err)
 		}
 		conn.SetDeadline(time.Now().Add(5 * time.Second))
+		request, gone := strings.CutPrefix(request, "#gone\n")
 		if _, err := io.WriteString(conn, wire(request)); err != nil {
 			t.Fatal(err)
+		}
+		if gone {
+			conn.Close()
+			answers = append(answers, "")
+			continue
 		}
 		answer, err := io.ReadAll(conn)
 		conn.Close()
