@@ -104,7 +104,11 @@ func (h *socketHost) Ended() bool { return h.over }
 // Waits implements cosocket.Host.
 func (h *socketHost) Waits(th *rt.Thread) bool { return luaCtx(th).Phase.CanYield() }
 
+// location is where the request is, or was when it ended.
 func (h *socketHost) location() *Location {
+	if h.over {
+		return h.loc
+	}
 	if h.r != nil {
 		return h.r.Loc
 	}
