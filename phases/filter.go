@@ -237,6 +237,9 @@ func (r *Request) appendAbsoluteLocation(b []byte) []byte {
 
 // splitAddr parts host and port of an address; unix sockets have no port.
 func splitAddr(addr string) (host, port string) {
+	if addr == "@" || addr == "" { // a peer at a unix domain socket has no name
+		return "unix:", ""
+	}
 	i := strings.LastIndexByte(addr, ':')
 	if i < 0 || strings.HasPrefix(addr, "/") || strings.HasPrefix(addr, "@") {
 		return addr, ""

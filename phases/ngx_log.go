@@ -113,7 +113,7 @@ func (c *LuaCtx) log(level LogLevel, msg string) {
 		return
 	}
 	if log := c.logger(); log != nil && log.Enabled(level) {
-		if c.Phase != PhaseInit {
+		if c.Phase != PhaseInit && c.Phase != PhaseExitWorker {
 			msg += ", context: " + c.Phase.Directive() + c.peer
 		}
 		log.Output(level, c.number, msg)

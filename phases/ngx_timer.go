@@ -131,6 +131,7 @@ func (t *luaTimer) fire(premature bool) {
 		set.wake()
 		return
 	}
+	c.number = connNumbers.Add(1) // a timer counts as a connection
 	if t.every && !premature && !set.exiting {
 		t.start()
 	}

@@ -33,13 +33,20 @@ func (l *lines) text() string {
 // nameServer answers as the first label of a name says.
 func nameServer(t *testing.T) string {
 	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", pc.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
+	var pc net.PacketConn
+	var l net.Listener
+	for try := 1; ; try++ { // a port that is free for both
+		var err error
+		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		if pc, err = net.ListenPacket("udp", l.Addr().String()); err == nil {
+			break
+		}
+		l.Close()
+		if try == 20 {
+			t.Fatal(err)
+		}
 	}
 	for _, s := range []*dns.Server{{PacketConn: pc, Handler: dns.HandlerFunc(answerName)}, {Listener: l, Handler: dns.HandlerFunc(answerName)}} {
 		go s.ActivateAndServe()

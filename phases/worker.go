@@ -208,6 +208,9 @@ func (w *Worker) runMain(h *luaHandler, p Phase) error {
 		return errors.New(text)
 	}
 	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: p, Worker: w}}
+	if p == PhaseInitWorker {
+		run.ctx.number = connNumbers.Add(1) // it counts as a connection
+	}
 	_, failure, abort := run.call(fn)
 	switch {
 	case failure != nil:

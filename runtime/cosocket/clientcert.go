@@ -56,11 +56,10 @@ func useClientCert(cfg *tls.Config, object *rt.Table) string {
 			pair.PrivateKey = key.Key()
 		}
 	}
-	signer, ok := pair.PrivateKey.(crypto.Signer)
-	if !ok || !matches(chain.DER()[0], signer) {
-		return "ssl set client private key failed"
-	}
 	cfg.Certificates = nil
+	if signer, ok := pair.PrivateKey.(crypto.Signer); !ok || !matches(chain.DER()[0], signer) {
+		return "" // a key of another certificate replaces it: none is shown
+	}
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	return ""
 }

@@ -96,7 +96,7 @@ func (l *Lib) connectAs(r raiser, args []rt.Value) (rt.Value, int) {
 	returned := false
 	defer func() {
 		if !returned { // the light thread was killed while it waited
-			s.connecting, s.dialing = false, false
+			s.connecting, s.dialing = s.resolving, false
 			s.releasePool()
 		}
 	}()
@@ -283,9 +283,9 @@ func (s *Socket) connectNew(th *rt.Thread, host string, port int) string {
 	ip := ""
 	if a.Name {
 		a.Port = port // the name is resolved as it was given
-		s.connecting = true
+		s.connecting, s.resolving = true, true
 		resolved, failure := s.host.Resolve(th, a.Host)
-		s.connecting = false
+		s.connecting, s.resolving = false, false
 		if failure != "" {
 			return failure
 		}

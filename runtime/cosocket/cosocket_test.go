@@ -382,3 +382,61 @@ func TestBadRequest(t *testing.T) {
 	})
 	inRequest(t, st, h, func(s *script) { s.want(sock, `nil "closed"`, "send", "x") })
 }
+
+// A datagram socket whose peer is at a path has an address that the peer can answer to.
+func TestUnixDatagrams(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	pc, err := net.ListenPacket("unixgram", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	go func() {
+		buf := make([]byte, 100)
+		for {
+			n, from, err := pc.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			_, _ = pc.WriteTo(append([]byte("echo "), buf[:n]...), from)
+		}
+	}()
+	inRequest(t, rt.NewState(rt.Options{}), newTestHost(NewPools(nil)), func(s *script) {
+		u, _ := s.lib.UDP(s.th, nil)
+		s.want(u, `1`, "setpeername", "unix:"+path)
+		s.want(u, `1`, "send", "hi")
+		s.want(u, `"echo hi"`, "receive")
+		s.want(u, `nil "no such file or directory"`, "setpeername", "unix:"+path+".gone")
+		s.want(u, `nil "closed"`, "receive")
+	})
+}
+
+// An object that a module keeps may be connected anew by another request, once the one
+// that connected it is over; until then it is none of the other's.
+func TestKeptByModule(t *testing.T) {
+	st := rt.NewState(rt.Options{})
+	port := serve(t, echo)
+	pools := NewPools(nil)
+	first, second := newTestHost(pools), newTestHost(pools)
+	var tcp, udp rt.Value
+	inRequest(t, st, first, func(s *script) {
+		tcp = s.tcp()
+		udp, _ = s.lib.UDP(s.th, nil)
+		s.want(tcp, "1", "connect", "127.0.0.1", port)
+		s.want(udp, "1", "setpeername", "127.0.0.1", port)
+		s.th.Host = second
+		s.want(tcp, "error: bad request", "connect", "127.0.0.1", port)
+		s.want(udp, "error: bad request", "setpeername", "127.0.0.1", port)
+		s.want(tcp, "error: bad request", "send", "x")
+		s.th.Host = first
+	})
+	first.over = true
+	inRequest(t, st, second, func(s *script) {
+		s.want(tcp, `nil "closed"`, "send", "x")
+		s.want(tcp, "1", "connect", "127.0.0.1", port)
+		s.want(tcp, "2", "send", "x\n")
+		s.want(tcp, `"x"`, "receive")
+		s.want(udp, "1", "setpeername", "127.0.0.1", port)
+		s.want(udp, "1", "send", "x")
+	})
+}

@@ -1,6 +1,9 @@
 package cosocket
 
 import (
+	"fmt"
+	"net"
+
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -164,23 +167,35 @@ func (l *Lib) send(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // maxKeptBuffer bounds the send buffer that a socket keeps for its next send.
 const maxKeptBuffer = 64 << 10
 
-// logClosed notes the use of an object that is not connected.
+// logClosed notes the use of an object that is not connected. Its own host may be gone.
 func (l *Lib) logClosed(s *Socket, h Host, what string) {
-	if s == nil {
-		s = &Socket{}
+	if !h.Config().LogErrors {
+		return
 	}
-	if s.host == nil {
-		s = &Socket{host: h}
+	var c net.Conn
+	eof := 0
+	if s != nil {
+		c, eof = s.conn, boolInt(s.eof)
 	}
-	s.logClosed(what)
+	h.Log(Error, fmt.Sprintf("attempt to %s data on a closed socket: u:%s, c:%s, ft:0 eof:%d", what, pointer(s), pointer(c), eof))
+}
+
+// pointer prints an address as nginx does, also that of nothing.
+func pointer(p any) string {
+	if p == nil {
+		return "0000000000000000"
+	}
+	return rt.Address{Pointer: p}.String()
 }
 
 // reader finds the socket of a read and what prevents it, "" for nothing.
-func (l *Lib) reader(th *rt.Thread, args []rt.Value) (*Socket, string) {
+func (l *Lib) reader(th *rt.Thread, t *rt.Table, logged bool) (*Socket, string) {
 	h := l.Host(th)
-	s := socketOf(th.CheckTable(args, 0))
+	s := socketOf(t)
 	if s == nil || !s.dialing && (s.conn == nil || s.readClosed) {
-		l.logClosed(s, h, "receive")
+		if logged {
+			l.logClosed(s, h, "receive")
+		}
 		return nil, closedText
 	}
 	own(th, s, h)
@@ -209,7 +224,7 @@ func (l *Lib) receive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if n := len(args); n != 1 && n != 2 {
 		th.Errorf("expecting 1 or 2 arguments (including the object), but got %d", n)
 	}
-	s, failure := l.reader(th, args)
+	s, failure := l.reader(th, th.CheckTable(args, 0), true)
 	if failure != "" {
 		return fail(th, failure)
 	}
@@ -253,7 +268,7 @@ func (l *Lib) receiveAny(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 2 {
 		th.Errorf("expecting 2 arguments (including the object), but got %d", len(args))
 	}
-	s, failure := l.reader(th, args)
+	s, failure := l.reader(th, th.CheckTable(args, 0), true)
 	if failure != "" {
 		return fail(th, failure)
 	}
@@ -290,13 +305,13 @@ func (l *Lib) receiveUntil(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	u := newUntil(pattern, inclusive)
 	return rt.NewGoFunction("iterator", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		if len(args) > 1 {
-			th.Errorf("expecting 0 or 1 argument, but seen %d", len(args))
+			th.Errorf("expecting 0 or 1 arguments, but seen %d", len(args))
 		}
 		size := 0
 		if len(args) == 1 {
 			size = max(0, th.CheckInt(args, 0))
 		}
-		s, failure := l.reader(th, []rt.Value{rt.TableValue(object)})
+		s, failure := l.reader(th, object, false)
 		if failure != "" {
 			return fail(th, failure)
 		}

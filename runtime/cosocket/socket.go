@@ -38,6 +38,7 @@ type Socket struct {
 	readClosed, writeClosed      bool
 	connecting, reading, writing bool
 	dialing                      bool // connecting, and past the resolver
+	resolving                    bool // stays when the wait is cut short: the socket is busy for good, as in ngx_lua
 	noDelaySet                   bool // TCP_NODELAY is as the configuration says
 	downstream                   downstreamKind
 
@@ -143,11 +144,6 @@ func (s *Socket) failf(level Level, format string, args ...any) {
 	}
 }
 
-// logClosed notes the use of a socket that is not open.
-func (s *Socket) logClosed(what string) {
-	s.failf(Error, "attempt to %s data on a closed socket: u:%v, c:%016X, ft:0 eof:%d", what, rt.Address{Pointer: s}, 0, boolInt(s.eof))
-}
-
 func boolInt(b bool) int {
 	if b {
 		return 1
@@ -219,15 +215,31 @@ func (s *Socket) connectFailure(err error, network, address string) string {
 		return failureText(err)
 	}
 	if errno == syscall.EADDRNOTAVAIL && s.local != "" {
-		s.failf(Crit, "bind(%s) failed (%d: %s)", s.local, int(errno), capitalize(errno.Error()))
+		s.host.Log(Crit, fmt.Sprintf("bind(%s) failed (%d: %s)", strings.TrimSuffix(s.local, ":0"), int(errno), capitalize(errno.Error())))
 		return errno.Error()
 	}
 	if network == "unix" {
-		s.failf(Crit, "connect() to %s failed (%d: %s)", s.name, int(errno), capitalize(errno.Error()))
+		s.host.Log(Crit, fmt.Sprintf("connect() to %s failed (%d: %s)", s.name, int(errno), capitalize(errno.Error())))
 	} else {
-		s.failf(Error, "connect() failed (%d: %s)", int(errno), capitalize(errno.Error()))
+		s.failf(faultLevel(errno), "connect() failed (%d: %s)", int(errno), capitalize(errno.Error()))
 	}
 	return errno.Error()
+}
+
+// logFault logs what a system call on a connection failed with, whatever
+// lua_socket_log_errors says (ngx_connection_error).
+func logFault(h Host, call string, errno syscall.Errno) {
+	h.Log(faultLevel(errno), fmt.Sprintf("%s() failed (%d: %s)", call, int(errno), capitalize(errno.Error())))
+}
+
+// faultLevel is the level of an error: what peers and networks cause is less grave.
+func faultLevel(errno syscall.Errno) Level {
+	switch errno {
+	case syscall.ECONNRESET, syscall.EPIPE, syscall.ENOTCONN, syscall.ETIMEDOUT, syscall.ECONNREFUSED,
+		syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH:
+		return Error
+	}
+	return Alert
 }
 
 func capitalize(s string) string {
@@ -309,7 +321,7 @@ func (s *Socket) receiveMore(th *rt.Thread, buf []byte) (int, string) {
 	}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
-		s.failf(Error, "recv() failed (%d: %s)", int(errno), capitalize(errno.Error()))
+		logFault(s.host, "recv", errno)
 	}
 	var own interface{ SocketError() string }
 	if errors.As(err, &own) {
@@ -485,7 +497,7 @@ func (s *Socket) sendAll(th *rt.Thread, data []byte) string {
 		failure = timeoutText
 		s.failf(Error, "lua tcp socket write timed out")
 	} else if errno := syscall.Errno(0); errors.As(err, &errno) {
-		s.failf(Error, "send() failed (%d: %s)", int(errno), capitalize(errno.Error()))
+		logFault(s.host, "send", errno)
 	}
 	s.closeWrite()
 	return failure

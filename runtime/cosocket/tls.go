@@ -3,7 +3,9 @@ package cosocket
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"time"
 
@@ -56,10 +58,13 @@ func (l *Lib) sslHandshake(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		}
 	}
 	name := ""
-	if v := rt.ArgAt(args, 2); !v.IsNil() {
+	if rt.ArgAt(args, 2).Truthy() {
 		name = th.CheckString(args, 2)
 	}
 	if _, done := s.conn.(*tls.Conn); !done { // a pooled connection has its handshake behind it
+		if name == "" && rt.ArgAt(args, 2).Truthy() {
+			return fail(th, "SSL_set_tlsext_host_name failed")
+		}
 		if failure := s.handshake(th, t, session, name, rt.ArgAt(args, 3).Truthy()); failure != "" {
 			return fail(th, failure)
 		}
@@ -120,7 +125,7 @@ func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession,
 			s.failf(Error, "lua ssl handshake timed out")
 			return timeoutText
 		}
-		s.failf(Crit, "SSL_do_handshake() failed (%v)", err)
+		s.handshakeFailed(err)
 		return "handshake failed"
 	}
 	if s.host.Logs(Debug) {
@@ -134,6 +139,19 @@ func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession,
 	}
 	s.conn = conn
 	return ""
+}
+
+// handshakeFailed logs why, in OpenSSL's words where there are some.
+func (s *Socket) handshakeFailed(err error) {
+	var plain tls.RecordHeaderError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		s.host.Log(Error, "peer closed connection in SSL handshake")
+	case errors.As(err, &plain):
+		s.host.Log(Error, "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number)")
+	default:
+		s.host.Log(Crit, fmt.Sprintf("SSL_do_handshake() failed (SSL: %v)", err))
+	}
 }
 
 // judge verifies the peer's certificates and returns what is wrong, "" for nothing.

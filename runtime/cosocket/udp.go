@@ -105,7 +105,7 @@ func (l *Lib) setPeerName(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, noSlotsText)
 	}
 	if err != nil {
-		u.failed(Crit, "connect", err)
+		u.failed("connect", err)
 		return fail(th, failureText(err))
 	}
 	u.conn = conn
@@ -118,9 +118,8 @@ func (u *udpSocket) dial(a *PeerAddr, ip string, bound rt.Value) (net.Conn, erro
 	network, address := a.dialAddress(ip)
 	var d net.Dialer
 	if network == "unix" {
-		// An address of its own in the abstract name space lets the peer answer.
 		network = "unixgram"
-		d.LocalAddr = &net.UnixAddr{Name: "", Net: network}
+		d.Control = func(_, _ string, c syscall.RawConn) error { return c.Control(autobind) }
 	} else {
 		network = "udp"
 		if bound.IsUserdata() {
@@ -132,11 +131,19 @@ func (u *udpSocket) dial(a *PeerAddr, ip string, bound rt.Value) (net.Conn, erro
 	return d.Dial(network, address)
 }
 
-// failed logs the error of an operation.
-func (u *udpSocket) failed(level Level, operation string, err error) {
+// autobind gives a socket an address in the abstract name space, to which the peer can
+// answer.
+func autobind(fd uintptr) { _ = syscall.Bind(int(fd), &syscall.SockaddrUnix{}) }
+
+// failed logs the error of a system call.
+func (u *udpSocket) failed(call string, err error) {
 	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		u.host.Log(level, fmt.Sprintf("%s() failed (%d: %s)", operation, int(errno), capitalize(errno.Error())))
+	switch {
+	case !errors.As(err, &errno):
+	case call == "connect":
+		u.host.Log(Crit, fmt.Sprintf("connect() failed (%d: %s)", int(errno), capitalize(errno.Error())))
+	default:
+		logFault(u.host, call, errno)
 	}
 }
 
@@ -155,9 +162,10 @@ func (l *Lib) udpBind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.True, 1
 }
 
-func (l *Lib) udpLogClosed(h Host, what string) {
-	u := &udpSocket{host: h}
-	u.failf("attempt to %s data on a closed socket: u:%v, c:%016X", what, rt.Address{Pointer: u}, 0)
+func (l *Lib) udpLogClosed(u *udpSocket, h Host, what string) {
+	if h.Config().LogErrors {
+		h.Log(Error, fmt.Sprintf("attempt to %s data on a closed socket: u:%s, c:%s", what, pointer(u), pointer(nil)))
+	}
 }
 
 // udpSend is udpsock:send(data): one datagram.
@@ -168,7 +176,7 @@ func (l *Lib) udpSend(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	h := l.Host(th)
 	u := udpOf(th.CheckTable(args, 0))
 	if u == nil || u.conn == nil {
-		l.udpLogClosed(h, "send")
+		l.udpLogClosed(u, h, "send")
 		return fail(th, closedText)
 	}
 	u.own(th, h)
@@ -178,7 +186,7 @@ func (l *Lib) udpSend(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	data := appendData(th, nil, args, 1)
 	u.conn.SetWriteDeadline(time.Now().Add(h.Config().SendTimeout))
 	if _, err := u.conn.Write(data); err != nil {
-		u.failed(Error, "send", err)
+		u.failed("send", err)
 		return fail(th, failureText(err))
 	}
 	return rt.Int(1), 1
@@ -192,7 +200,7 @@ func (l *Lib) udpReceive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	h := l.Host(th)
 	u := udpOf(th.CheckTable(args, 0))
 	if u == nil || u.conn == nil {
-		l.udpLogClosed(h, "receive")
+		l.udpLogClosed(u, h, "receive")
 		return fail(th, closedText)
 	}
 	u.own(th, h)
@@ -216,7 +224,7 @@ func (l *Lib) udpReceive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		u.failf("lua udp socket read timed out")
 		return fail(th, timeoutText)
 	}
-	u.failed(Error, "recv", err)
+	u.failed("recv", err)
 	return fail(th, failureText(err))
 }
 
