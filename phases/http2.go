@@ -23,6 +23,7 @@ import (
 //	http2frames.go   what each frame of the client does
 //	http2request.go  header blocks and the request they make
 //	http2stream.go   a stream as the Downstream of its request
+//	http2body.go     request bodies
 //	http2write.go    windows, the order of writing, control frames
 //	http2head.go     response heads
 

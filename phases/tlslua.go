@@ -118,8 +118,11 @@ func (c *connCtx) copyFor(w *Worker) *rt.Table {
 // connCtxOf is the ngx.ctx of a request's connection; one without handshake has an
 // empty one.
 func connCtxOf(r *Request) *connCtx {
-	if c, ok := r.downstream().(overConn); ok {
-		return &c.transport().ctx
+	switch c := r.downstream().(type) {
+	case *conn:
+		return &c.ctx
+	case *http2Stream:
+		return &c.h.c.ctx
 	}
 	return new(connCtx)
 }
