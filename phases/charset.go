@@ -90,6 +90,14 @@ func setCharset(c *compiler, d *conf.Directive) error {
 func (r *Request) charsetFilter() int {
 	cs := &r.Loc.charset
 	o := &r.Out
+	if name := o.charsetOverride; name != "" && r == r.Main && o.ContentType != "" {
+		switch {
+		case !r.Cycle.charsets[lowerString(name)]:
+			r.Logf(LogErr, "unknown charset \"%s\" to override", name)
+		case strings.IndexByte(o.ContentType, ';') < 0:
+			o.Charset = name
+		}
+	}
 	if r != r.Main || cs.charset.v.lit == "off" || o.Charset != "" || !cs.types.has(o.ContentType) {
 		return rcOK
 	}

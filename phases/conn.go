@@ -363,7 +363,7 @@ func (c *conn) SkipBody() error {
 	return nil
 }
 
-// BodyAhead reports whether the rest of the body need not be waited for.
+// BodyAhead reports whether reading the body will not wait.
 func (c *conn) BodyAhead() bool { return c.rd.BodyAhead() }
 
 // InterruptRead implements Downstream.

@@ -79,10 +79,10 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		checkPending(th, 0)
 	}
 	r.URI = uri
-	r.ValidLocation, r.ValidUnparsedURI = false, false
+	r.ValidUnparsedURI = false
 	r.Internal = true
 	if !jump {
-		r.URIChanged = false
+		r.ValidLocation, r.URIChanged = false, false
 		return rt.Nil, 0
 	}
 	r.URIChanged = true

@@ -306,8 +306,8 @@ func setProxyBind(c *compiler, d *conf.Directive) error {
 		return err
 	}
 	if t.isStatic() {
-		if _, err := localAddr(t.lit); err != nil {
-			return err
+		if _, ok := localAddr(t.lit); !ok {
+			return fmt.Errorf("invalid address \"%s\"", t.lit)
 		}
 	}
 	return c.loc.proxyBind.put(proxyBind{t})
@@ -319,16 +319,16 @@ func (b *proxyBind) address(r *Request) net.Addr {
 	if text == "" {
 		return nil
 	}
-	addr, err := localAddr(text)
-	if err != nil {
-		r.Log(LogErr, err.Error())
+	addr, ok := localAddr(text)
+	if !ok {
+		r.Logf(LogErr, "invalid local address \"%s\"", text)
 		return nil
 	}
 	return addr
 }
 
 // localAddr reads an address, with or without a port.
-func localAddr(text string) (net.Addr, error) {
+func localAddr(text string) (addr net.Addr, ok bool) {
 	host, port := splitHostPort(text)
 	if net.ParseIP(text) != nil {
 		host, port = text, ""
@@ -336,7 +336,7 @@ func localAddr(text string) (net.Addr, error) {
 	ip := net.ParseIP(strings.Trim(host, "[]"))
 	n, ok := parseDecimal(port)
 	if ip == nil || port != "" && (!ok || n > 65535) {
-		return nil, fmt.Errorf("invalid address \"%s\"", text)
+		return nil, false
 	}
-	return &net.TCPAddr{IP: ip, Port: int(n)}, nil
+	return &net.TCPAddr{IP: ip, Port: int(n)}, true
 }

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -269,5 +270,52 @@ func TestProxyGone(t *testing.T) {
 	c.Close()
 	if !<-ended {
 		t.Error("the upstream was not left")
+	}
+}
+
+// TestProxyTLSReuse keeps connections under TLS, where bytes may also wait inside
+// the library, and keeps those of other settings apart.
+func TestProxyTLSReuse(t *testing.T) {
+	cert := makeCert(t, t.TempDir(), "up")
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for n := 1; ; n++ {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				rd := bufio.NewReader(c)
+				for {
+					head := readHeadOf(rd)
+					if head == "" {
+						return
+					}
+					fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nc%d\n", n)
+					if strings.Contains(head, "/more ") { // a record of its own, that may be read ahead
+						io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL")
+					}
+				}
+			}()
+		}
+	}()
+	s := startServer(t, strings.ReplaceAll(`events {} http { access_log off;
+		upstream u { server UP; keepalive 2; }
+		proxy_http_version 1.1; proxy_set_header Connection "";
+		server { listen ADDR;
+			location / { proxy_pass https://u; }
+			location /named/ { proxy_pass https://u/; proxy_ssl_server_name on; proxy_ssl_name other.test; }
+		} }`, "UP", l.Addr().String()))
+	for i, tt := range []struct{ path, want string }{
+		{"/", "c1"}, {"/", "c1"}, {"/more", "c1"}, {"/", "c2"}, {"/named/", "c3"}, {"/", "c2"}, {"/named/", "c3"},
+	} {
+		if got := s.get(tt.path); !strings.HasSuffix(got, "\r\n\r\n"+tt.want+"\n") {
+			t.Errorf("%d: %s: got %q, want %q", i, tt.path, got, tt.want)
+		}
 	}
 }

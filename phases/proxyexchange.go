@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +18,7 @@ type exchange struct {
 	st     *upstreamState
 	up     *Upstream
 	choice *peerChoice
+	local  net.Addr // proxy_bind, nil for any
 	watch  proxyWatch
 	start  time.Time // of the first attempt
 	begun  time.Time // of the current one
@@ -61,6 +63,7 @@ func (r *Request) proxyHandler() int {
 	if rc := x.build(); rc != rcOK {
 		return rc
 	}
+	x.local = l.proxyBind.v.address(r)
 	defer x.end()
 	x.watch.start(x)
 	if x.up == nil {

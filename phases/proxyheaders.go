@@ -31,24 +31,16 @@ func (p *proxyConf) ignoresHeader(name string) bool { return containsFold(p.prox
 func (x *exchange) copyHeaders() {
 	o, l := &x.r.Out, x.r.Loc
 	x.buffering = l.proxyBuffering.v
-	charset := ""
 	for i := range x.st.headers {
 		h := &x.st.headers[i]
 		name := lowerString(h.Name)
 		if strings.HasPrefix(name, "x-accel-") && !l.ignoresHeader(name) {
-			x.accelHeader(name, h.Value, &charset)
+			x.accelHeader(name, h.Value)
 		}
 		if hiddenHeaders[name] && !containsFold(l.proxyPassThrough, name) || containsFold(l.proxyHide, name) {
 			continue
 		}
 		x.copyHeader(name, h)
-	}
-	switch {
-	case charset == "":
-	case !x.r.Cycle.charsets[lowerString(charset)]:
-		x.r.Logf(LogErr, "unknown charset \"%s\" to override", charset)
-	case o.ContentType != "" && strings.IndexByte(o.ContentType, ';') < 0:
-		o.Charset = charset
 	}
 	for _, name := range l.proxyPassThrough { // a header that is passed on is not made up
 		switch classify(name) {
@@ -62,7 +54,7 @@ func (x *exchange) copyHeaders() {
 }
 
 // accelHeader obeys one of the headers by which an upstream speaks to the proxy.
-func (x *exchange) accelHeader(name, value string, charset *string) {
+func (x *exchange) accelHeader(name, value string) {
 	switch name {
 	case "x-accel-buffering":
 		if equalFold(value, "no") {
@@ -75,7 +67,7 @@ func (x *exchange) accelHeader(name, value string, charset *string) {
 			x.r.setRate(n)
 		}
 	case "x-accel-charset":
-		*charset = value
+		x.r.Out.charsetOverride = value
 	}
 }
 

@@ -27,7 +27,7 @@ func (x *exchange) takeBody() int {
 	r, l := x.r, x.r.Loc
 	own := r.lua.body != nil || r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken
 	if !l.proxyBuffersRequest.v && !own && !l.proxySetBody.set && l.proxyPassBody.v &&
-		(r.ContentLength > 0 || r.Chunked && l.proxyHTTPVersion.v == 1) && !bodyAhead(r.Conn) {
+		(r.ContentLength > 0 || r.Chunked && l.proxyHTTPVersion.v == 1 && !bodyAhead(r.Conn)) {
 		x.body = outgoing{live: true, chunked: r.Chunked}
 		r.Body.Read = true
 		if !r.sendContinue() {
@@ -56,7 +56,7 @@ func (x *exchange) takeBody() int {
 	return rcOK
 }
 
-// bodyAhead reports whether the whole body has come with the head.
+// bodyAhead reports whether the whole body has come with the head, or cannot be read.
 func bodyAhead(conn Downstream) bool {
 	c, ok := conn.(interface{ BodyAhead() bool })
 	return ok && c.BodyAhead()

@@ -33,6 +33,8 @@ type Response struct {
 	// blank has a bit for each special header that a script removed: its variable is
 	// "" then, where one that was never set has no value.
 	blank uint8
+	// charsetOverride is the charset that an upstream asks for (X-Accel-Charset).
+	charsetOverride string
 	// passedOn: the response is an upstream's, which has looked at the client's
 	// conditions itself.
 	passedOn bool

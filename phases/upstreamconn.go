@@ -140,8 +140,8 @@ func (x *exchange) dial(ctx context.Context, addr string) (*upstreamConn, error)
 	if x.r.Loc.proxySocketKeepalive.v {
 		d.KeepAlive = 0
 	}
-	if bind := x.r.Loc.proxyBind; bind.set && network == "tcp" {
-		d.LocalAddr = bind.v.address(x.r)
+	if network == "tcp" {
+		d.LocalAddr = x.local
 	}
 	nc, err := x.r.Cycle.slots.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
 	if err != nil {

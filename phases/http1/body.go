@@ -50,7 +50,8 @@ func (rd *Reader) SkipBody() error {
 	return nil
 }
 
-// BodyAhead reports whether all that is left of the body has been read ahead.
+// BodyAhead reports whether nothing of the body need be waited for: all that is left
+// of it has been read ahead, or what has is malformed.
 func (rd *Reader) BodyAhead() bool {
 	b, ahead := rd.body, rd.Buffered()
 	if !b.chunked {
@@ -61,7 +62,7 @@ func (rd *Reader) BodyAhead() bool {
 		ahead = ahead[n:]
 		data := b.chunks.Data()
 		if err != nil || b.chunks.Done() || data > int64(len(ahead)) || len(ahead) == 0 {
-			return b.chunks.Done()
+			return err != nil || b.chunks.Done()
 		}
 		ahead = ahead[data:]
 		b.chunks.Took(data)
