@@ -120,10 +120,12 @@ func testTogether(t *testing.T, cases []*testCase) {
 		}
 		server = exec.Command(binary, "-p", prefix+"/", "-c", "nginx.conf", "-g", "daemon off;")
 	}
+	var ports []int
 	for _, c := range cases {
 		c.holder.Close()
+		ports = append(ports, c.port)
 	}
-	serve(t, server, cases[0].port)
+	serve(t, server, ports...)
 	log := &logTail{path: filepath.Join(prefix, "logs", "error.log"), prefix: prefix}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -266,8 +268,9 @@ func writeRoot(t *testing.T, prefix string, cases []*testCase) {
 	}
 }
 
-// serve starts the server, waits until it listens, and ends it with the test.
-func serve(t *testing.T, server *exec.Cmd, port int) {
+// serve starts the server, waits until it listens on all ports, and ends it with the
+// test.
+func serve(t *testing.T, server *exec.Cmd, ports ...int) {
 	var stderr bytes.Buffer
 	server.Stderr = &stderr
 	if err := server.Start(); err != nil {
@@ -284,20 +287,28 @@ func serve(t *testing.T, server *exec.Cmd, port int) {
 			t.Error("the server did not stop on SIGTERM")
 		}
 	})
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("the server ended: %v\n%s", err, stderr.Bytes())
-		default:
-		}
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			c.Close()
-			return
+	// Of each port, as the server tries again for one that another process had when
+	// it was freed.
+	deadline := time.Now().Add(20 * time.Second)
+	for _, port := range ports {
+		for {
+			select {
+			case err := <-ended:
+				ended <- err
+				t.Fatalf("the server ended: %v\n%s", err, stderr.Bytes())
+			default:
+			}
+			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+			if err == nil {
+				conn.Close()
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the server does not listen\n%s", stderr.Bytes())
+			}
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
-	t.Fatalf("the server does not listen\n%s", stderr.Bytes())
 }
 
 const parting = "===\n"
