@@ -119,8 +119,13 @@ func (t *Table) nextKeyed(pos int) (k, v Value, next int) {
 		}
 	}
 	if t.hash != nil {
+		order := t.hashOrder()
 		for i -= fields; i < len(t.hash.entries); i++ {
-			if e := &t.hash.entries[i]; e.value.n != tagNil {
+			e := &t.hash.entries[i]
+			if order != nil {
+				e = &t.hash.entries[order.at[i]]
+			}
+			if e.value.n != tagNil {
 				return e.key, e.value, keyedBase + fields + i + 1
 			}
 		}
@@ -146,8 +151,11 @@ func (t *Table) position(k Value) (int, bool) {
 		return 0, true
 	case k.IsNumber():
 		f := k.Num()
-		if i := int(f); float64(i) == f && uint(i) <= uint(cap(t.arr)) {
-			return i + 1, i > 0 || cap(t.arr) > 0 || t.hash != nil
+		if i := int(f); float64(i) == f && uint(i) <= uint(cap(t.arr)) && cap(t.arr) > 0 {
+			return i + 1, true
+		}
+		if f == 0 {
+			k = Int(0)
 		}
 	case k.IsString():
 		if slot := t.shape.find(k); slot >= 0 {
@@ -156,6 +164,9 @@ func (t *Table) position(k Value) (int, bool) {
 	}
 	if t.hash != nil {
 		if i := t.hash.find(k); i >= 0 {
+			if order := t.hashOrder(); order != nil {
+				i = int(order.rank[i])
+			}
 			return keyedBase + len(t.shape.keys) + i + 1, true
 		}
 	}

@@ -3,15 +3,18 @@ package runtime
 import "math/bits"
 
 // hashPart holds the keys of a table that are neither in its array nor in its
-// record, and key 0. Entries stand in insertion order, which is also the order of next; an
+// record, and key 0 of the array part. Entries stand in insertion order, which is also the order of next
+// unless ordered says otherwise; an
 // entry whose value became nil keeps its place until the part is rebuilt, so
 // that a traversal may clear fields.
 type hashPart struct {
 	entries []entry
-	index   []uint64 // hash<<32 | 1 + entry, open addressing; nil while few entries fit
-	zero    Value    // value of key 0, which is no entry
-	ints    int32    // entries whose key may be in an array part
-	last    int32    // entry that dictionary found last
+	index   []uint64   // hash<<32 | 1 + entry, open addressing; nil while few entries fit
+	zero    Value      // value of key 0 when there is an array part; else 0 is an entry
+	ints    int32      // entries whose key may be in an array part
+	others  int32      // entries whose key is neither a number nor a boolean
+	last    int32      // entry that dictionary found last
+	order   *hashOrder // of the entries, when it was worked out
 }
 
 type entry struct{ key, value Value }
@@ -127,9 +130,13 @@ func (h *hashPart) add(k, v Value) {
 // there is an index.
 func (h *hashPart) addHashed(k, v Value, hash uint64) {
 	h.entries = append(h.entries, entry{k, v})
-	if isArrayKey(k) {
+	switch {
+	case isArrayKey(k):
 		h.ints++
+	case !k.IsNumber() && k.n != tagTrue && k.n != tagFalse:
+		h.others++
 	}
+	h.order = nil
 	if h.index == nil {
 		return
 	}

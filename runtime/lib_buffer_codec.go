@@ -143,19 +143,15 @@ func (e *encoder) table(t *Table, depth int) {
 	e.th.checkLength(len(e.buf))
 	tag := byte(tagEncTable)
 	highest, _ := t.arrayItems()
-	zero := t.Int(0)
-	array := highest > 0 || !zero.IsNil() && t.arraySize() > 0
+	zero := t.hash != nil && !t.hash.zero.IsNil()
+	array := highest > 0 || zero
 	first, fields := 1, 0
-	if array {
-		tag |= encArray1
-	}
 	switch {
-	case zero.IsNil():
-	case array:
-		tag ^= encArray1 | encArray0
+	case zero:
+		tag |= encArray0
 		first = 0
-	default:
-		fields++
+	case array:
+		tag |= encArray1
 	}
 	for _, _, pos := t.nextKeyed(keyedBase); pos != 0; _, _, pos = t.nextKeyed(pos) {
 		fields++
@@ -174,9 +170,6 @@ func (e *encoder) table(t *Table, depth int) {
 		for i := first; i <= highest; i++ {
 			e.value(t.Int(i), depth)
 		}
-	} else if !zero.IsNil() {
-		e.key(Int(0), depth)
-		e.value(zero, depth)
 	}
 	for k, v, pos := t.nextKeyed(keyedBase); pos != 0; k, v, pos = t.nextKeyed(pos) {
 		e.key(k, depth)

@@ -274,7 +274,7 @@ func (t *Table) clear() {
 func tableNkeys(th *Thread, args []Value) (Value, int) {
 	t := th.CheckTable(args, 0)
 	_, n := t.arrayItems()
-	if !t.Int(0).IsNil() {
+	if t.hash != nil && t.hash.zero.n != tagNil {
 		n++
 	}
 	for _, _, pos := t.nextKeyed(keyedBase); pos != 0; _, _, pos = t.nextKeyed(pos) {
@@ -324,7 +324,9 @@ func (t *Table) clone() *Table {
 	copy(c.rec.slice(fields), t.rec.slice(fields))
 	c.shape, c.shapeID, c.dead, c.hbits = t.shape, t.shapeID, t.dead, t.hbits
 	if t.hash != nil {
-		c.SetInt(0, t.hash.zero)
+		if t.hash.zero.n != tagNil {
+			c.SetInt(0, t.hash.zero)
+		}
 		for i := range t.hash.entries {
 			c.Set(t.hash.entries[i].key, t.hash.entries[i].value)
 		}

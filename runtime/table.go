@@ -5,7 +5,7 @@ package runtime
 //   - arr holds the keys 1 to cap(arr): LuaJIT's array part without its key 0. Values in
 //     it may be nil, also the last, and all beyond its length are.
 //   - rec holds string keys that the source names, laid out by shape.
-//   - hash holds every other key, and key 0.
+//   - hash holds every other key, and key 0 of the array part.
 //
 // A key lives in one part only. Which whole numbers are in arr, and when that changes, is
 // LuaJIT's rule: see table_layout.go.
@@ -169,7 +169,7 @@ func (t *Table) intSlow(i int) Value {
 	switch {
 	case t.hash == nil:
 		return Nil
-	case i == 0:
+	case i == 0 && t.hash.zero.n != tagNil:
 		return t.hash.zero
 	}
 	return t.hash.get(Int(i))
@@ -348,7 +348,7 @@ func (t *Table) growRecord(n int) {
 	t.rec, t.room = slotsOf(vs), uint8(size)
 }
 
-// setHash sets a key that is not in the array or record part and is not 0.
+// setHash sets a key that is not in the array or record part.
 func (t *Table) setHash(k, v Value) {
 	if t.hash != nil {
 		if i := t.hash.find(k); i >= 0 {
@@ -364,7 +364,7 @@ func (t *Table) setHash(k, v Value) {
 		t.SetInt(int(k.Num()), v)
 		return
 	}
-	if t.makePlace(k) && isArrayKey(k) && int(k.Num()) <= cap(t.arr) {
+	if t.makePlace(k) && t.inArray(k) {
 		t.setIntSlow(int(k.Num()), v)
 		return
 	}

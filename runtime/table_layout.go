@@ -80,9 +80,6 @@ func (t *Table) taken() int {
 	}
 	if t.hash != nil {
 		n += len(t.hash.entries)
-		if t.hash.zero.n != tagNil && cap(t.arr) == 0 {
-			n++
-		}
 	}
 	return n
 }
@@ -100,21 +97,25 @@ func (t *Table) makePlace(k Value) bool {
 	return true
 }
 
+// inArray reports whether k is a key of the array part.
+func (t *Table) inArray(k Value) bool {
+	return cap(t.arr) > 0 && isArrayKey(k) && int(k.Num()) <= cap(t.arr)
+}
+
 // setZero sets t[0].
 func (t *Table) setZero(v Value) {
-	if t.hash == nil || t.hash.zero.n == tagNil {
+	if t.state&(ahead0|ahead2) != 0 {
+		t.fallBack()
+	}
+	if cap(t.arr) == 0 {
+		t.setHash(Int(0), v)
+		return
+	}
+	if t.hash == nil {
 		if v.n == tagNil {
 			return
 		}
-		if t.state&(ahead0|ahead2) != 0 {
-			t.fallBack()
-		}
-		if cap(t.arr) == 0 {
-			t.makePlace(Int(0))
-		}
-		if t.hash == nil {
-			t.hash = newHash(t.places() - t.taken())
-		}
+		t.hash = newHash(t.places() - t.taken())
 	}
 	t.hash.zero.set(v)
 }
@@ -188,6 +189,11 @@ func (t *Table) countArray(bins *arrayBins) int {
 // moves the keys to where they belong.
 func (t *Table) resize(size int, hbits uint8) {
 	items := t.arr
+	var few [16]int32
+	var order []int32
+	if t.luaOrdered() {
+		order = t.hash.inLuaOrder(t.places(), few[:0])
+	}
 	t.state &^= ahead0 | ahead2
 	if size != cap(items) {
 		t.arr = make([]Value, min(len(items), size), size)
@@ -200,10 +206,12 @@ func (t *Table) resize(size int, hbits uint8) {
 	if h != nil { // it serves again
 		old := *h
 		h.init(t.places() - t.taken())
-		h.zero = old.zero
 		t.hash = h
+		if old.zero.n != tagNil {
+			t.SetInt(0, old.zero)
+		}
 		t.spill(items, size)
-		t.reinsert(&old)
+		t.reinsert(&old, order)
 		if len(h.entries) == 0 && h.zero.n == tagNil {
 			t.hash = nil
 		}
@@ -224,15 +232,18 @@ func (t *Table) spill(items []Value, size int) {
 	}
 }
 
-// reinsert adds the entries of a former hash part.
-func (t *Table) reinsert(old *hashPart) {
+// reinsert adds the entries of a former hash part in their order.
+func (t *Table) reinsert(old *hashPart, order []int32) {
 	var hashes []uint64
 	h := t.hash
 	for i := range old.entries {
+		if order != nil {
+			i = int(order[i])
+		}
 		e := &old.entries[i]
 		switch {
 		case e.value.n == tagNil:
-		case isArrayKey(e.key) && int(e.key.Num()) <= cap(t.arr):
+		case t.inArray(e.key):
 			t.setIntSlow(int(e.key.Num()), e.value)
 		case h.index == nil:
 			h.addHashed(e.key, e.value, 0)

@@ -8,8 +8,8 @@ import (
 )
 
 // TestTableLayout checks the sizes of the array and the hash part, what # gives and the
-// order of the array part while random keys are set; testdata/table_layout.lua recorded
-// what LuaJIT has. It deletes keys of the array part only.
+// order of the array part while random keys are set, and the order of number keys;
+// testdata/table_layout.lua recorded what LuaJIT has. It deletes keys of the array part only.
 func TestTableLayout(t *testing.T) {
 	path := "testdata/table_layout.txt"
 	if p := os.Getenv("TABLE_LAYOUT"); p != "" {
@@ -27,7 +27,11 @@ func TestTableLayout(t *testing.T) {
 		return seed % n
 	}
 	for round, want := range lines[1:] {
-		if got := layoutRound(random); got != want {
+		run := layoutRound
+		if round >= rounds {
+			run = orderRound
+		}
+		if got := run(random); got != want {
 			g, w := strings.Fields(got), strings.Fields(want)
 			i := 0
 			for i < min(len(g), len(w))-1 && g[i] == w[i] {
@@ -96,5 +100,49 @@ func layoutRound(random func(int) int) string {
 			line = append(line, fmt.Sprint(k.Num()))
 		}
 	}
+	return strings.Join(line, " ")
+}
+
+// orderRound does what a round of the last loop of table_layout.lua does.
+func orderRound(random func(int) int) string {
+	var line []string
+	t := NewTable(0, 0)
+	wide := 10 << (3 * random(5))
+	if random(3) == 0 {
+		narr := random(4)
+		t = NewTable(narr, random(9))
+	}
+	keys := func() {
+		for k, _, _ := t.Next(Nil); !k.IsNil(); k, _, _ = t.Next(k) {
+			if k.IsNumber() {
+				line = append(line, string(appendNumber(nil, k.Num())))
+			} else {
+				line = append(line, fmt.Sprint(k.Truthy()))
+			}
+		}
+	}
+	steps := 1 + random(40)
+	for step := 1; step <= steps; step++ {
+		op, k := random(8), random(wide)
+		switch {
+		case op < 3:
+			t.SetInt(k, Int(step))
+		case op == 3:
+			t.SetInt(-k, Int(step))
+		case op == 4:
+			t.Set(Number(float64(k)+0.5), Int(step))
+		case op == 5:
+			t.Set(Number(float64(k<<40)), Int(step))
+		case op == 6:
+			t.Set(Bool(k%2 == 0), Int(step))
+		default:
+			t.SetInt(10*k, Int(step))
+		}
+		if step%16 == 0 {
+			keys()
+			line = append(line, "-")
+		}
+	}
+	keys()
 	return strings.Join(line, " ")
 }

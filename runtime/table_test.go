@@ -52,7 +52,7 @@ func checkTable(t *testing.T, tab *Table, m tableModel) {
 	if tab.hash != nil {
 		for _, e := range tab.hash.entries {
 			if e.value.n != tagNil && isArrayKey(e.key) {
-				if k := int(e.key.Num()); k <= cap(tab.arr) {
+				if k := int(e.key.Num()); k > 0 && k <= cap(tab.arr) || k == 0 && cap(tab.arr) > 0 {
 					t.Fatalf("key %d is in the hash, array has %d of %d", k, len(tab.arr), cap(tab.arr))
 				}
 			}

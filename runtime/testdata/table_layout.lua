@@ -36,3 +36,20 @@ for round = 1, rounds do
   end
   print(table.concat(line, " "))
 end
+-- The order of all keys, where none is a string or an object.
+for round = 1, rounds / 2 do
+  local t, line, wide = {}, {}, 10 * 8 ^ rnd(5)
+  if rnd(3) == 0 then t = table.new(rnd(4), rnd(9)) end
+  for step = 1, 1 + rnd(40) do
+    local op, k = rnd(8), rnd(wide)
+    if op < 3 then t[k] = step
+    elseif op == 3 then t[-k] = step
+    elseif op == 4 then t[k + 0.5] = step
+    elseif op == 5 then t[k * 2 ^ 40] = step
+    elseif op == 6 then t[k % 2 == 0] = step
+    else t[10 * k] = step end
+    if step % 16 == 0 then for k in pairs(t) do line[#line + 1] = tostring(k) end line[#line + 1] = "-" end
+  end
+  for k in pairs(t) do line[#line + 1] = tostring(k) end
+  print(table.concat(line, " "))
+end

@@ -17,6 +17,7 @@ import (
 func tableSize(e *ast.Table) (array, hash int) {
 	var t *template
 	narr, nhash, needArray := 1, 0, false
+	inTemplate, named := 0, 0 // fields
 	for _, fl := range e.Fields {
 		var key any
 		known := true
@@ -30,8 +31,15 @@ func tableSize(e *ast.Table) (array, hash int) {
 			nhash++
 		}
 		v, constantValue := constant(fl.Value)
-		if _, name := key.(string); !known || key == nil || !constantValue && !name {
+		_, name := key.(string)
+		if name {
+			named++
+		}
+		if !known || key == nil || !constantValue && !name {
 			continue
+		}
+		if constantValue {
+			inTemplate++
 		}
 		if t == nil {
 			t = &template{bits: hashBits(nhash), items: map[int]bool{}, hash: map[any]bool{}}
@@ -42,6 +50,8 @@ func tableSize(e *ast.Table) (array, hash int) {
 		t.set(key, !constantValue || v != nil)
 	}
 	switch {
+	case t != nil && !needArray && inTemplate == len(e.Fields) && named == 0:
+		return 0, 1 // it grows as the template does, for the order of its keys
 	case t != nil:
 		if needArray && t.size < narr {
 			t.size = narr
