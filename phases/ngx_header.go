@@ -116,6 +116,26 @@ func (o *Response) setLua(name string, values []string) bool {
 	return true
 }
 
+// addLua adds values to a header that may have several, and is setLua for one that
+// has one.
+func (o *Response) addLua(name string, values []string) bool {
+	switch {
+	case oneValueAnswers.has(name):
+		return o.setLua(name, values)
+	case classify(name) == outLocation:
+		if v, ok := o.Get(name); ok {
+			values = append([]string{v}, values...)
+		}
+		return o.setLua(name, values)
+	}
+	for _, v := range values {
+		if v != "" {
+			o.Headers.Add(name, v)
+		}
+	}
+	return true
+}
+
 // setLengths gives Content-Length one value after the other, up to one that is no
 // number.
 func (o *Response) setLengths(name string, values []string) bool {

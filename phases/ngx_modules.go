@@ -219,16 +219,18 @@ var ngxReqModule = lib{{"add_header", func(th *rt.Thread, args []rt.Value) (rt.V
 		th.Errorf("bad 'value' argument: string or table expected, got nil")
 	}
 	key := escapeHeaderName(luaText(th, name))
-	if !v.IsTable() {
-		r.In.Add(key, escapeHeaderValue(luaText(th, v)))
-		return rt.Nil, 0
-	}
-	list := v.Table()
-	if list.Len() == 0 {
+	values := headerValues(th, v)
+	if len(values) == 0 {
 		th.Errorf("bad 'value' argument: non-empty table expected")
 	}
-	for i := 1; i <= list.Len(); i++ {
-		r.In.Add(key, escapeHeaderValue(luaText(th, list.Int(i))))
+	if oneValueHeaders.has(key) {
+		if !r.setRequestHeader(key, values) {
+			th.Errorf("failed to set header")
+		}
+		return rt.Nil, 0
+	}
+	for _, value := range values {
+		r.In.Add(key, value)
 	}
 	return rt.Nil, 0
 }}}
@@ -242,13 +244,8 @@ var ngxRespModule = lib{
 			th.Errorf("invalid header value")
 		}
 		key := escapeHeaderName(headerName(r, textOrNil(th, rt.ArgAt(args, 0))))
-		if !v.IsTable() {
-			r.Out.Add(key, escapeHeaderValue(luaText(th, v)))
-			return rt.Nil, 0
-		}
-		list := v.Table()
-		for i := 1; i <= list.Len(); i++ {
-			r.Out.Add(key, escapeHeaderValue(luaText(th, list.Int(i))))
+		if values := headerValues(th, v); len(values) > 0 && !r.Out.addLua(key, values) {
+			th.Errorf("failed to set header")
 		}
 		return rt.Nil, 0
 	}},
