@@ -148,7 +148,7 @@ func baseNext(th *Thread, args []Value) (Value, int) {
 }
 
 func basePairs(th *Thread, args []Value) (Value, int) {
-	v := ArgAt(args, 0)
+	v := th.CheckAny(args, 0)
 	if h := th.metamethod(v, evPairs); h.n != tagNil {
 		a, n := Call1(th, h, "", v)
 		return th.Return3(a, th.Result(n, 1), th.Result(n, 2))
@@ -232,7 +232,7 @@ func baseAssert(th *Thread, args []Value) (Value, int) {
 	if s, ok := toString(args[1]); ok { // LuaJIT adds the position, unlike Lua
 		panic(&Error{Value: String(th.Where(1) + s), Args: slices.Clone(args)})
 	}
-	th.Throw(args[1])
+	th.Throw(args[len(args)-1]) // what is on top of LuaJIT's stack
 	return Nil, 0
 }
 

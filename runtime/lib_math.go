@@ -63,8 +63,13 @@ func radians(x float64) float64 { return x * (math.Pi / 180) }
 // ldexp cuts the exponent to a whole number; beyond the limits below every result is
 // 0 or infinite.
 func ldexp(x, e float64) float64 {
-	if e != e {
+	switch {
+	case e != e:
 		return e
+	case math.IsInf(e, 1):
+		return x * math.Inf(1)
+	case math.IsInf(e, -1): // 0, but for an infinite x
+		return x * 0
 	}
 	return math.Ldexp(x, int(max(-1<<20, min(e, 1<<20))))
 }
@@ -188,7 +193,7 @@ func mathLog(th *Thread, args []Value) (Value, int) {
 		return canonicalNumber(libmLog(x)), 1
 	}
 	base := th.CheckNumber(args, 1)
-	return canonicalNumber(math.Log2(x) / math.Log2(base)), 1
+	return canonicalNumber(libmLog2(x) * (1 / libmLog2(base))), 1
 }
 
 // prng is LuaJIT's random generator, a combined Tausworthe generator of period

@@ -84,7 +84,8 @@ func osGetenv(th *Thread, args []Value) (Value, int) {
 }
 
 func osDifftime(th *Thread, args []Value) (Value, int) {
-	return Number(th.CheckNumber(args, 0) - th.OptNumber(args, 1, 0)), 1
+	begin := floatInt(th.OptNumber(args, 1, 0)) // C looks at this one first
+	return Number(float64(floatInt(th.CheckNumber(args, 0))) - float64(begin)), 1
 }
 
 // osSetlocale knows the C locale only, in which this program always runs.

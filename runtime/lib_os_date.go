@@ -11,7 +11,7 @@ import (
 const maxDateSeconds = 67768036191676799
 
 func osDate(th *Thread, args []Value) (Value, int) {
-	format := th.OptString(args, 0, "%c")
+	format, _, _ := strings.Cut(th.OptString(args, 0, "%c"), "\x00")
 	at := time.Now()
 	if !isAbsent(args, 1) {
 		seconds := th.CheckNumber(args, 1)

@@ -108,6 +108,17 @@ func logPair(x float64) pair {
 	return fastSum(s4.hi, s4.lo+low)
 }
 
+// libmLog2 is the logarithm to base 2.
+func libmLog2(x float64) float64 {
+	const perLn1, perLn2 = 0x1.71547652b82fep0, 0x1.777d0ffda0d24p-56 // 1/ln(2)
+	if !(x > 0 && x <= math.MaxFloat64) {
+		return math.Log2(x)
+	}
+	l := logPair(x)
+	p := twoProduct(l.hi, perLn1)
+	return p.hi + (p.lo + (l.hi*perLn2 + l.lo*perLn1))
+}
+
 // libmLog10 is the logarithm to base 10, as glibc makes it of the natural one.
 func libmLog10(x float64) float64 {
 	const (

@@ -260,7 +260,7 @@ func (s formatSpec) appendGeneral(dst []byte, f float64) []byte {
 	if !s.alt {
 		return trimZeros(dst, start)
 	}
-	if prec == 1 || fixed && prec-1-x == 0 {
+	if !fixed && prec == 1 || fixed && prec-1-x == 0 {
 		dst = insertPoint(dst, start)
 	}
 	return dst
@@ -332,7 +332,7 @@ func (s formatSpec) appendHex(dst []byte, f float64) []byte {
 			digits--
 		}
 	}
-	if digits > 0 || s.prec > 0 {
+	if digits > 0 || s.prec > 0 || s.alt && s.prec < 0 {
 		dst = append(dst, '.')
 	}
 	for i := range digits {
