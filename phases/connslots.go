@@ -81,6 +81,7 @@ func (s *connSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
 	if err := s.take(func(LogLevel, string) {}); err != nil {
 		return nil, &cosocket.NoSlotsError{Reason: err.Error()}
 	}
+	connNumbers.Add(1) // connections of ours have numbers too
 	nc, err := dial()
 	if err != nil {
 		s.give()
