@@ -74,7 +74,26 @@ func (p *vmPool) take(w *Worker) *Worker {
 	vm := w.Cycle.newWorker(w.ID, rt.NewBaton())
 	w.Cycle.openState(vm.State, vm)
 	w.Cycle.setPackagePaths(vm.State)
+	keepThreadAPI(vm.State)
 	return vm
+}
+
+// threadAPI is what ngx offers in a worker thread: what needs neither a request nor
+// the worker's event loop.
+var threadAPI = strings.Fields(`config cookie_time crc32_long crc32_short decode_args decode_base64 encode_args
+	encode_base64 get_phase get_raw_phase hmac_sha1 http_time localtime md5 md5_bin now parse_http_time
+	quote_sql_str re sha1_bin shared time today update_time utctime`)
+
+// keepThreadAPI gives a state that runs worker threads an ngx table with the
+// functions that work there; its modules keep theirs.
+func keepThreadAPI(st *rt.State) {
+	all := st.Globals.GetStr("ngx").Table()
+	kept := rt.NewTable(0, len(threadAPI))
+	for _, name := range threadAPI {
+		kept.SetStr(name, all.GetStr(name))
+	}
+	st.Globals.SetStr("ngx", rt.TableValue(kept))
+	st.Globals.SetStr("ndk", rt.Nil)
 }
 
 func (p *vmPool) give(vm *Worker) {
@@ -145,7 +164,7 @@ type workerCall struct {
 // run makes the call; nobody else uses vm meanwhile.
 func (call *workerCall) run(vm *Worker) {
 	th := vm.State.NewThread()
-	th.Host = &LuaCtx{Phase: PhaseNone, Worker: vm}
+	th.Host = &LuaCtx{Phase: PhaseInit, Worker: vm}
 	loaded, err := th.PCall(vm.State.Globals.GetStr("require"), rt.String(call.module))
 	if err != nil {
 		call.err = err.Error()
