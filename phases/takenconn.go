@@ -26,10 +26,11 @@ func (c *takenConn) Read(p []byte) (int, error) {
 	}
 	o := c.owner
 	o.watch.pause(&o.rd)
-	defer o.watch.resume(&o.rd)
 	c.applyDeadline()
 	n, err := c.Conn.Read(p)
-	if err == io.EOF && o.req.Loc.checkClientAbort.v {
+	if err != io.EOF { // else the script knows that the client has left
+		o.watch.resume(&o.rd)
+	} else if o.req.Loc.checkClientAbort.v {
 		err = clientAborted{}
 	}
 	return n, err
