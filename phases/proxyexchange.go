@@ -396,5 +396,6 @@ func (x *exchange) resolve() int {
 		r.Log(LogErr, failure.Error())
 		return 502
 	}
-	return x.useAddrs(addrs)
+	x.useAddrs(addrs)
+	return rcOK
 }

@@ -124,12 +124,11 @@ func (x *exchange) next(kind nextKind) (rc int, again bool) {
 
 // useAddrs makes the addresses of a name the peers, in an order that differs from
 // request to request.
-func (x *exchange) useAddrs(addrs []string) int {
+func (x *exchange) useAddrs(addrs []string) {
 	list := make([]string, len(addrs))
 	first := rand.IntN(len(addrs))
 	for i := range addrs {
 		list[i] = net.JoinHostPort(addrs[(first+i)%len(addrs)], x.t.port)
 	}
 	x.up = implicitUpstream(x.t.host, list)
-	return rcOK
 }

@@ -59,7 +59,6 @@ type peerChoice struct {
 	backup bool
 	tried  map[*upstreamPeer]bool
 	tries  int // attempts left, with the current one
-	failed bool
 
 	key    string // of hash and ip_hash
 	hash   uint32
