@@ -357,6 +357,9 @@ func (t *Table) setHash(k, v Value) {
 		}
 	}
 	if v.n == tagNil {
+		if isArrayKey(k) && t.places() == 0 {
+			t.rehash(k) // a new key for LuaJIT all the same
+		}
 		return
 	}
 	if t.state&(ahead0|ahead2) != 0 && isArrayKey(k) {
