@@ -128,8 +128,8 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if c, bad := unsafeByte(uri); bad {
 		th.Errorf("unsafe byte \"0x%02x\" in redirect uri \"%s\"", c, escapeUnsafe(uri))
 	}
-	r.Out.ClearLocation()
-	r.Out.Headers.Set("Location", uri)
+	r.Out.Location = ""
+	r.Out.Headers.Add("Location", uri) // one that the script has set stays, as in nginx
 	r.Out.Status = status
 	panic(luaExit{status})
 }

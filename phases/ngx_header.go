@@ -68,6 +68,9 @@ func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	name = escapeHeaderName(headerName(r, name))
 	r.lua.headersSet = true
+	if name == "" {
+		return rt.Nil, 0
+	}
 	if args[2].IsNil() {
 		r.Out.setLua(name, nil)
 	} else if !r.Out.setLua(name, headerValues(th, args[2])) {
