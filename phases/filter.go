@@ -41,10 +41,10 @@ func (r *Request) headerFilters() int {
 	for _, filter := range [...]func(*Request) int{
 		(*Request).notModifiedFilter, // built in, yet behind copy_filter
 		(*Request).moreHeadersFilter,
-		(*Request).echoHeader,
 		(*Request).luaHeader,
 		(*Request).luaCaptureHeader, // ngx_lua puts it in before its own
-		(*Request).headersFilter,    // expires and add_header
+		(*Request).echoHeader,
+		(*Request).headersFilter, // expires and add_header
 		(*Request).charsetFilter,
 		(*Request).gzipHeader,
 		(*Request).rangeHeader, // the length is that of the whole until here

@@ -54,9 +54,10 @@ func (r *Request) closeLua() {
 	if r.lua.ctx != nil {
 		r.Log(LogDebug, "lua release ngx.ctx at ref 1")
 	}
-	if w := r.lua.worker; w != nil && w.private {
-		r.Log(LogDebug, "decrementing the reference count for Lua VM: 1")
-		r.Logf(LogDebug, "lua close the global Lua VM %v", rt.Address{Pointer: w.State})
+	if w := r.lua.worker; w != nil && w.users > 0 && r == r.Main {
+		w.baton.Acquire()
+		w.drop(r.Log)
+		w.baton.Release()
 	}
 }
 

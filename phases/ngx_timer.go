@@ -87,6 +87,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	}
 	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), loc: c.location()}
 	c.logf(LogDebug, "created timer (delay %d ms)", delay.Milliseconds())
+	api.worker.hold()
 	t.start()
 	return one()
 }
@@ -128,11 +129,13 @@ func (t *luaTimer) fire(premature bool) {
 	if limit := w.Cycle.lua.maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
 		c.logf(LogAlert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
 			w.State.FunctionSource(t.callback), limit)
+		w.drop(c.log)
 		set.wake()
 		return
 	}
 	c.number = connNumbers.Add(1) // a timer counts as a connection
-	if t.every && !premature && !set.exiting {
+	again := t.every && !premature && !set.exiting
+	if again {
 		t.start()
 	}
 	set.running++
@@ -153,6 +156,9 @@ func (t *luaTimer) fire(premature bool) {
 	w.giveRun(run, abort == nil && failure == nil)
 	set.running--
 	c.logf(LogDebug, "http lua close fake http connection %v", rt.Address{Pointer: t})
+	if !again {
+		w.drop(c.log)
+	}
 	set.wake()
 }
 

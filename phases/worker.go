@@ -19,7 +19,7 @@ type Worker struct {
 	functions []rt.Value // by luaHandler.index
 	files     map[string]rt.Value
 	runs      []*luaRun // idle
-	private   bool      // of one request (lua_code_cache off)
+	users     int       // of a private state (lua_code_cache off): its request and its timers
 
 	running *luaRun // the first of the handlers of requests that run
 }
@@ -139,13 +139,36 @@ func (w *Worker) open() error {
 // takes its baton; nil when init_by_lua fails in it.
 func (r *Request) privateWorker() *Worker {
 	w := r.Cycle.newWorker(0, rt.NewBaton())
-	w.private = true
+	w.users = 1
 	if err := w.open(); err != nil {
 		r.Log(LogErr, err.Error())
 		return nil
 	}
 	w.baton.Acquire()
 	return w
+}
+
+// hold notes one more user of a private state; the caller holds the baton.
+func (w *Worker) hold() {
+	if w.users > 0 {
+		w.users++
+	}
+}
+
+// drop notes that a user of a private state has ended, and closes it after the
+// last one; the caller holds the baton.
+func (w *Worker) drop(log func(LogLevel, string)) {
+	if w.users <= 0 {
+		return
+	}
+	log(LogDebug, fmt.Sprintf("decrementing the reference count for Lua VM: %d", w.users))
+	w.users--
+	if w.users == 0 {
+		log(LogDebug, fmt.Sprintf("lua close the global Lua VM %v", rt.Address{Pointer: w.State}))
+		if api, ok := w.State.Host.(*ngxAPI); ok {
+			api.pools.Shutdown()
+		}
+	}
 }
 
 // debianLuaPath comes before LuaJIT's own path in Debian's ngx_lua.

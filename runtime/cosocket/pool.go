@@ -64,6 +64,7 @@ func (p *Pools) Shutdown() {
 	p.exiting = true
 	var conns []*idleConn
 	for _, pl := range p.byKey {
+		p.logf("lua tcp socket keepalive: free connection pool %v for \"%s\"", rt.Address{Pointer: pl}, pl.key)
 		conns = append(conns, pl.idle...)
 		for _, ic := range pl.idle {
 			ic.taken = true
@@ -197,7 +198,7 @@ func (p *Pools) closedLocked(pl *pool) {
 		return
 	}
 	if p.byKey[pl.key] == pl {
-		p.logf("lua tcp socket keepalive: free connection pool %v for \"%s\"", rt.Address{Pointer: pl}, pl.key)
+		p.logf("lua tcp socket keepalive: free connection pool for \"%s\"", pl.key)
 		delete(p.byKey, pl.key)
 	}
 }

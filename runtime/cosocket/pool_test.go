@@ -107,7 +107,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 	pools.mu.Lock()
 	defer pools.mu.Unlock()
 	log := strings.Join(lines, "\n")
-	for _, want := range []string{"max idle timeout", "lua tcp socket keepalive close handler: fd:", " for \"" + key + "\""} {
+	for _, want := range []string{"max idle timeout", "lua tcp socket keepalive close handler: fd:", "free connection pool for \"" + key + "\""} {
 		if !strings.Contains(log, want) {
 			t.Errorf("not logged: %s in\n%s", want, log)
 		}
