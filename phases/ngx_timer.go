@@ -62,6 +62,7 @@ type luaTimer struct {
 	due      int64 // on the clock of monotonicMillis
 	serial   uint64
 	clock    *time.Timer
+	run      *luaRun // the thread it will run on, taken when it is armed as in ngx_lua
 }
 
 // newTimer is ngx.timer.at and ngx.timer.every(delay, callback, ...).
@@ -100,6 +101,7 @@ const (
 
 // start arms the timer; the caller holds the baton.
 func (t *luaTimer) start() {
+	t.run = t.api.worker.takeRun()
 	set := &t.api.timers
 	set.serial++
 	t.serial, t.due = set.serial, monotonicMillis()+t.delay.Milliseconds()
@@ -129,17 +131,18 @@ func (t *luaTimer) fire(premature bool) {
 	if limit := w.Cycle.lua.maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
 		c.logf(LogAlert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
 			w.State.FunctionSource(t.callback), limit)
+		w.giveRun(t.run, true)
 		w.drop(c.log)
 		set.wake()
 		return
 	}
 	c.number = connNumbers.Add(1) // a timer counts as a connection
+	run := t.run
 	again := t.every && !premature && !set.exiting
 	if again {
 		t.start()
 	}
 	set.running++
-	run := w.takeRun()
 	run.ctx = *c
 	args := append([]rt.Value{rt.Bool(premature)}, t.args...)
 	_, failure, abort := run.call(t.callback, args...)
