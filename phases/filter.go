@@ -32,10 +32,10 @@ func (r *Request) SendHeader() int {
 }
 
 // headerFilters runs the header filters in the order in which nginx calls them:
-// the reverse of the order in which its modules stand in a build. That is
-// Debian's, with the modules ndk, lua, echo and headers-more loaded one after the
-// other: a dynamic filter module is put before copy_filter, so the one loaded last
-// is called first, behind not_modified and before the filters that are built in.
+// the reverse of the order in which its modules stand in a build. A dynamic filter
+// module is put before copy_filter, so the one loaded last is called first, behind
+// not_modified and before the filters that are built in. Of the three there are,
+// OpenResty's order is taken: Lua sees the length that echo is about to drop.
 // A filter that ends the chain answers rcDone or what SendHeader is to return.
 func (r *Request) headerFilters() int {
 	for _, filter := range [...]func(*Request) int{
