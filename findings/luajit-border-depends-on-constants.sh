@@ -12,8 +12,8 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 apt-get -qq download luajit2=2.1-20230119-1
-dpkg -x luajit2_*.deb root
-lua=root/usr/bin/luajit
+dpkg -x luajit2_*.deb pkg
+lua=pkg/usr/bin/luajit
 
 cat >x.lua <<'LUA'
 local x = 1

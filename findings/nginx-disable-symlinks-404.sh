@@ -13,7 +13,7 @@ dir=$(mktemp -d)
 trap '[ -z "${pid:-}" ] || kill "$pid"; rm -rf "$dir"' EXIT
 cd "$dir"
 apt-get -qq download nginx=1.22.1-9+deb12u11
-dpkg -x nginx_*.deb root
+dpkg -x nginx_*.deb pkg
 
 mkdir -p logs www/real/sub
 echo file >www/real/sub/f.txt
@@ -30,7 +30,7 @@ http {
 }
 CONF
 chmod 755 "$dir"
-root/usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/logs/error.log" -g 'user root;' &
+pkg/usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/logs/error.log" -g 'user root;' &
 pid=$!
 for _ in $(seq 50); do [ -S s ] && break; sleep 0.1; done
 

@@ -11,10 +11,10 @@ trap '[ -z "${pid:-}" ] || kill "$pid"; rm -rf "$dir"' EXIT
 cd "$dir"
 apt-get -qq download nginx=1.22.1-9+deb12u11 libnginx-mod-http-lua=1:0.10.23-1+deb12u1 \
 	libnginx-mod-http-ndk=1:0.3.2-3 libluajit2-5.1-2=2.1-20230119-1 lua-resty-core=0.1.25-1 lua-resty-lrucache=0.13-10
-for deb in *.deb; do dpkg -x "$deb" root; done
-export LD_LIBRARY_PATH=$dir/root/usr/lib/x86_64-linux-gnu
+for deb in *.deb; do dpkg -x "$deb" pkg; done
+export LD_LIBRARY_PATH=$dir/pkg/usr/lib/x86_64-linux-gnu
 mkdir logs
-modules=$dir/root/usr/lib/nginx/modules
+modules=$dir/pkg/usr/lib/nginx/modules
 cat >nginx.conf <<CONF
 daemon off; pid $dir/pid; error_log $dir/logs/error.log;
 load_module $modules/ndk_http_module.so;
@@ -24,7 +24,7 @@ http {
   access_log off;
   client_body_temp_path $dir/t1; proxy_temp_path $dir/t2; fastcgi_temp_path $dir/t3;
   uwsgi_temp_path $dir/t4; scgi_temp_path $dir/t5;
-  lua_package_path "$dir/root/usr/share/lua/5.1/?.lua;;";
+  lua_package_path "$dir/pkg/usr/share/lua/5.1/?.lua;;";
   server {
     listen unix:$dir/s;
     location / { return 200 ok; header_filter_by_lua_block { ngx.exit(ngx.DECLINED) } }
@@ -32,7 +32,7 @@ http {
 }
 CONF
 chmod 755 "$dir"
-root/usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/logs/error.log" -g 'user root;' &
+pkg/usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/logs/error.log" -g 'user root;' &
 pid=$!
 for _ in $(seq 50); do [ -S s ] && break; sleep 0.1; done
 line=$(python3 - "$dir/s" <<'PY'

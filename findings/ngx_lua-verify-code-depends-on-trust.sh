@@ -14,9 +14,9 @@ trap '[ -z "${pid:-}" ] || kill "$pid"; rm -rf "$dir"' EXIT
 cd "$dir"
 apt-get -qq download nginx=1.22.1-9+deb12u11 libnginx-mod-http-lua=1:0.10.23-1+deb12u1 \
 	libnginx-mod-http-ndk=1:0.3.2-3 libluajit2-5.1-2=2.1-20230119-1 lua-resty-core=0.1.25-1 lua-resty-lrucache=0.13-10
-for deb in *.deb; do dpkg -x "$deb" root; done
-lua=$dir/root/usr/share/lua/5.1
-export LD_LIBRARY_PATH=$dir/root/usr/lib/x86_64-linux-gnu
+for deb in *.deb; do dpkg -x "$deb" pkg; done
+lua=$dir/pkg/usr/share/lua/5.1
+export LD_LIBRARY_PATH=$dir/pkg/usr/lib/x86_64-linux-gnu
 
 authority() { openssl req -x509 -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.crt" -days 30 -subj "/CN=$1" 2>/dev/null; }
 authority one
@@ -25,7 +25,7 @@ openssl req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN=lea
 openssl x509 -req -in leaf.csr -CA one.crt -CAkey one.key -CAcreateserial -days 30 -out leaf.crt 2>/dev/null
 
 mkdir logs
-modules=$dir/root/usr/lib/nginx/modules
+modules=$dir/pkg/usr/lib/nginx/modules
 cat >nginx.conf <<CONF
 daemon off; pid $dir/pid; error_log $dir/logs/error.log;
 load_module $modules/ndk_http_module.so;
@@ -52,7 +52,7 @@ http {
 }
 CONF
 chmod 755 "$dir"
-root/usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/logs/error.log" -g 'user root;' &
+pkg/usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/logs/error.log" -g 'user root;' &
 pid=$!
 for _ in $(seq 50); do [ -S s ] && break; sleep 0.1; done
 
