@@ -66,20 +66,29 @@ func (u *serverUser) become() error {
 	return nil
 }
 
-// eachThread makes a call whose effect is one thread's for all of them; new ones
-// inherit it.
+// eachThread makes a call whose effect is one thread's for all of them. A thread
+// inherits from the one that made it, which may have been asked too late: so it
+// looks again until there are no new ones.
 func eachThread(call func(tid int) error) error {
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return err
-	}
-	for _, task := range tasks {
-		tid, err := strconv.Atoi(task.Name())
+	seen := map[string]bool{}
+	for found := true; found; {
+		tasks, err := os.ReadDir("/proc/self/task")
 		if err != nil {
 			return err
 		}
-		if err := call(tid); err != nil && err != unix.ESRCH {
-			return err
+		found = false
+		for _, task := range tasks {
+			if seen[task.Name()] {
+				continue
+			}
+			seen[task.Name()], found = true, true
+			tid, err := strconv.Atoi(task.Name())
+			if err != nil {
+				return err
+			}
+			if err := call(tid); err != nil && err != unix.ESRCH {
+				return err
+			}
 		}
 	}
 	return nil
