@@ -193,7 +193,7 @@ func (r *Request) updateLocation() {
 			r.KeepAlive = false
 		case r.Conn != nil && r.Conn.Requests() > 1 && r.Start.Sub(r.Conn.Opened()) > l.keepaliveTime.v:
 			r.KeepAlive = false
-		case r.In.Has("User-Agent") && r.keepaliveDisabled():
+		case r.keepaliveDisabled():
 			r.KeepAlive = false
 		}
 	}
@@ -203,10 +203,14 @@ func (r *Request) updateLocation() {
 }
 
 // keepaliveDisabled reports whether the client is one whose connections are not
-// kept (keepalive_disable).
+// kept (keepalive_disable). The default concerns POST only, so that most requests
+// need not say what they are.
 func (r *Request) keepaliveDisabled() bool {
-	is := r.browser() & r.Loc.keepaliveDisable.v
-	return is&browserMSIE6 != 0 && r.Method == "POST" || is&browserSafari != 0
+	disabled := r.Loc.keepaliveDisable.v
+	if r.Method != "POST" {
+		disabled &^= browserMSIE6
+	}
+	return disabled != 0 && r.browser()&disabled != 0
 }
 
 // rewrite runs the location's script and rewrite_by_lua, in the order that
