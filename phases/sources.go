@@ -74,7 +74,7 @@ func (s *sources) check(c *rt.Chunk, path string) error {
 	}
 	state := fileState{size: info.Size()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		state.inode, state.mtime, state.ctime = st.Ino, st.Mtim, st.Ctim
+		state.inode, state.mtime, state.ctime = st.Ino, modified(st), changed(st)
 	}
 	s.mu.Lock()
 	known, ok := s.good[path]

@@ -156,7 +156,7 @@ func (p *process) warnFiles(c *Cycle) {
 		return
 	}
 	want := uint64(c.Main.Connections.v) * uint64(max(c.Main.WorkerProcesses.v, 1))
-	if limit.Cur < want {
+	if uint64(limit.Cur) < want { // it is signed on some systems
 		p.log(LogWarn, fmt.Sprintf("%d worker_connections exceed open file resource limit: %d", want, limit.Cur))
 	}
 }

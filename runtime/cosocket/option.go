@@ -18,9 +18,9 @@ var sockOptions = map[string]sockOption{
 	"tcp-nodelay":  {syscall.IPPROTO_TCP, syscall.TCP_NODELAY, true},
 	"sndbuf":       {syscall.SOL_SOCKET, syscall.SO_SNDBUF, false},
 	"rcvbuf":       {syscall.SOL_SOCKET, syscall.SO_RCVBUF, false},
-	"keepintvl":    {syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, false},
-	"keepcnt":      {syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, false},
-	"tcp-keepidle": {syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, false},
+	"keepintvl":    {syscall.IPPROTO_TCP, keepInterval, false},
+	"keepcnt":      {syscall.IPPROTO_TCP, keepCount, false},
+	"tcp-keepidle": {syscall.IPPROTO_TCP, keepIdle, false},
 }
 
 // neverConnected is the error of an object without a socket.
