@@ -1,17 +1,20 @@
 // Package ngx compares served answers with those of real nginx and ngx_lua.
 //
-// Each case is a txtar file <phase>/<topic>.txtar. All cases become server
+// Each case is a txtar file: modules/<module>/<topic>.txtar about one module of nginx,
+// <phase or API>/<topic>.txtar about what scripts see. All cases become server
 // blocks, with a port each, of one nginx.conf: it is built once, served by one
-// process, and with -oracle served by nginx itself, which alone writes
-// want.response and want.log. Sections:
+// process, and with -oracle served by nginx itself, which alone writes what is
+// wanted. A case has the sections server and request, or conf, or all three:
 //
+//	conf           texts for http{}, one a line, that -t shall judge, each by itself
+//	want.conf      what it said: "ok", or the complaints
 //	http           directives for the http block
 //	server         directives for the case's server block
 //	lua/NAME       a file below the server's prefix; names are unique over all cases
 //	html/NAME      likewise
 //	upstream       what the server behind the case's proxy_pass answers (see upstream)
 //	request        requests as text, sent on one connection each; a line === parts them;
-//	               of one that begins with the line #gone the client leaves at once
+//	               lines that begin with # say how (see client)
 //	log            a regular expression: which lines of the log want.log holds, "lua"
 //	               without it
 //	want.response  the answers, volatile headers masked; a line === parts them
@@ -45,6 +48,13 @@ import (
 
 var oracle = flag.Bool("oracle", false, "rewrite want.response and want.log with what nginx says")
 
+// oracleMain is what nginx needs to know before a configuration.
+const oracleMain = "user root;" +
+	" load_module /usr/lib/nginx/modules/ndk_http_module.so;" +
+	" load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;" +
+	" load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;" +
+	" load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;"
+
 // A testCase is one file.
 type testCase struct {
 	name    string
@@ -52,6 +62,7 @@ type testCase struct {
 	archive *txtar.Archive
 	holder  net.Listener // keeps port until the server takes it
 	port    int
+	prefix  string    // of the server that serves it
 	behind  *upstream // nil without a section of that name
 }
 
@@ -80,7 +91,7 @@ func (c *testCase) set(name, data string) {
 func TestServer(t *testing.T) {
 	var together []*testCase
 	for _, c := range loadCases(t) {
-		if !c.alone() {
+		if c.served() && !c.alone() {
 			together = append(together, c)
 		}
 	}
@@ -97,6 +108,9 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// served tells whether the case has something to be asked for.
+func (c *testCase) served() bool { return c.section("request") != "" }
+
 func (c *testCase) alone() bool { return strings.HasPrefix(c.name, "alone/") }
 
 func testTogether(t *testing.T, cases []*testCase) {
@@ -107,11 +121,7 @@ func testTogether(t *testing.T, cases []*testCase) {
 		if _, err := exec.LookPath("nginx"); err != nil {
 			t.Fatal("-oracle needs nginx with ngx_lua, echo and headers-more: ", err)
 		}
-		main := "user root; daemon off;"
-		for _, module := range []string{"ndk_http", "ngx_http_lua", "ngx_http_echo", "ngx_http_headers_more_filter"} {
-			main += " load_module /usr/lib/nginx/modules/" + module + "_module.so;"
-		}
-		server = exec.Command("nginx", "-p", prefix+"/", "-c", "nginx.conf", "-g", main)
+		server = exec.Command("nginx", "-p", prefix+"/", "-c", "nginx.conf", "-g", "daemon off; "+oracleMain)
 	} else {
 		binary := filepath.Join(prefix, "server")
 		build := exec.Command("go", "run", "github.com/moonphase/moonphase/cmd/moonphase", "build", "-p", prefix, "-c", "nginx.conf", "-o", binary)
@@ -123,6 +133,7 @@ func testTogether(t *testing.T, cases []*testCase) {
 	var ports []int
 	for _, c := range cases {
 		c.holder.Close()
+		c.prefix = prefix
 		ports = append(ports, c.port)
 	}
 	serve(t, server, ports...)
@@ -167,12 +178,16 @@ func diff(t *testing.T, what, got, want string) {
 	}
 }
 
-var sections = regexp.MustCompile(`^(http|server|upstream|request|log|want\.response|want\.log|(lua|html)/.+)$`)
+var sections = regexp.MustCompile(`^(conf|http|server|upstream|request|log|want\.(conf|response|log)|(lua|html)/.+)$`)
 
 func loadCases(t *testing.T) []*testCase {
-	paths, err := filepath.Glob("*/*.txtar")
-	if err != nil || len(paths) == 0 {
-		t.Fatal("no cases: ", err)
+	var paths []string
+	for _, pattern := range []string{"*/*.txtar", "modules/*/*.txtar"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no cases %s: %v", pattern, err)
+		}
+		paths = append(paths, found...)
 	}
 	var cases []*testCase
 	for _, path := range paths {
@@ -186,12 +201,13 @@ func loadCases(t *testing.T) []*testCase {
 				t.Fatalf("%s: unknown section %q", path, f.Name)
 			}
 		}
-		if c.section("server") == "" || c.section("request") == "" {
-			t.Fatalf("%s: needs the sections server and request", path)
+		if c.section("conf") == "" && c.section("server") == "" || (c.section("server") == "") != (c.section("request") == "") {
+			t.Fatalf("%s: needs the sections server and request, or conf", path)
 		}
 		if c.holder, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { c.holder.Close() })
 		c.port = c.holder.Addr().(*net.TCPAddr).Port
 		if script := c.section("upstream"); script != "" {
 			c.behind = startUpstream(t, script)
@@ -232,21 +248,11 @@ func writeRoot(t *testing.T, prefix string, cases []*testCase) {
 		fill := c.places(prefix)
 		http.WriteString(fill.Replace(c.section("http")))
 		fmt.Fprintf(&servers, "server {\nlisten 127.0.0.1:%d;\n%s}\n", c.port, fill.Replace(c.section("server")))
-		for _, f := range c.archive.Files {
-			if !strings.Contains(f.Name, "/") {
-				continue
+		for _, name := range writeFiles(t, prefix, c) {
+			if other := owner[name]; other != "" {
+				t.Fatalf("%s and %s both have a file %s", other, c.path, name)
 			}
-			if other := owner[f.Name]; other != "" {
-				t.Fatalf("%s and %s both have a file %s", other, c.path, f.Name)
-			}
-			owner[f.Name] = c.path
-			path := filepath.Join(prefix, f.Name)
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, f.Data, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			owner[name] = c.path
 		}
 	}
 	writeCerts(t, prefix)
@@ -266,6 +272,25 @@ func writeRoot(t *testing.T, prefix string, cases []*testCase) {
 	if err := os.WriteFile(filepath.Join(prefix, "nginx.conf"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// writeFiles writes the files that a case brings along and returns their names.
+func writeFiles(t *testing.T, prefix string, c *testCase) []string {
+	var names []string
+	for _, f := range c.archive.Files {
+		if !strings.Contains(f.Name, "/") {
+			continue
+		}
+		names = append(names, f.Name)
+		path := filepath.Join(prefix, f.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return names
 }
 
 // serve starts the server, waits until it listens on all ports, and ends it with the
@@ -309,46 +334,6 @@ func serve(t *testing.T, server *exec.Cmd, ports ...int) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
-}
-
-const parting = "===\n"
-
-// exchange sends the case's requests and returns the answers.
-func exchange(t *testing.T, c *testCase) string {
-	var answers []string
-	for request := range strings.SplitSeq(c.section("request"), parting) {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.port))
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn.SetDeadline(time.Now().Add(5 * time.Second))
-		request, gone := strings.CutPrefix(request, "#gone\n")
-		if _, err := io.WriteString(conn, wire(request)); err != nil {
-			t.Fatal(err)
-		}
-		if gone {
-			conn.Close()
-			answers = append(answers, "")
-			continue
-		}
-		answer, err := io.ReadAll(conn)
-		conn.Close()
-		if err != nil {
-			t.Fatalf("reading the answer: %v (got %q)", err, answer)
-		}
-		text := c.mask(string(answer))
-		if text != "" && !strings.HasSuffix(text, "\n") {
-			text += "\\\n" // txtar sections end in a newline
-		}
-		answers = append(answers, text)
-	}
-	return strings.Join(answers, parting)
-}
-
-// wire gives the head of a request its CRLFs; the body goes as it stands.
-func wire(request string) string {
-	head, body, _ := strings.Cut(request, "\n\n")
-	return strings.ReplaceAll(head, "\n", "\r\n") + "\r\n\r\n" + strings.TrimSuffix(body, "\n")
 }
 
 var (
