@@ -307,7 +307,7 @@ func (c *conn) action() string {
 func (r *Request) serveNothing(status int) {
 	r.begin()
 	r.terminate(status)
-	r.guardFinish()
+	r.end()
 }
 
 // ReadBody implements Downstream.

@@ -84,22 +84,28 @@ func (r *Request) run(s step) {
 // of the output, the log phase.
 func (r *Request) Serve() {
 	r.begin()
-	r.guardPhases(func(r *Request) {
-		if r.noServer {
-			r.terminate(0)
-		} else {
-			r.run(stepServerRewrite)
-		}
-	})
-	r.guardFinish()
+	r.answer(0)
 }
 
 // ServeError answers a request whose head could not be understood.
 func (r *Request) ServeError(status int) {
 	r.KeepAlive = false
 	r.begin()
-	r.guardPhases(func(r *Request) { r.run(r.finalize(status)) })
-	r.guardFinish()
+	r.answer(status)
+}
+
+// answer runs the phases, or with a status makes its page, and ends the request.
+func (r *Request) answer(status int) {
+	defer r.guard()
+	switch {
+	case status != 0:
+		r.run(r.finalize(status))
+	case r.noServer:
+		r.terminate(0)
+	default:
+		r.run(stepServerRewrite)
+	}
+	r.finish()
 }
 
 // begin places a new request at its server.
@@ -356,6 +362,7 @@ func (r *Request) terminate(rc int) {
 // finish ends a main request: what is still buffered goes out, the log phase
 // runs, temporary files go.
 func (r *Request) finish() {
+	r.finishing = true
 	if !r.Terminated || r.HeadersSent && (r.outputEnded || r.HeaderOnly) {
 		r.endOutput() // what is complete has been given to the client, come what may
 	}

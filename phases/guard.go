@@ -11,38 +11,32 @@ import (
 // server goes on. Goroutines are started by rt.Go, which stops what gets past the
 // guards here.
 
-// guard calls f and reports whether it returned; a panic is logged.
-func (r *Request) guard(f func(*Request)) (sound bool) {
-	defer func() {
-		if x := recover(); x != nil {
-			r.Log(LogAlert, rt.NewDefect(x).Error())
-		}
-	}()
-	f(r)
-	return true
-}
-
-// guardPhases is guard for what makes the answer: a panic becomes an error page, or
-// cuts an answer that has begun.
-func (r *Request) guardPhases(f func(*Request)) {
-	if r.guard(f) {
+// guard, deferred, ends the request whose goroutine panicked. The client gets an
+// error page, or an answer that is cut where one has begun or the page fails too. A
+// panic after the phases leaves the rest of the end undone.
+func (r *Request) guard() {
+	x := recover()
+	if x == nil {
 		return
 	}
-	r.KeepAlive = false
-	if !r.HeadersSent {
+	r.Log(LogAlert, rt.NewDefect(x).Error())
+	switch {
+	case r.finishing:
+		r.terminate(500)
+	case r.defective || r.HeadersSent:
+		r.terminate(500)
+		r.end()
+	default:
+		r.KeepAlive, r.defective = false, true
 		r.Out.reset()
-		if r.guard(func(r *Request) { r.run(r.finalize(500)) }) {
-			return
-		}
+		r.answer(500)
 	}
-	r.terminate(500)
 }
 
-// guardFinish is guard for the end of a request.
-func (r *Request) guardFinish() {
-	if !r.guard((*Request).finish) {
-		r.terminate(500)
-	}
+// end is finish with a guard.
+func (r *Request) end() {
+	defer r.guard()
+	r.finish()
 }
 
 // guard, deferred, ends the connection whose goroutine panicked.

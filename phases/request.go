@@ -63,6 +63,8 @@ type Request struct {
 	HeaderOnly       bool // no body goes out: HEAD, 204, 304
 	HeadersSent      bool
 	Terminated       bool     // given up: nothing more is sent
+	defective        bool     // Go code panicked; the answer is an error page or cut
+	finishing        bool     // the phases are over
 	clientGone       bool     // nobody is there to read an error page
 	sendTimedOut     bool     // the client did not take the answer in time
 	killed           int      // main request: what a subrequest gave up with, which ends this request too
@@ -139,17 +141,12 @@ func (r *Request) Release() {
 		r.vars = nil
 	}
 	clear(r.vars)
-	r.Out.reset()
-	*r = Request{
-		In:       r.In[:0],
-		Out:      r.Out,
-		Captures: r.Captures[:0],
-		vars:     r.vars[:0],
-		headBuf:  r.headBuf[:0],
-
-		regexInput:  r.regexInput,
-		regexPlaces: r.regexPlaces,
-	}
+	clear(r.Out.Headers)
+	in, out, captures, vars, head := r.In[:0], r.Out.Headers[:0], r.Captures[:0], r.vars[:0], r.headBuf[:0]
+	input, places := r.regexInput, r.regexPlaces
+	*r = Request{} // in place; a literal with the fields below would be made elsewhere and copied
+	r.In, r.Out.Headers, r.Captures, r.vars, r.headBuf = in, out, captures, vars, head
+	r.regexInput, r.regexPlaces = input, places
 	requestPool.Put(r)
 }
 
