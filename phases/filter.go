@@ -134,7 +134,7 @@ func (r *Request) appendHead(b []byte) []byte {
 	}
 	if !o.customDate {
 		b = append(b, "Date: "...)
-		b = append(b, httpDate(time.Now())...)
+		b = append(b, httpDate()...)
 		b = append(b, '\r', '\n')
 	}
 	if o.ContentType != "" {

@@ -2,7 +2,6 @@ package phases
 
 import (
 	"strings"
-	"time"
 
 	"golang.org/x/net/http2/hpack"
 )
@@ -76,7 +75,7 @@ func (r *Request) appendHTTP2Head(b []byte) []byte {
 		b = appendHpack(b, hpackServer, serverValue(l.serverTokens.v))
 	}
 	if !o.customDate {
-		b = appendHpack(b, hpackDate, httpDate(time.Now()))
+		b = appendHpack(b, hpackDate, httpDate())
 	}
 	if o.ContentType != "" {
 		b = appendHpack(b, hpackContentType, o.contentType())

@@ -402,10 +402,11 @@ func NewDeadline(set func(time.Time) error) Deadline { return Deadline{set: set}
 
 // Extend moves the deadline to timeout from now.
 func (d *Deadline) Extend(timeout time.Duration) {
-	want := time.Now().Add(timeout)
-	if late := want.Sub(d.at); late >= 0 && late <= timeout/64 {
+	// Until asks the monotonic clock alone, which costs half of what Now does.
+	if left := time.Until(d.at); left <= timeout && left >= timeout-timeout/64 {
 		return
 	}
+	want := time.Now().Add(timeout)
 	d.at = want
 	_ = d.set(want) // fails only on a closed connection, and so will its use
 }
