@@ -8,6 +8,25 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var (
+	accessModule = &Module{
+		name: "access",
+		build: func(b *builder, l *Location) {
+			if l.accessRules != nil {
+				b.handle(stepAccess, (*Request).accessByRules)
+			}
+		},
+	}
+	authRequestModule = &Module{
+		name: "auth_request",
+		build: func(b *builder, l *Location) {
+			if l.authRequest.v != "" {
+				b.handle(stepAccess, (*Request).accessBySubrequest)
+			}
+		},
+	}
+)
+
 // accessConf says who may reach a location.
 type accessConf struct {
 	accessRules []accessRule
@@ -28,11 +47,6 @@ type authSet struct {
 	index int
 	value template
 }
-
-const (
-	satisfyAll = iota
-	satisfyAny
-)
 
 func setAccessRule(c *compiler, d *conf.Directive) error {
 	rule := accessRule{deny: d.Name == "deny"}
@@ -65,71 +79,6 @@ func parsePrefix(s string) (netip.Prefix, error) {
 		return netip.Prefix{}, err
 	}
 	return netip.PrefixFrom(a, a.BitLen()), nil
-}
-
-// access runs the access phase: allow/deny, auth_request, access_by_lua, in
-// that order unless access_by_lua_no_postpone, and combined as satisfy says
-// (ngx_http_core_access_phase, ngx_http_core_post_access_phase).
-func (r *Request) access() step {
-	if r != r.Main {
-		return stepPrecontent
-	}
-	var kept int // 401 or 403 that a later handler may still overrule
-	run := func(rc int) (next step, stop bool) {
-		switch {
-		case rc == rcDeclined:
-			return 0, false
-		case rc == rcJump || rc == rcError || rc > rcOK && rc != 401 && rc != 403 && rc != 407:
-			return r.finalize(rc), true
-		case r.Loc.satisfyAny.v != satisfyAny:
-			if rc == rcOK {
-				return 0, false
-			}
-			return r.finalize(rc), true
-		case rc == rcOK:
-			r.Out.Headers.Del("WWW-Authenticate")
-			r.Out.Headers.Del("Proxy-Authenticate")
-			return stepPrecontent, true
-		}
-		if kept != 401 && kept != 407 {
-			kept = rc
-		}
-		return 0, false
-	}
-	if r.Cycle.accessNoPostpone.v {
-		if next, stop := run(r.accessLua()); stop {
-			return next
-		}
-	}
-	if r.Loc.accessRules != nil {
-		if next, stop := run(r.accessByRules()); stop {
-			return next
-		}
-	}
-	if r.Loc.authRequest.v != "" {
-		if next, stop := run(r.accessBySubrequest()); stop {
-			return next
-		}
-	}
-	if !r.Cycle.accessNoPostpone.v {
-		if next, stop := run(r.accessLua()); stop {
-			return next
-		}
-	}
-	if kept != 0 {
-		if kept == 403 {
-			r.Log(LogErr, "access forbidden by rule")
-		}
-		return r.finalize(kept)
-	}
-	return stepPrecontent
-}
-
-func (r *Request) accessLua() int {
-	if h := r.Loc.lua(PhaseAccess); h != nil {
-		return r.runLuaPhase(h, PhaseAccess)
-	}
-	return rcDeclined
 }
 
 // accessByRules applies the first allow or deny that names the client.

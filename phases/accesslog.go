@@ -10,6 +10,15 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var logModule = &Module{
+	name: "log",
+	build: func(b *builder, l *Location) {
+		if l.accessLogs.v != nil {
+			b.handle(stepLog, (*Request).logAccess)
+		}
+	},
+}
+
 // accessLog is one access_log directive.
 type accessLog struct {
 	file   *logFile   // nil when the name has variables
@@ -135,7 +144,7 @@ func (c *compiler) defaultAccessLog(root *Location) error {
 }
 
 // logAccess writes the request's lines.
-func (r *Request) logAccess() {
+func (r *Request) logAccess() int {
 	for _, l := range r.Loc.accessLogs.v {
 		if l.when != nil {
 			if v := l.when.eval(r); v == "" || v == "0" {
@@ -156,6 +165,7 @@ func (r *Request) logAccess() {
 		*buf = b
 		errorLines.Put(buf)
 	}
+	return rcOK
 }
 
 // logToFile writes a line to its file or syslog server.

@@ -12,6 +12,15 @@ import (
 	"unicode/utf8"
 )
 
+var autoindexModule = &Module{
+	name: "autoindex",
+	build: func(b *builder, l *Location) {
+		if l.autoindex.on.v {
+			b.handle(stepContent, (*Request).serveAutoindex)
+		}
+	},
+}
+
 // autoindexConf is what the autoindex directives say.
 type autoindexConf struct {
 	on        opt[bool]

@@ -6,6 +6,11 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var charsetModule = &Module{
+	name:  "charset_filter",
+	build: func(b *builder, _ *Location) { b.filterHeader((*Request).charsetFilter) },
+}
+
 // charsetConf is what charset and charset_types say. Text is never recoded: that
 // takes charset_map and source_charset.
 type charsetConf struct {

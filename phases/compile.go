@@ -93,6 +93,7 @@ type compiler struct {
 	cycle *Cycle
 	opts  CompileOptions
 
+	modules  []*Module
 	table    map[string][]*directive
 	level    level
 	srv      *Server
@@ -114,6 +115,8 @@ type CompileOptions struct {
 	// Logs are the process's log files; nil for a set of its own.
 	Logs *LogFiles
 
+	modules []*Module
+
 	// Chunks is the Lua code compiled into the binary. A directive whose code
 	// is not in it is an error, unless the set is nil (nothing is looked up).
 	Chunks rt.ChunkSet
@@ -131,10 +134,12 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 	if opts.Logs == nil {
 		opts.Logs = NewLogFiles()
 	}
+	opts.modules = allModules()
 	c := &compiler{
-		cycle: newCycle(opts),
-		opts:  opts,
-		table: directiveIndex(),
+		cycle:   newCycle(opts),
+		opts:    opts,
+		modules: opts.modules,
+		table:   directiveIndex(opts.modules),
 
 		tlsClients: map[string]*tlsClientSetup{},
 		discarded:  map[discardedAt]any{},
@@ -152,13 +157,21 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 	return c.cycle, nil
 }
 
-// directiveIndex makes the table of directives.go searchable. One name can
-// have several rows ("server" in http and in upstream).
-func directiveIndex() map[string][]*directive {
+// directiveIndex makes the directives of the core and of the modules searchable.
+// One name can have several rows ("server" in http and in upstream).
+func directiveIndex(modules []*Module) map[string][]*directive {
 	index := make(map[string][]*directive, 400)
-	for _, group := range directiveGroups() {
+	add := func(group []directive) {
 		for i := range group {
 			index[group[i].name] = append(index[group[i].name], &group[i])
+		}
+	}
+	for _, group := range directiveGroups() {
+		add(group)
+	}
+	for _, m := range modules {
+		if m.directives != nil {
+			add(m.directives())
 		}
 	}
 	return index

@@ -25,6 +25,9 @@ type Cycle struct {
 	Servers []*Server
 	Workers []*Worker
 
+	modules []*Module
+	confs   []any // configuration of modules, by mainSlot
+
 	vars     variableSet
 	hostname string
 
@@ -84,7 +87,9 @@ func newCycle(opts CompileOptions) *Cycle {
 		Prefix:     opts.Prefix,
 		ConfPath:   opts.ConfPath,
 		Log:        opts.Log,
-		vars:       newVariableSet(),
+		modules:    opts.modules,
+		confs:      freshSlots(opts.modules, slotMain),
+		vars:       newVariableSet(opts.modules),
 		hostname:   lowerString(name),
 		chunks:     opts.Chunks,
 		sources:    opts.sources,

@@ -47,8 +47,8 @@ func setHTTP(c *compiler, d *conf.Directive) error {
 		return errDuplicate
 	}
 	c.http = true
-	root := &Location{kind: matchServer}
-	defaults := &Server{}
+	root := c.newLevel(Location{kind: matchServer})
+	defaults := c.newServer()
 	c.cycle.http = root
 	if err := c.within(inHTTP, d, func() { c.loc, c.srv = root, defaults }); err != nil {
 		return err
@@ -58,15 +58,16 @@ func setHTTP(c *compiler, d *conf.Directive) error {
 
 // endHTTP merges all levels and builds what requests look things up in.
 func (c *compiler) endHTTP(root *Location, defaults *Server) error {
+	eachSlot(c.modules, slotMain, func(i int, s confSlot) { s.inherit(c.cycle.confs[i], s.fresh(), false) })
 	if err := c.defaultAccessLog(root); err != nil {
 		return err
 	}
-	if err := root.merge(c, &Location{}); err != nil {
+	if err := root.merge(c, c.newLevel(Location{})); err != nil {
 		return err
 	}
-	defaults.merge(&Server{})
+	defaults.merge(c.modules, c.newServer())
 	for _, s := range c.cycle.Servers {
-		s.merge(defaults)
+		s.merge(c.modules, defaults)
 		if err := c.mergeTree(s.loc, root); err != nil {
 			return err
 		}
@@ -324,7 +325,8 @@ func setBodyTempPath(c *compiler, d *conf.Directive) error {
 }
 
 // merge inherits what s does not say from the http level.
-func (s *Server) merge(outer *Server) {
+func (s *Server) merge(modules []*Module, outer *Server) {
+	mergeSlots(modules, slotServer, s.confs, outer.confs, false)
 	s.headerBufferSize.merge(outer.headerBufferSize, 1024)
 	s.largeHeaderCount.merge(outer.largeHeaderCount, 4)
 	s.largeHeaderSize.merge(outer.largeHeaderSize, 8192)
@@ -340,6 +342,7 @@ func (s *Server) merge(outer *Server) {
 // merge inherits what l does not say from the level around it, and builds what
 // depends on several directives.
 func (l *Location) merge(c *compiler, outer *Location) error {
+	mergeSlots(c.modules, slotLocation, l.confs, outer.confs, l.kind == matchIf)
 	l.coreConf.merge(&outer.coreConf)
 	l.bodyConf.merge(&outer.bodyConf)
 	l.accessConf.merge(&outer.accessConf)
@@ -356,7 +359,10 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	if err := c.outside(l.ssl.build(c, luaSSL)); err != nil {
 		return err
 	}
-	return l.buildProxySSL(c)
+	if err := l.buildProxySSL(c); err != nil {
+		return err
+	}
+	return c.buildStages(l)
 }
 
 func (l *coreConf) merge(outer *coreConf) {

@@ -11,6 +11,28 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+// The header filter of echo is behind Lua's, which sees the length that is about to
+// be dropped; its body filter is before, so that Lua sees what is put around the
+// body.
+var (
+	echoModule = &Module{
+		name: "echo",
+		build: func(b *builder, l *Location) {
+			if l.echoBefore != nil || l.echoAfter != nil {
+				b.filterHeader((*Request).echoHeader)
+			}
+		},
+	}
+	echoBodyModule = &Module{
+		name: "echo",
+		build: func(b *builder, l *Location) {
+			if l.echoBefore != nil || l.echoAfter != nil {
+				b.filterBody((*Request).echoBody)
+			}
+		},
+	}
+)
+
 // echoConf is what the echo module's directives say in a location.
 type echoConf struct {
 	echoCommands []echoCommand
@@ -346,38 +368,36 @@ func (r *Request) echoExec(cmd *echoCommand) int {
 
 // echoHeader prepares for text around the body: its length is not known.
 func (r *Request) echoHeader() int {
-	if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
-		r.Out.ClearLength()
-		r.Out.clearRanges()
-	}
+	r.Out.ClearLength()
+	r.Out.clearRanges()
 	return rcOK
 }
 
 // echoBody puts echo_before_body and echo_after_body around the body.
-func (r *Request) echoBody(p []byte, flags int) int {
+func (r *Request) echoBody(p []byte, flags int, next filterPlace) int {
 	st := r.echoState()
 	if !st.began {
 		st.began = true
-		if rc := r.echoPass(r.Loc.echoBefore); rc != rcOK {
+		if rc := r.echoPass(r.Loc.echoBefore, next); rc != rcOK {
 			return rc
 		}
 	}
 	if flags&outLast == 0 || st.finished || r.Loc.echoAfter == nil {
-		return r.bodyFilters(bodyEcho+1, p, flags)
+		return next.pass(r, p, flags)
 	}
 	st.finished = true
-	if rc := r.bodyFilters(bodyEcho+1, p, flags&^outLast); rc != rcOK {
+	if rc := next.pass(r, p, flags&^outLast); rc != rcOK {
 		return rc
 	}
-	if rc := r.echoPass(r.Loc.echoAfter); rc != rcOK {
+	if rc := r.echoPass(r.Loc.echoAfter, next); rc != rcOK {
 		return rc
 	}
-	return r.bodyFilters(bodyEcho+1, nil, flags)
+	return next.pass(r, nil, flags)
 }
 
-func (r *Request) echoPass(cmds []echoCommand) int {
+func (r *Request) echoPass(cmds []echoCommand, next filterPlace) int {
 	for i := range cmds {
-		if rc := r.bodyFilters(bodyEcho+1, r.echoTextOf(&cmds[i]), 0); rc != rcOK {
+		if rc := next.pass(r, r.echoTextOf(&cmds[i]), 0); rc != rcOK {
 			return rc
 		}
 	}

@@ -38,7 +38,8 @@ const maxSubrequests = 50
 type step uint8
 
 const (
-	stepServerRewrite step = iota
+	stepPostRead step = iota
+	stepServerRewrite
 	stepFindConfig
 	stepRewrite
 	stepPostRewrite
@@ -46,6 +47,7 @@ const (
 	stepAccess
 	stepPrecontent
 	stepContent
+	stepLog
 	stepEnd
 )
 
@@ -53,24 +55,56 @@ const (
 // says where to go on. A function, as the rows lead back here.
 func (r *Request) step(s step) step {
 	switch s {
-	case stepServerRewrite:
-		return r.serverRewrite()
 	case stepFindConfig:
 		return r.findConfig()
-	case stepRewrite:
-		return r.rewrite()
+	case stepServerRewrite, stepRewrite:
+		return r.rewritePhase(s)
 	case stepPostRewrite:
 		return r.postRewrite()
-	case stepPreaccess:
-		return stepAccess
+	case stepPostRead, stepPreaccess, stepPrecontent:
+		return r.genericPhase(s)
 	case stepAccess:
 		return r.access()
-	case stepPrecontent:
-		return r.precontent()
 	case stepContent:
 		return r.content()
 	}
 	return stepEnd
+}
+
+// genericPhase asks the handlers of a phase until one does not decline: rcOK goes
+// on with the next phase, a status ends the request
+// (ngx_http_core_generic_phase).
+func (r *Request) genericPhase(s step) step {
+	for _, h := range r.Loc.phases[s] {
+		switch rc := h.run(r); rc {
+		case rcDeclined:
+		case rcOK:
+			return s + 1
+		default:
+			return r.finalize(rc)
+		}
+	}
+	return s + 1
+}
+
+// rewritePhase is genericPhase for handlers whose rcOK ends the request too, and
+// which may move it into another configuration: it goes on there behind the
+// handler that did (ngx_http_core_rewrite_phase).
+func (r *Request) rewritePhase(s step) step {
+	loc := r.Loc
+	list := loc.phases[s]
+	for i := 0; i < len(list); i++ {
+		rank := list[i].rank
+		if rc := list[i].run(r); rc != rcDeclined {
+			return r.finalize(rc)
+		}
+		if r.Loc != loc {
+			loc, list = r.Loc, r.Loc.phases[s]
+			for i = -1; i+1 < len(list) && list[i+1].rank <= rank; i++ {
+			}
+		}
+	}
+	return s + 1
 }
 
 // run takes r through the phases from s to the end.
@@ -103,7 +137,7 @@ func (r *Request) answer(status int) {
 	case r.noServer:
 		r.terminate(0)
 	default:
-		r.run(stepServerRewrite)
+		r.run(stepPostRead)
 	}
 	r.finish()
 }
@@ -120,21 +154,6 @@ func (r *Request) begin() {
 	r.ValidUnparsedURI = true
 	r.Out.reset()
 	r.updateLocation()
-}
-
-// serverRewrite runs server_rewrite_by_lua and the server's script.
-func (r *Request) serverRewrite() step {
-	if h := r.Loc.lua(PhaseServerRewrite); h != nil && !r.URIChanged {
-		if rc := r.runLuaPhase(h, PhaseServerRewrite); rc != rcDeclined {
-			return r.finalize(rc)
-		}
-	}
-	if ops := r.Server.script; ops != nil {
-		if rc := r.runScript(ops); rc != rcDeclined {
-			return r.finalize(rc)
-		}
-	}
-	return stepFindConfig
 }
 
 // findConfig searches the location of the URI
@@ -219,42 +238,42 @@ func (r *Request) keepaliveDisabled() bool {
 	return disabled != 0 && r.browser()&disabled != 0
 }
 
-// rewrite runs the location's script and rewrite_by_lua, in the order that
-// rewrite_by_lua_no_postpone says.
-func (r *Request) rewrite() step {
-	if r.Cycle.rewriteNoPostpone.v {
-		if next, done := r.rewriteLua(); done {
-			return next
-		}
+// The values of satisfy.
+const (
+	satisfyAll = iota
+	satisfyAny
+)
+
+// access asks the handlers of the access phase and combines what they say as
+// satisfy does (ngx_http_core_access_phase, ngx_http_core_post_access_phase).
+func (r *Request) access() step {
+	if r != r.Main {
+		return stepPrecontent
 	}
-	if ops := r.Loc.script; ops != nil && r.Loc != r.Server.loc {
-		if rc := r.runScript(ops); rc != rcDeclined {
+	anyWill := r.Loc.satisfyAny.v == satisfyAny
+	kept := 0 // 401, 403 or 407 that a later handler may still overrule
+	for _, h := range r.Loc.phases[stepAccess] {
+		switch rc := h.run(r); {
+		case rc == rcDeclined, rc == rcOK && !anyWill:
+		case rc == rcOK:
+			r.Out.Headers.Del("WWW-Authenticate")
+			r.Out.Headers.Del("Proxy-Authenticate")
+			return stepPrecontent
+		case anyWill && (rc == 401 || rc == 403 || rc == 407):
+			if kept != 401 && kept != 407 {
+				kept = rc
+			}
+		default:
 			return r.finalize(rc)
 		}
 	}
-	if r.Loc.moreInput != nil && !r.URIChanged {
-		r.runMoreInput()
-	}
-	if !r.Cycle.rewriteNoPostpone.v {
-		if next, done := r.rewriteLua(); done {
-			return next
+	if kept != 0 {
+		if kept == 403 {
+			r.Log(LogErr, "access forbidden by rule")
 		}
+		return r.finalize(kept)
 	}
-	return stepPostRewrite
-}
-
-// rewriteLua runs rewrite_by_lua unless the URI has already been changed; done
-// says that the request goes on at next.
-func (r *Request) rewriteLua() (next step, done bool) {
-	if r.URIChanged {
-		return 0, false
-	}
-	if h := r.Loc.lua(PhaseRewrite); h != nil {
-		if rc := r.runLuaPhase(h, PhaseRewrite); rc != rcDeclined {
-			return r.finalize(rc), true
-		}
-	}
-	return 0, false
+	return stepPrecontent
 }
 
 // postRewrite searches again when a rewrite changed the URI.
@@ -272,23 +291,8 @@ func (r *Request) postRewrite() step {
 	return stepFindConfig
 }
 
-// precontent runs try_files and precontent_by_lua.
-func (r *Request) precontent() step {
-	if r.Loc.tryFiles != nil {
-		if rc := r.runTryFiles(); rc != rcDeclined {
-			return r.finalize(rc)
-		}
-	}
-	if h := r.Loc.lua(PhasePrecontent); h != nil {
-		if rc := r.runLuaPhase(h, PhasePrecontent); rc != rcDeclined {
-			return r.finalize(rc)
-		}
-	}
-	return stepContent
-}
-
-// content makes the response: by the location's handler, or by index,
-// autoindex and static files.
+// content makes the response: by the location's handler, or by the first of the
+// phase's that does (ngx_http_core_content_phase).
 func (r *Request) content() step {
 	if h := r.handler; h != nil {
 		rc := h(r)
@@ -297,8 +301,8 @@ func (r *Request) content() step {
 		}
 		r.handler = nil
 	}
-	for _, h := range [...]contentHandler{(*Request).serveIndex, (*Request).serveAutoindex, (*Request).serveStatic} {
-		if rc := h(r); rc != rcDeclined {
+	for _, h := range r.Loc.phases[stepContent] {
+		if rc := h.run(r); rc != rcDeclined {
 			return r.finalize(rc)
 		}
 	}
@@ -371,6 +375,13 @@ func (r *Request) finish() {
 	r.closeSockets()
 	r.logPhase()
 	r.cleanup()
+}
+
+// logPhase runs the handlers of the log phase, all of them.
+func (r *Request) logPhase() {
+	for _, h := range r.Loc.phases[stepLog] {
+		h.run(r)
+	}
 }
 
 // InternalRedirect moves the request to another URI; phases start again at the

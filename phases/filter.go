@@ -31,30 +31,16 @@ func (r *Request) SendHeader() int {
 	return rcOK
 }
 
-// headerFilters runs the header filters in the order in which nginx calls them:
-// the reverse of the order in which its modules stand in a build. A dynamic filter
-// module is put before copy_filter, so the one loaded last is called first, behind
-// not_modified and before the filters that are built in. Of the three there are,
-// OpenResty's order is taken: Lua sees the length that echo is about to drop.
-// A filter that ends the chain answers rcDone or what SendHeader is to return.
+// headerFilters runs the location's header filters, and then sends what they made
+// of the head. A filter that ends the chain answers rcDone or what SendHeader is to
+// return.
 func (r *Request) headerFilters() int {
-	for _, filter := range [...]func(*Request) int{
-		(*Request).notModifiedFilter, // built in, yet behind copy_filter
-		(*Request).moreHeadersFilter,
-		(*Request).luaHeader,
-		(*Request).luaCaptureHeader, // ngx_lua puts it in before its own
-		(*Request).echoHeader,
-		(*Request).headersFilter, // expires and add_header
-		(*Request).charsetFilter,
-		(*Request).gzipHeader,
-		(*Request).rangeHeader, // the length is that of the whole until here
-		(*Request).writeHead,   // chunked and header
-	} {
+	for _, filter := range r.Loc.headerFilters {
 		if rc := filter(r); rc != rcOK {
 			return rc
 		}
 	}
-	return rcOK
+	return r.writeHead()
 }
 
 // writeHead decides on framing and keep-alive and writes the head into the
@@ -257,77 +243,23 @@ func (r *Request) Output(p []byte, last bool) int {
 	return r.output(p, flags)
 }
 
-func (r *Request) output(p []byte, flags int) int { return r.bodyFilters(bodyRange, p, flags) }
+func (r *Request) output(p []byte, flags int) int { return filterPlace(0).pass(r, p, flags) }
 
-// bodyStage is a place in the chain of body filters.
-type bodyStage uint8
-
-// The body filters in the order in which nginx calls them (see headerFilters).
-// range is built in but stands behind copy_filter, so that the others, Lua's
-// among them, see only what the client asked for; what is put around the body by
-// echo goes through Lua; gzip compresses what they made of it.
-const (
-	bodyRange bodyStage = iota
-	bodyEcho
-	bodyLua
-	bodyCapture  // a subrequest's body for Lua ends here
-	bodyTrailers // add_trailer
-	bodyPostpone // a subrequest's body goes on as part of the main request's
-	bodyGzip
-	bodyChunked
-)
-
-// bodyFilters passes a piece of the body through the filters from s on. A filter
-// that applies takes over and calls bodyFilters for the next stage with what it
-// made of the piece.
-func (r *Request) bodyFilters(s bodyStage, p []byte, flags int) int {
-	switch s {
-	case bodyRange:
-		if r.ranged != nil {
-			return r.rangeBody(p, flags)
-		}
-		fallthrough
-	case bodyEcho:
-		if r.Loc.echoBefore != nil || r.Loc.echoAfter != nil {
-			return r.echoBody(p, flags)
-		}
-		fallthrough
-	case bodyLua:
-		if h := r.Loc.lua(PhaseBodyFilter); h != nil && !r.HeaderOnly {
-			return r.luaBody(h, p, flags)
-		}
-		fallthrough
-	case bodyCapture:
-		if r.Cycle.lua.captures && r.logs(LogDebug) {
-			r.Logf(LogDebug, "lua capture body filter, uri \"%s\"", r.URI)
-		}
-		if flags&outLast != 0 {
-			r.outputEnded = true
-		}
-		if r.captured != nil {
-			r.captured.write(p)
-			return rcOK
-		}
-		fallthrough
-	case bodyTrailers:
-		if r.trailers && flags&outLast != 0 {
-			r.sentTrailers = r.trailerFields()
-			if hw, ok := r.Conn.(headWriter); ok {
-				hw.writeTrailers(r.sentTrailers)
-			}
-		}
-		fallthrough
-	case bodyPostpone:
-		if r != r.Main {
-			return r.Main.bodyFilters(bodyGzip, p, flags&^outLast)
-		}
-		fallthrough
-	case bodyGzip:
-		if r.gzip != nil {
-			return r.gzipBody(p, flags)
-		}
+// ownOutput is what comes behind the filters that each request has for itself: what
+// is captured stays in memory, and what else a subrequest makes goes on as a part of
+// the main request's body. done says that the piece has been dealt with.
+func (r *Request) ownOutput(p []byte, flags int) (done bool, rc int) {
+	if flags&outLast != 0 {
+		r.outputEnded = true
 	}
-	return r.frame(p, flags)
+	switch {
+	case r.captured != nil:
+		r.captured.write(p)
+		return true, rcOK
+	case r != r.Main:
+		return true, r.Main.Loc.postpone.passMain(r.Main, p, flags&^outLast)
+	}
+	return false, rcOK
 }
 
 // frame writes body bytes of the main request with their transfer coding.

@@ -10,6 +10,16 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var gzipModule = &Module{
+	name: "gzip_filter",
+	build: func(b *builder, l *Location) {
+		if l.gzip.on.v {
+			b.filterHeader((*Request).gzipHeader)
+			b.filterMain((*Request).gzipBody)
+		}
+	},
+}
+
 // gzipConf is what the gzip directives say.
 type gzipConf struct {
 	on        opt[bool]
@@ -99,8 +109,9 @@ func setGzipDisable(c *compiler, d *conf.Directive) error {
 type gzipWriter struct {
 	z       *gzip.Writer
 	out     *Request
-	buf     []byte // compressed and not yet framed
-	in      int64  // bytes before and behind the compression, for $gzip_ratio
+	next    filterPlace // behind gzip, for what it makes
+	buf     []byte      // compressed and not yet framed
+	in      int64       // bytes before and behind the compression, for $gzip_ratio
 	written int64
 }
 
@@ -121,7 +132,7 @@ func (g *gzipWriter) Write(p []byte) (int, error) {
 func (g *gzipWriter) pass(flags int) int {
 	p := g.buf
 	g.buf = g.buf[:0]
-	return g.out.frame(p, flags)
+	return g.next.pass(g.out, p, flags)
 }
 
 // gzipHeader decides on compressing the body (ngx_http_gzip_header_filter). The
@@ -307,8 +318,12 @@ func (o *Response) cacheControl(word string) bool {
 
 // gzipBody compresses a piece of the main request's body
 // (ngx_http_gzip_body_filter).
-func (r *Request) gzipBody(p []byte, flags int) int {
+func (r *Request) gzipBody(p []byte, flags int, next filterPlace) int {
 	g := r.gzip
+	if g == nil {
+		return next.pass(r, p, flags)
+	}
+	g.next = next
 	g.in += int64(len(p))
 	if _, err := g.z.Write(p); err != nil {
 		return rcError

@@ -8,6 +8,18 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var headersModule = &Module{
+	name: "headers_filter",
+	build: func(b *builder, l *Location) {
+		if l.addHeaders != nil || l.addTrailers != nil || l.expires.applies() {
+			b.filterHeader((*Request).headersFilter)
+		}
+		if l.addTrailers != nil {
+			b.filterBody((*Request).trailersFilter)
+		}
+	},
+}
+
 // headersConf is what add_header, expires and headers-more say.
 type headersConf struct {
 	addHeaders  []addHeader
@@ -124,7 +136,7 @@ func (e *expiresRule) parse(s string) error {
 // (ngx_http_headers_filter).
 func (r *Request) headersFilter() int {
 	l := r.Loc
-	if r != r.Main || l.addHeaders == nil && l.addTrailers == nil && !l.expires.applies() {
+	if r != r.Main {
 		return rcOK
 	}
 	safe := r.safeStatus()
@@ -170,6 +182,17 @@ func (r *Request) safeStatus() bool {
 		return true
 	}
 	return false
+}
+
+// trailersFilter puts fields behind the end of the body.
+func (r *Request) trailersFilter(p []byte, flags int, next filterPlace) int {
+	if r.trailers && flags&outLast != 0 {
+		r.sentTrailers = r.trailerFields()
+		if hw, ok := r.Conn.(headWriter); ok {
+			hw.writeTrailers(r.sentTrailers)
+		}
+	}
+	return next.pass(r, p, flags)
 }
 
 // trailerFields are the lines behind the body: add_trailer's, evaluated when the

@@ -6,6 +6,18 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var headersMoreModule = &Module{
+	name: "headers_more_filter",
+	build: func(b *builder, l *Location) {
+		if l.moreHeaders != nil {
+			b.filterHeader((*Request).moreHeadersFilter)
+		}
+		if l.moreInput != nil {
+			b.handleLast(stepRewrite, (*Request).runMoreInput)
+		}
+	},
+}
+
 // moreHeader is one header of a headers-more directive, with its conditions.
 type moreHeader struct {
 	name     string
@@ -121,7 +133,10 @@ func (r *Request) moreHeadersFilter() int {
 }
 
 // runMoreInput changes request headers at the end of the rewrite phase.
-func (r *Request) runMoreInput() {
+func (r *Request) runMoreInput() int {
+	if r.URIChanged {
+		return rcDeclined
+	}
 	contentType, _ := r.In.Get("Content-Type")
 	for i := range r.Loc.moreInput {
 		h := &r.Loc.moreInput[i]
@@ -139,6 +154,7 @@ func (r *Request) runMoreInput() {
 			r.Host, _ = r.In.Get("Host")
 		}
 	}
+	return rcDeclined
 }
 
 // delPrefix removes the headers in the list whose names begin with prefix.

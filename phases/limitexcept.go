@@ -40,7 +40,7 @@ func setLimitExcept(c *compiler, d *conf.Directive) error {
 	if limit.allowed["GET"] {
 		limit.allowed["HEAD"] = true
 	}
-	limit.loc = &Location{kind: matchIf, name: c.loc.name, outer: c.loc, server: c.srv}
+	limit.loc = c.newLevel(Location{kind: matchIf, name: c.loc.name, outer: c.loc, server: c.srv})
 	c.loc.limited = limit
 	c.loc.ifs = append(c.loc.ifs, limit.loc)
 	return c.within(inLimitExcept, d, func() { c.loc = limit.loc })

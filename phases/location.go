@@ -37,8 +37,11 @@ type Location struct {
 
 	// handler makes the content; nil means index, static and the like.
 	// It is not inherited, except by an `if` block.
-	handler      contentHandler
+	handler      handler
 	autoRedirect bool // /x is sent on to /x/ as the handler is a proxy
+
+	confs []any // configuration of modules, by locSlot
+	stages
 
 	coreConf
 	bodyConf
@@ -48,9 +51,6 @@ type Location struct {
 	echoConf
 	proxyConf
 }
-
-// contentHandler makes a response and returns an rc or a status.
-type contentHandler func(r *Request) int
 
 // coreConf is what ngx_http_core_module keeps for a location.
 type coreConf struct {
@@ -154,6 +154,7 @@ type Server struct {
 	script []scriptOp
 	named  map[string]*Location
 
+	confs            []any // configuration of modules, by serverSlot
 	headerBufferSize opt[int64]
 	largeHeaderCount opt[int]
 	largeHeaderSize  opt[int64]

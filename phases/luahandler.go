@@ -381,7 +381,11 @@ func (r *Request) filterFinalize(status int) int {
 // luaBody runs body_filter_by_lua on a piece of the body. What a script makes
 // empty goes no further unless it ends or flushes the body
 // (ngx_http_lua_body_filter).
-func (r *Request) luaBody(h *luaHandler, p []byte, flags int) int {
+func (r *Request) luaBody(p []byte, flags int, next filterPlace) int {
+	h := r.Loc.lua(PhaseBodyFilter)
+	if h == nil || r.HeaderOnly {
+		return next.pass(r, p, flags)
+	}
 	if r.lua.bodyEnded { // the script has set ngx.arg[2]: the rest is dropped
 		return rcOK
 	}
@@ -414,16 +418,14 @@ func (r *Request) luaBody(h *luaHandler, p []byte, flags int) int {
 	if len(p) == 0 && flags == 0 {
 		return rcOK
 	}
-	return r.bodyFilters(bodyLua+1, p, flags)
+	return next.pass(r, p, flags)
 }
 
-// logPhase runs log_by_lua and writes the access log.
-func (r *Request) logPhase() {
-	if h := r.Loc.lua(PhaseLog); h != nil {
-		r.Logf(LogDebug, "lua log handler, uri:\"%s\" c:0", r.URI)
-		r.runFilter(h, PhaseLog, nil)
-	}
-	r.logAccess()
+// luaLog runs log_by_lua.
+func (r *Request) luaLog() int {
+	r.Logf(LogDebug, "lua log handler, uri:\"%s\" c:0", r.URI)
+	r.runFilter(r.Loc.lua(PhaseLog), PhaseLog, nil)
+	return rcOK
 }
 
 // setLuaOp is set_by_lua* in a rewrite script.

@@ -1,5 +1,10 @@
 package phases
 
+var notModifiedModule = &Module{
+	name:  "not_modified_filter",
+	build: func(b *builder, _ *Location) { b.filterHeader((*Request).notModifiedFilter) },
+}
+
 // notModifiedFilter turns a 200 into a 304, or into the error page of 412, when
 // the client's conditions say so (ngx_http_not_modified_filter_module). Content
 // of every kind is judged: what has neither date nor entity tag fails

@@ -6,6 +6,20 @@ import (
 	"strings"
 )
 
+// In nginx, range_filter is two modules: the head is judged behind gzip, which
+// forbids ranges of what it makes; the body is cut before all other filters, so
+// that they see only what the client asked for.
+var (
+	rangeHeaderModule = &Module{
+		name:  "range_header_filter",
+		build: func(b *builder, _ *Location) { b.filterHeader((*Request).rangeHeader) },
+	}
+	rangeBodyModule = &Module{
+		name:  "range_body_filter",
+		build: func(b *builder, _ *Location) { b.filterBody((*Request).rangeBody) },
+	}
+)
+
 // A byteRange is the bytes from start up to end, which is exclusive.
 type byteRange struct{ start, end int64 }
 
@@ -165,15 +179,15 @@ func (r *Request) ifRangeHolds() bool {
 
 // rangeBody cuts a body that comes in pieces (ngx_http_range_singlepart_body).
 // Several ranges need the whole: sendFile makes their pieces itself.
-func (r *Request) rangeBody(p []byte, flags int) int {
+func (r *Request) rangeBody(p []byte, flags int, next filterPlace) int {
 	c := r.ranged
-	if c.heads != nil {
-		return r.bodyFilters(bodyRange+1, p, flags)
+	if c == nil || c.heads != nil {
+		return next.pass(r, p, flags)
 	}
 	at, b := c.at, c.ranges[0]
 	c.at += int64(len(p))
 	if len(p) == 0 { // an end or a flush
-		return r.bodyFilters(bodyRange+1, p, flags)
+		return next.pass(r, p, flags)
 	}
 	if at >= b.end || c.at <= b.start {
 		return rcOK
@@ -181,5 +195,5 @@ func (r *Request) rangeBody(p []byte, flags int) int {
 	if flags &^= outLast; c.at >= b.end {
 		flags |= outLast
 	}
-	return r.bodyFilters(bodyRange+1, p[max(b.start-at, 0):min(b.end, c.at)-at], flags)
+	return next.pass(r, p[max(b.start-at, 0):min(b.end, c.at)-at], flags)
 }

@@ -70,11 +70,11 @@ type Request struct {
 	killed           int      // main request: what a subrequest gave up with, which ends this request too
 	Captures         []string // of the last regex: $0, $1, ... up to the last group that took part
 
-	action       string         // what log lines say it is doing, " while ..."
-	next         step           // where a jump goes on
-	handler      contentHandler // of the current location
-	scriptStatus int            // what the running rewrite script answers
-	scriptLog    bool           // rewrite_log where the script began
+	action       string  // what log lines say it is doing, " while ..."
+	next         step    // where a jump goes on
+	handler      handler // of the current location
+	scriptStatus int     // what the running rewrite script answers
+	scriptLog    bool    // rewrite_log where the script began
 	vars         []varSlot
 	sharesVars   bool // vars is the parent's
 	expectTested bool
@@ -106,6 +106,9 @@ type Request struct {
 	rateSet         bool
 	bodyReceived    int64 // on the wire, as far as something has asked for the body
 
+	notes []any  // of modules, by Note; a value stays when the request is pooled
+	noted uint32 // those in use
+
 	lua      luaRequest
 	echo     *echoState
 	upstream *upstreamState
@@ -135,6 +138,7 @@ func (c *Cycle) NewRequest(conn Downstream, listen *Listen) *Request {
 // Release gives the request back; the caller must not use it afterwards.
 func (r *Request) Release() {
 	r.releaseCtx()
+	r.dropNotes()
 	clear(r.In)
 	clear(r.Captures)
 	if r.sharesVars {
@@ -143,10 +147,10 @@ func (r *Request) Release() {
 	clear(r.vars)
 	clear(r.Out.Headers)
 	in, out, captures, vars, head := r.In[:0], r.Out.Headers[:0], r.Captures[:0], r.vars[:0], r.headBuf[:0]
-	input, places := r.regexInput, r.regexPlaces
+	input, places, notes := r.regexInput, r.regexPlaces, r.notes
 	*r = Request{} // in place; a literal with the fields below would be made elsewhere and copied
 	r.In, r.Out.Headers, r.Captures, r.vars, r.headBuf = in, out, captures, vars, head
-	r.regexInput, r.regexPlaces = input, places
+	r.regexInput, r.regexPlaces, r.notes = input, places, notes
 	requestPool.Put(r)
 }
 

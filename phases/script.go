@@ -9,6 +9,17 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var rewriteModule = &Module{
+	name: "rewrite",
+	build: func(b *builder, l *Location) {
+		if l.kind == matchServer && l.server != nil && l.server.script != nil {
+			b.handle(stepServerRewrite, func(r *Request) int { return r.runScript(r.Server.script) })
+		} else if l.script != nil {
+			b.handle(stepRewrite, func(r *Request) int { return r.runScript(r.Loc.script) })
+		}
+	},
+}
+
 // scriptOp is one instruction of a level's rewrite script. The directives set,
 // if, rewrite, return, break and set_by_lua* of one server or location form
 // one linear script (ngx_http_rewrite_module).
@@ -453,7 +464,7 @@ func setIf(c *compiler, d *conf.Directive) error {
 	var inner *Location
 	if c.level == inLocation {
 		lv = inLocationIf
-		inner = &Location{kind: matchIf, name: c.loc.name, outer: c.loc, server: c.srv}
+		inner = c.newLevel(Location{kind: matchIf, name: c.loc.name, outer: c.loc, server: c.srv})
 		inner.handler = nil
 		op.loc = inner
 		c.loc.ifs = append(c.loc.ifs, inner)

@@ -110,10 +110,21 @@ func (n *serverNames) sort() {
 	longer(n.tails)
 }
 
+// newServer makes a server with room for what the modules say in it.
+func (c *compiler) newServer() *Server {
+	return &Server{named: map[string]*Location{}, confs: freshSlots(c.modules, slotServer)}
+}
+
+// newLevel makes a location, or another level that has its configuration.
+func (c *compiler) newLevel(l Location) *Location {
+	l.confs = freshSlots(c.modules, slotLocation)
+	return &l
+}
+
 // setServer compiles a server{} block.
 func setServer(c *compiler, d *conf.Directive) error {
-	s := &Server{named: map[string]*Location{}}
-	s.loc = &Location{kind: matchServer, outer: c.loc, server: s}
+	s := c.newServer()
+	s.loc = c.newLevel(Location{kind: matchServer, outer: c.loc, server: s})
 	c.cycle.Servers = append(c.cycle.Servers, s)
 	err := c.within(inServer, d, func() {
 		c.srv, c.loc, c.script = s, s.loc, &s.script
@@ -193,7 +204,7 @@ func isPrefixKind(k matchKind) bool { return k == matchPrefix || k == matchNoReg
 
 // newLocation reads the modifier and the name of a location.
 func (c *compiler) newLocation(args []string) (*Location, error) {
-	l := &Location{outer: c.loc, server: c.srv}
+	l := c.newLevel(Location{outer: c.loc, server: c.srv})
 	mod, name := "", args[0]
 	if len(args) == 2 {
 		mod, name = args[0], args[1]

@@ -10,6 +10,17 @@ import (
 	"syscall"
 )
 
+var (
+	staticModule = &Module{
+		name:  "static",
+		build: func(b *builder, _ *Location) { b.handle(stepContent, (*Request).serveStatic) },
+	}
+	indexModule = &Module{
+		name:  "index",
+		build: func(b *builder, _ *Location) { b.handle(stepContent, (*Request).serveIndex) },
+	}
+)
+
 // serveIndex moves a request for a folder to its first index file that exists
 // (ngx_http_index_handler).
 func (r *Request) serveIndex() int {

@@ -6,6 +6,15 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var tryFilesModule = &Module{
+	name: "try_files",
+	build: func(b *builder, l *Location) {
+		if l.tryFiles != nil {
+			b.handle(stepPrecontent, (*Request).runTryFiles)
+		}
+	},
+}
+
 // tryFile is one parameter of try_files.
 type tryFile struct {
 	name template

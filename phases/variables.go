@@ -28,26 +28,36 @@ type variable struct {
 
 // variableSet is all variables of one configuration.
 type variableSet struct {
-	byName  map[string]*variable
-	indexed []*variable
+	families []family
+	byName   map[string]*variable
+	indexed  []*variable
 }
 
-// prefixVariable makes the getter of a family such as $http_*; rest is the
-// name behind the prefix.
-type prefixVariable struct {
+// family makes the getters of variables such as $http_*; rest is the name behind
+// the prefix.
+type family struct {
 	prefix   string
 	volatile bool
 	get      func(rest string) func(r *Request) (string, bool)
 }
 
-func newVariableSet() variableSet {
-	v := variableSet{byName: make(map[string]*variable, 128)}
-	for _, b := range builtinVariables() {
-		b.index, b.known = -1, true
-		v.byName[b.name] = &b
+func newVariableSet(modules []*Module) variableSet {
+	v := variableSet{byName: make(map[string]*variable, 128), families: coreFamilies}
+	add := func(list []variable) {
+		for _, b := range list {
+			b.index, b.known = -1, true
+			v.byName[b.name] = &b
+		}
+	}
+	add(builtinVariables())
+	for _, m := range modules {
+		if m.variables != nil {
+			add(m.variables())
+		}
+		v.families = append(v.families[:len(v.families):len(v.families)], m.families...)
 	}
 	for _, name := range ofFamilies {
-		p := familyOf(name)
+		p := v.family(name)
 		v.byName[name] = &variable{name: name, index: -1, known: true, get: p.get(name[len(p.prefix):])}
 	}
 	return v
@@ -104,7 +114,7 @@ func (c *compiler) settleVariables() error {
 		if v.get != nil || v.set != nil {
 			continue
 		}
-		if p := familyOf(v.name); p != nil {
+		if p := c.cycle.vars.family(v.name); p != nil {
 			v.get, v.volatile = p.get(v.name[len(p.prefix):]), p.volatile
 			continue
 		}
@@ -127,10 +137,10 @@ func uninitialized(name string) func(r *Request) (string, bool) {
 	}
 }
 
-// familyOf is the family that a name belongs to, nil when there is none.
-func familyOf(name string) *prefixVariable {
-	for i := range prefixVariables {
-		p := &prefixVariables[i]
+// family is the family that a name belongs to, nil when there is none.
+func (v *variableSet) family(name string) *family {
+	for i := range v.families {
+		p := &v.families[i]
 		if len(name) > len(p.prefix) && strings.HasPrefix(name, p.prefix) {
 			return p
 		}
@@ -176,7 +186,7 @@ func (r *Request) Var(name string) (value string, ok bool) {
 	}
 	switch {
 	case v == nil || !v.known:
-		if p := familyOf(name); p != nil {
+		if p := r.Cycle.vars.family(name); p != nil {
 			return p.get(name[len(p.prefix):])(r)
 		}
 	case v.index >= 0:

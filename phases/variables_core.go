@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// prefixVariables are the families whose names go on behind a prefix.
-var prefixVariables = []prefixVariable{
+// coreFamilies are the variables whose names go on behind a prefix.
+var coreFamilies = []family{
 	{"http_", false, requestHeaderVar},
 	{"sent_http_", false, responseHeaderVar},
 	{"sent_trailer_", false, sentTrailerVar},

@@ -20,7 +20,7 @@ func printVersion(o options, version string) {
 		fmt.Fprint(os.Stderr, usage)
 	}
 	if o.configure {
-		index, missing := directiveIndex(), ""
+		index, missing := directiveIndex(allModules()), ""
 		for _, m := range nginxModules {
 			if m.standard && !acts(index[m.directive]) {
 				missing += " " + m.name
@@ -92,7 +92,7 @@ var nginxModules = []struct {
 // and test suites look there.
 func configureArguments() string {
 	args := []string{"--with-debug"}
-	index := directiveIndex()
+	index := directiveIndex(allModules())
 	for _, m := range nginxModules {
 		if !m.standard && acts(index[m.directive]) {
 			args = append(args, "--with-"+m.name)

@@ -7,7 +7,7 @@ import (
 
 // TestConfigureArguments: -V names what is there and nothing else.
 func TestConfigureArguments(t *testing.T) {
-	index := directiveIndex()
+	index := directiveIndex(allModules())
 	args := " " + configureArguments() + " "
 	if !strings.HasPrefix(args, " --") {
 		t.Errorf("%q does not begin with an argument", args)

@@ -1,0 +1,37 @@
+package phases
+
+// allModules is the list of the modules, in the order of nginx's ngx_modules.c:
+// what stands last is asked first. Each place has its reason.
+func allModules() []*Module {
+	return []*Module{
+		logModule, // behind log_by_lua
+
+		// Content: an index moves the request on, a listing is for want of one,
+		// and what both leave is a file.
+		staticModule,
+		autoindexModule,
+		indexModule,
+
+		tryFilesModule,
+
+		// Access: addresses are looked at before anybody is asked.
+		authRequestModule,
+		accessModule,
+
+		rewriteModule, // behind server_rewrite_by_lua
+
+		// Filters of the main request's bytes. Ranges are of what gzip leaves alone.
+		rangeHeaderModule,
+		gzipModule,
+
+		// Filters of each request's own response.
+		charsetModule,
+		headersModule, // add_header is not what header_filter_by_lua changes
+		echoModule,
+		luaModule,
+		headersMoreModule,
+		echoBodyModule,
+		rangeBodyModule,
+		notModifiedModule, // before all others: a 304 has nothing to filter
+	}
+}
