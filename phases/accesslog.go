@@ -12,6 +12,7 @@ import (
 
 var logModule = &Module{
 	name: "log",
+	stop: (*Cycle).flushLogs,
 	build: func(b *builder, l *Location) {
 		if l.accessLogs.v != nil {
 			b.handle(stepLog, (*Request).logAccess)

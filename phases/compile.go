@@ -93,18 +93,23 @@ type compiler struct {
 	cycle *Cycle
 	opts  CompileOptions
 
-	modules  []*Module
-	table    map[string][]*directive
-	level    level
-	srv      *Server
-	loc      *Location
-	upstream *Upstream
-	script   *[]scriptOp // rewrite script of the current server or location
+	modules []*Module
+	table   map[string][]*directive
+	place
 
 	http       bool // an http block was seen
 	afterMerge []func() error
 	tlsClients map[string]*tlsClientSetup // by what their directives say
 	discarded  map[discardedAt]any        // fields of directives without effect
+}
+
+// place is where in the tree of directives the compiler is.
+type place struct {
+	level    level
+	srv      *Server
+	loc      *Location
+	upstream *Upstream
+	script   *[]scriptOp // rewrite script of the current server or location
 }
 
 // CompileOptions are the surroundings of a configuration.
@@ -143,7 +148,7 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 
 		tlsClients: map[string]*tlsClientSetup{},
 		discarded:  map[discardedAt]any{},
-		level:      inMain,
+		place:      place{level: inMain},
 	}
 	if err := c.block(tree); err != nil {
 		return nil, err
@@ -216,11 +221,11 @@ func (c *compiler) one(d *conf.Directive) error {
 	if !row.args.accepts(len(d.Args)) {
 		return d.Errorf("invalid number of arguments in \"%s\" directive", d.Name)
 	}
-	return c.place(d, row.set(c, d))
+	return c.located(d, row.set(c, d))
 }
 
-// place gives an error of a setter nginx's form and the directive's position.
-func (c *compiler) place(d *conf.Directive, err error) error {
+// located gives an error of a setter nginx's form and the directive's position.
+func (c *compiler) located(d *conf.Directive, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -237,17 +242,13 @@ func (c *compiler) place(d *conf.Directive, err error) error {
 
 // within compiles d's block with the compiler moved to another place.
 func (c *compiler) within(lv level, d *conf.Directive, enter func()) error {
-	saved := *c
+	outer := c.place
+	defer func() { c.place = outer }()
 	c.level = lv
 	if enter != nil {
 		enter()
 	}
-	err := c.block(d.Block)
-	after := c.afterMerge
-	httpSeen := c.http
-	*c = saved
-	c.afterMerge, c.http = after, httpSeen
-	return err
+	return c.block(d.Block)
 }
 
 // The setters below serve the many directives that only store a value.

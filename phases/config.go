@@ -55,11 +55,53 @@ type Cycle struct {
 	requests atomic.Int64 // that are being served
 }
 
-// Drain makes the responses from now on close their connections.
+// Start makes what requests need before the first one comes: Lua states, in
+// which init_by_lua runs.
+func (c *Cycle) Start() error {
+	for _, m := range c.modules {
+		if m.start != nil {
+			if err := m.start(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Ready says that the configuration is served from now on (init_worker_by_lua).
+func (c *Cycle) Ready() { c.each(func(m *Module) func(*Cycle) { return m.ready }) }
+
+// Drain makes the responses from now on close their connections, and ends what
+// waits for nobody: idle upstream connections, timers.
 func (c *Cycle) Drain() {
 	c.stopping.Store(true)
-	for _, u := range c.upstreams {
-		u.pool.close()
+	c.each(func(m *Module) func(*Cycle) { return m.drain })
+}
+
+// Wait waits for the last requests and for what goes on without them.
+func (c *Cycle) Wait() {
+	for c.requests.Load() > 0 {
+		time.Sleep(drainPoll)
+	}
+	c.each(func(m *Module) func(*Cycle) { return m.wait })
+}
+
+// drainPoll is how often a configuration is asked whether its last request has
+// ended.
+const drainPoll = 10 * time.Millisecond
+
+// Stop ends what Start and Ready began (exit_worker_by_lua).
+func (c *Cycle) Stop() {
+	c.each(func(m *Module) func(*Cycle) { return m.drain })
+	c.each(func(m *Module) func(*Cycle) { return m.stop })
+}
+
+// each calls a hook of the modules, the last one's first.
+func (c *Cycle) each(hook func(*Module) func(*Cycle)) {
+	for i := len(c.modules) - 1; i >= 0; i-- {
+		if f := hook(c.modules[i]); f != nil {
+			f(c)
+		}
 	}
 }
 

@@ -126,7 +126,14 @@ func (c *compiler) finish() error {
 	if m.errorLog.v != nil {
 		c.cycle.Log = m.errorLog.v
 	}
-	return c.finishLua()
+	for _, m := range c.modules {
+		if m.finish != nil {
+			if err := m.finish(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func setRoot(c *compiler, d *conf.Directive) error {

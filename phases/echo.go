@@ -16,7 +16,8 @@ import (
 // body.
 var (
 	echoModule = &Module{
-		name: "echo",
+		name:  "echo",
+		clear: func(r *Request) { r.echo = nil },
 		build: func(b *builder, l *Location) {
 			if l.echoBefore != nil || l.echoAfter != nil {
 				b.filterHeader((*Request).echoHeader)
@@ -274,8 +275,8 @@ func (r *Request) echoRequestBody() int {
 		return rc
 	}
 	b := &r.Main.Body
-	if r.lua.body != nil {
-		b = r.lua.body
+	if r.ownBody != nil {
+		b = r.ownBody
 	}
 	data, err := b.BodyBytes()
 	if err != nil {
@@ -431,8 +432,8 @@ func echoRequestURI(r *Request) string { return r.URI }
 
 func echoRequestBodyVar(r *Request) (string, bool) {
 	b := &r.Main.Body
-	if r.lua.body != nil {
-		b = r.lua.body
+	if r.ownBody != nil {
+		b = r.ownBody
 	}
 	if !b.Read {
 		return "", false

@@ -328,8 +328,8 @@ func (r *Request) finalize(rc int) step {
 		r.handler = nil
 		return stepContent
 	}
-	if r.lua.ofLua {
-		r.endCapture(rc)
+	if r.post != nil {
+		r.post(r, rc)
 		return stepEnd
 	}
 	if rc >= 300 || rc == 201 || rc == 204 {

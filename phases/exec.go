@@ -82,7 +82,7 @@ func scriptWorker(chunks rt.ChunkSet) (*Worker, error) {
 		return nil, err
 	}
 	cycle.Log, cycle.chunks = log, chunks
-	if err := cycle.InitWorkers(); err != nil {
+	if err := cycle.Start(); err != nil {
 		return nil, err
 	}
 	return cycle.Workers[0], nil

@@ -55,10 +55,10 @@ func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
 		return nil, err
 	}
 	p.logs.LeaveConsole()
-	if err := cycle.InitWorkers(); err != nil {
+	if err := cycle.Start(); err != nil {
 		return nil, err
 	}
-	cycle.StartWorkers()
+	cycle.Ready()
 	p.logs.LeaveConsole()
 	return &Handler{cycle: cycle, listen: cycle.Listens[0]}, nil
 }
@@ -78,12 +78,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // and ends the workers. Requests must no longer come in.
 func (h *Handler) Close() error {
 	h.cycle.Drain()
-	h.cycle.AbortTimers()
-	for h.cycle.requests.Load() > 0 {
-		time.Sleep(drainPoll)
-	}
-	h.cycle.WaitTimers()
-	h.cycle.StopWorkers()
+	h.cycle.Wait()
+	h.cycle.Stop()
 	return nil
 }
 

@@ -2,8 +2,16 @@ package phases
 
 // luaModule is ngx_http_lua_module.
 var luaModule = &Module{
-	name:  "lua",
-	build: buildLua,
+	name:   "lua",
+	build:  buildLua,
+	finish: (*compiler).finishLua,
+	fork:   func(parent, sub *Request) { sub.lua.worker = parent.lua.worker },
+	clear:  (*Request).releaseLua,
+	start:  (*Cycle).InitWorkers,
+	ready:  (*Cycle).StartWorkers,
+	drain:  (*Cycle).AbortTimers,
+	wait:   (*Cycle).WaitTimers,
+	stop:   (*Cycle).StopWorkers,
 }
 
 // buildLua puts in what the location's *_by_lua directives do. Handlers of the

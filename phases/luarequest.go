@@ -11,15 +11,7 @@ type luaRequest struct {
 	ctx    *rt.Table // ngx.ctx
 	worker *Worker   // where the request's Lua runs; chosen by its first handler
 
-	// native is the worker whose baton the phases of this request hold: a
-	// subrequest made by Lua runs all of its phases under the baton, so that
-	// it never touches shared values beside Lua code.
-	native *Worker
-	takes  bool // runSubrequest takes and releases that baton
-	ofLua  bool // a subrequest that Lua made: who made it gets the status
-
-	depth int          // Lua handlers of this request on the stack, filters included
-	body  *RequestBody // of a subrequest that has one of its own
+	depth int // Lua handlers of this request on the stack, filters included
 
 	sockets  *socketHost // nil until the script makes its first socket
 	bodyConn *bodyConn   // of ngx.req.socket()
@@ -62,14 +54,14 @@ func (r *Request) closeLua() {
 }
 
 // holdsBaton reports whether the goroutine that runs r may touch Lua values.
-func (r *Request) holdsBaton() bool { return r.lua.depth > 0 || r.lua.native != nil }
+func (r *Request) holdsBaton() bool { return r.lua.depth > 0 || r.baton != nil }
 
 // enterLua gets the baton of the request's worker, choosing the worker first
 // when this is its first Lua handler.
 func (r *Request) enterLua() *Worker {
 	r.lua.depth++
 	w := r.lua.worker
-	if r.lua.depth > 1 || r.lua.native != nil {
+	if r.lua.depth > 1 || r.baton != nil {
 		return w
 	}
 	if w != nil {
@@ -92,7 +84,7 @@ func (r *Request) enterLua() *Worker {
 // leaveLua undoes enterLua.
 func (r *Request) leaveLua() {
 	r.lua.depth--
-	if r.lua.depth == 0 && r.lua.native == nil {
+	if r.lua.depth == 0 && r.baton == nil {
 		r.lua.worker.baton.Release()
 	}
 }

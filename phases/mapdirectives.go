@@ -27,7 +27,7 @@ func setMap(c *compiler, d *conf.Directive) error {
 	m := &mapTable{source: source, exact: map[string]template{}}
 	for _, line := range d.Block {
 		if err := c.mapLine(m, v, line); err != nil {
-			return c.place(line, err)
+			return c.located(line, err)
 		}
 	}
 	sortWildcards(m.wildHead)
@@ -108,7 +108,7 @@ func (c *compiler) mapInclude(m *mapTable, v *variable, line *conf.Directive) er
 		}
 		for _, inner := range tree.Directives {
 			if err := c.mapLine(m, v, inner); err != nil {
-				return c.place(inner, err)
+				return c.located(inner, err)
 			}
 		}
 	}

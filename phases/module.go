@@ -19,7 +19,8 @@ type Module struct {
 
 	start func(c *Cycle) error // before the first request: shared memory, Lua states
 	ready func(c *Cycle)       // the workers run (init_process)
-	drain func(c *Cycle)       // no new connections: what is idle is closed
+	drain func(c *Cycle)       // no new requests: what is idle is closed; more than once
+	wait  func(c *Cycle)       // waits for what goes on without a request
 	stop  func(c *Cycle)       // the workers end (exit_process)
 
 	fork  func(parent, sub *Request) // a subrequest begins

@@ -5,6 +5,7 @@ package phases
 func allModules() []*Module {
 	return []*Module{
 		logModule, // behind log_by_lua
+		upstreamModule,
 
 		// Content: an index moves the request on, a listing is for want of one,
 		// and what both leave is a file.

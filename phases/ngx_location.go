@@ -85,17 +85,37 @@ func runAll(subs []*Request) {
 	begun := make(chan struct{})
 	for _, sub := range subs {
 		wg.Go(func() {
-			if sub.lua.takes {
-				sub.lua.takes = false
-				sub.lua.native.baton.Acquire()
-				defer sub.lua.native.baton.Release()
-			}
+			sub.takesBaton = false
+			sub.baton.Acquire()
+			defer sub.baton.Release()
 			begun <- struct{}{}
 			sub.runSubrequest()
 		})
 		<-begun
 	}
 	wg.Wait()
+}
+
+// luaCaptured notes what a captured subrequest ended with. One that gives up takes the
+// main request along (ngx_http_lua_post_subrequest).
+func luaCaptured(r *Request, rc int) {
+	finalized := rc == rcOK && r.filterFinalized
+	if r.Out.Status == 0 {
+		switch {
+		case rc == rcOK:
+			r.Out.Status = 200
+		case rc == rcError:
+			r.Out.Status, rc = 500, 500
+		case rc >= 100:
+			r.Out.Status = rc
+		}
+	}
+	switch {
+	case rc == statusClose, rc == statusClientClosed, rc == statusRequestTimeout:
+		r.terminate(rc)
+	case finalized:
+		r.terminate(rcError)
+	}
 }
 
 // newCapture makes the subrequest that a query {uri, options} asks for.
@@ -112,7 +132,8 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 	if !ok {
 		th.Errorf("unsafe uri in argument #1: %s", uriText)
 	}
-	o := SubrequestOptions{URI: uri, Args: args, EmptyArgs: strings.IndexByte(uriText, '?') >= 0, Capture: true}
+	o := SubrequestOptions{URI: uri, Args: args, EmptyArgs: strings.IndexByte(uriText, '?') >= 0,
+		Capture: true, Baton: r.lua.worker.baton, Post: luaCaptured, Unwatched: !r.Main.Loc.checkClientAbort.v}
 	opts := captureOptions{th: th, o: &o}
 	if v := q.Int(2); !v.IsNil() {
 		if !v.IsTable() {

@@ -48,7 +48,7 @@ func (api *ngxAPI) configTable() *rt.Table {
 			return rt.String(apiOf(th).worker.Cycle.Prefix), 1
 		}},
 		{"nginx_configure", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-			return rt.String(configureArguments()), 1
+			return rt.String(configureArguments(apiOf(th).worker.Cycle.modules)), 1
 		}},
 	}.addTo(t)
 	return t

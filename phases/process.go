@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -203,7 +202,7 @@ func (p *process) activate(c *Cycle) error {
 	p.setEnvironment(c)
 	p.slots.configure(c)
 	c.slots = p.slots
-	if err := c.InitWorkers(); err != nil {
+	if err := c.Start(); err != nil {
 		closeAll(opened)
 		return errLogged
 	}
@@ -226,7 +225,7 @@ func (p *process) activate(c *Cycle) error {
 		}
 	}
 	p.cycle.Store(c)
-	c.StartWorkers()
+	c.Ready()
 	for _, l := range opened {
 		rt.Go(l.serve)
 	}
@@ -264,18 +263,10 @@ func (p *process) reload() {
 		defer p.old.Done()
 		old.Drain()
 		p.interruptConns()
-		old.AbortTimers()
-		for old.requests.Load() > 0 {
-			time.Sleep(drainPoll)
-		}
-		old.WaitTimers()
-		old.StopWorkers()
+		old.Wait()
+		old.Stop()
 	})
 }
-
-// drainPoll is how often a replaced configuration is asked whether its last
-// request has ended.
-const drainPoll = 10 * time.Millisecond
 
 // track notes a connection, untrack that it has ended.
 func (p *process) track(c *conn) {

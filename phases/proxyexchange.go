@@ -139,7 +139,7 @@ func (x *exchange) attempt() (nextKind, int) {
 
 // abandoned ends an exchange whose client has gone.
 func (x *exchange) abandoned() int {
-	if x.r.lua.ofLua { // the script's own watch tells of it
+	if x.r.post != nil { // the script's own watch tells of it
 		return statusClientClosed
 	}
 	x.r.Log(LogInfo, "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too")

@@ -25,7 +25,7 @@ func (o *outgoing) streams() bool { return o.live }
 // takeBody reads the client's body, or leaves it to be passed on as it comes.
 func (x *exchange) takeBody() int {
 	r, l := x.r, x.r.Loc
-	own := r.lua.body != nil || r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken
+	own := r.ownBody != nil || r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken
 	if !l.proxyBuffersRequest.v && !own && !l.proxySetBody.set && l.proxyPassBody.v &&
 		(r.ContentLength > 0 || r.Chunked && l.proxyHTTPVersion.v == 1 && !bodyAhead(r.Conn)) {
 		x.body = outgoing{live: true, chunked: r.Chunked}

@@ -109,10 +109,24 @@ type Request struct {
 	notes []any  // of modules, by Note; a value stays when the request is pooled
 	noted uint32 // those in use
 
+	// Of a subrequest.
+	baton      Baton                      // that its phases run under, nil for none
+	takesBaton bool                       // runSubrequest takes and releases it
+	post       func(sub *Request, rc int) // told what it ended with; nil when nobody asked for it
+	ownBody    *RequestBody               // instead of the main request's
+	unwatched  bool                       // its client is the business of who made it
+
 	lua      luaRequest
 	echo     *echoState
 	upstream *upstreamState
 	tries    []upstreamTry // attempts at upstreams, those before internal redirects included
+}
+
+// Baton is what the phases of a subrequest run under when those who made it share
+// values with them. A wait puts it down.
+type Baton interface {
+	Acquire()
+	Release()
 }
 
 // varSlot is the value of one indexed variable in a request.
@@ -160,9 +174,9 @@ func (r *Request) IsSubrequest() bool { return r.Parent != nil }
 // wait runs f, which waits for the network or a timer, without the baton when
 // the phases of r run under one (see Subrequest).
 func (r *Request) wait(f func()) {
-	if w := r.lua.native; w != nil {
-		w.baton.Release()
-		defer w.baton.Acquire()
+	if b := r.baton; b != nil {
+		b.Release()
+		defer b.Acquire()
 	}
 	f()
 }

@@ -14,9 +14,8 @@ func (p *process) shutdown() {
 	p.stopping.Store(true)
 	p.closeListeners()
 	c := p.cycle.Load()
-	c.Drain()
 	p.log(LogNotice, "gracefully shutting down")
-	c.AbortTimers()
+	c.Drain()
 	ended := p.endConns()
 	if t := c.Main.ShutdownTimeout.v; t > 0 {
 		select {
@@ -31,7 +30,7 @@ func (p *process) shutdown() {
 	} else {
 		<-ended
 	}
-	c.WaitTimers()
+	c.each(func(m *Module) func(*Cycle) { return m.wait })
 	p.old.Wait()
 	p.exit(c)
 }
@@ -60,7 +59,7 @@ func (p *process) terminate() {
 func (p *process) exit(c *Cycle) {
 	p.exited.Do(func() {
 		p.log(LogNotice, "exiting")
-		c.StopWorkers()
+		c.Stop()
 	})
 }
 

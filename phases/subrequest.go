@@ -19,6 +19,16 @@ type SubrequestOptions struct {
 
 	Capture    bool // keep the output in memory
 	HeaderOnly bool
+
+	// Baton is taken for the phases of the subrequest, which its maker must not
+	// hold when it runs; nil leaves the parent's.
+	Baton Baton
+	// Post is told what the subrequest ends with, instead of a page that says so
+	// (ngx_http_post_subrequest_t).
+	Post func(sub *Request, rc int)
+	// Unwatched: that the client goes away is the business of who made it.
+	Unwatched bool
+
 	// ShareVars lets both see the same variables; CopyVars gives the
 	// subrequest its own copy. Neither: variables start empty.
 	ShareVars, CopyVars bool
@@ -63,10 +73,14 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	} else if r.captured != nil {
 		sub.captured = r.captured
 	}
-	sub.lua.worker = r.lua.worker
-	sub.lua.native = r.lua.native
-	if o.Capture {
-		sub.lua.native, sub.lua.takes, sub.lua.ofLua = r.lua.worker, true, true
+	for _, m := range r.Cycle.modules {
+		if m.fork != nil {
+			m.fork(r, sub)
+		}
+	}
+	sub.baton, sub.post, sub.unwatched = r.baton, o.Post, o.Unwatched
+	if o.Baton != nil {
+		sub.baton, sub.takesBaton = o.Baton, true
 	}
 	sub.Internal = true
 	sub.Loc = r.Server.loc
@@ -89,18 +103,18 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 func (r *Request) subrequestBody(parent *Request, o *SubrequestOptions) {
 	switch {
 	case o.Body != nil:
-		r.lua.body = &RequestBody{Read: true}
+		r.ownBody = &RequestBody{Read: true}
 		if len(o.Body) > 0 {
-			r.lua.body.Data = o.Body
+			r.ownBody.Data = o.Body
 		}
 		r.ContentLength = int64(len(o.Body))
 		r.In.Del("Transfer-Encoding")
 		r.In.Set("Content-Length", itoa(r.ContentLength))
 	case o.KeepBody, o.NoBody && parent.ContentLength <= 0:
-		r.lua.body = parent.bodyRead()
+		r.ownBody = parent.bodyRead()
 		r.ContentLength = parent.ContentLength
 	case o.NoBody:
-		r.lua.body = &RequestBody{}
+		r.ownBody = &RequestBody{}
 		r.ContentLength = -1
 		r.In.Del("Content-Length")
 	default:
@@ -110,46 +124,22 @@ func (r *Request) subrequestBody(parent *Request, o *SubrequestOptions) {
 
 // bodyRead is the body that r's handlers see.
 func (r *Request) bodyRead() *RequestBody {
-	if r.lua.body != nil {
-		return r.lua.body
+	if r.ownBody != nil {
+		return r.ownBody
 	}
 	return &r.Main.Body
 }
 
-// runSubrequest takes a subrequest through its phases. One that Lua made takes
-// the worker's baton for it, which the caller must not hold.
+// runSubrequest takes a subrequest through its phases.
 func (r *Request) runSubrequest() {
-	if r.lua.takes {
-		r.lua.native.baton.Acquire()
-		defer r.lua.native.baton.Release()
+	if r.takesBaton {
+		r.baton.Acquire()
+		defer r.baton.Release()
 	}
 	r.updateLocation()
 	r.run(stepServerRewrite)
 	if r.Loc.logSubrequest.v {
 		r.logPhase()
-	}
-}
-
-// endCapture ends a subrequest that Lua made: who made it gets the status, not a page
-// that says so. One that gives up takes the main request along
-// (ngx_http_lua_post_subrequest).
-func (r *Request) endCapture(rc int) {
-	finalized := rc == rcOK && r.filterFinalized
-	if r.Out.Status == 0 {
-		switch {
-		case rc == rcOK:
-			r.Out.Status = 200
-		case rc == rcError:
-			r.Out.Status, rc = 500, 500
-		case rc >= 100:
-			r.Out.Status = rc
-		}
-	}
-	switch {
-	case rc == statusClose, rc == statusClientClosed, rc == statusRequestTimeout:
-		r.terminate(rc)
-	case finalized:
-		r.terminate(rcError)
 	}
 }
 
@@ -162,6 +152,9 @@ func (r *Request) cleanup() {
 // clearContexts forgets what the modules noted about the request, as an
 // internal redirect does.
 func (r *Request) clearContexts() {
-	r.echo = nil
-	r.releaseLua()
+	for _, m := range r.Cycle.modules {
+		if m.clear != nil {
+			m.clear(r)
+		}
+	}
 }

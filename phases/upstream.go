@@ -11,6 +11,18 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+var upstreamModule = &Module{
+	name:  "upstream",
+	drain: closeIdleUpstreams,
+}
+
+// closeIdleUpstreams closes the connections that are kept for reuse.
+func closeIdleUpstreams(c *Cycle) {
+	for _, u := range c.upstreams {
+		u.pool.close()
+	}
+}
+
 // Upstream is an upstream{} block, or what proxy_pass names without one: the
 // peers a proxied request may go to.
 type Upstream struct {

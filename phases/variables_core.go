@@ -319,8 +319,8 @@ func protocolVar(r *Request) (string, bool) {
 
 func requestBodyVar(r *Request) (string, bool) {
 	b := &r.Main.Body
-	if r.lua.body != nil {
-		b = r.lua.body
+	if r.ownBody != nil {
+		b = r.ownBody
 	}
 	return string(b.Data), b.Data != nil
 }

@@ -30,7 +30,7 @@ func printVersion(o options, version string) {
 			"TLS by Go's crypto/tls, which answers as if built with OpenSSL 3.0.19\n"+
 			"regular expressions by regexp2, in the syntax of pcre\n"+
 			"TLS SNI support enabled\nconfigure arguments: %s\nleft out:%s\n",
-			runtime.Version(), runtime.GOOS, runtime.GOARCH, configureArguments(), missing)
+			runtime.Version(), runtime.GOOS, runtime.GOARCH, configureArguments(allModules()), missing)
 	}
 }
 
@@ -90,9 +90,9 @@ var nginxModules = []struct {
 // configureArguments are what nginx's configure would have been given for a server that
 // can do what this one can: -V and ngx.config.nginx_configure() say them, and scripts
 // and test suites look there.
-func configureArguments() string {
+func configureArguments(modules []*Module) string {
 	args := []string{"--with-debug"}
-	index := directiveIndex(allModules())
+	index := directiveIndex(modules)
 	for _, m := range nginxModules {
 		if !m.standard && acts(index[m.directive]) {
 			args = append(args, "--with-"+m.name)
@@ -108,7 +108,7 @@ func configureArguments() string {
 func acts(rows []*directive) bool {
 	for _, row := range rows {
 		name := runtime.FuncForPC(reflect.ValueOf(row.set).Pointer()).Name()
-		if name = name[strings.LastIndexByte(name, '/')+1:]; name != "phases.ignored" && name != "phases.inert" &&
+		if !strings.HasSuffix(name, ".ignored") && !strings.HasSuffix(name, ".inert") &&
 			!strings.Contains(name, ".refused") { // closures of an inlined function are called after their caller first
 			return true
 		}

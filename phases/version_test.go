@@ -8,7 +8,7 @@ import (
 // TestConfigureArguments: -V names what is there and nothing else.
 func TestConfigureArguments(t *testing.T) {
 	index := directiveIndex(allModules())
-	args := " " + configureArguments() + " "
+	args := " " + configureArguments(allModules()) + " "
 	if !strings.HasPrefix(args, " --") {
 		t.Errorf("%q does not begin with an argument", args)
 	}

@@ -197,11 +197,9 @@ func (c *Cycle) setPackagePaths(st *rt.State) {
 // does not keep the server from running.
 func (c *Cycle) StartWorkers() { c.everyWorker(c.lua.initWorker, PhaseInitWorker) }
 
-// StopWorkers ends the timers of the workers and runs exit_worker_by_lua in each.
+// StopWorkers runs exit_worker_by_lua in every worker.
 func (c *Cycle) StopWorkers() {
-	c.AbortTimers()
 	c.everyWorker(c.lua.exitWorker, PhaseExitWorker)
-	c.flushLogs()
 }
 
 func (c *Cycle) everyWorker(h *luaHandler, p Phase) {
