@@ -27,54 +27,6 @@ func (c *charsetConf) merge(outer *charsetConf) {
 var defaultCharsetTypes = typeSet{"text/html": true, "text/xml": true, "text/plain": true, "text/vnd.wap.wml": true,
 	"application/javascript": true, "application/rss+xml": true}
 
-// typeSet holds content types, or "*" for all (ngx_http_types_slot); nil is unset.
-type typeSet map[string]bool
-
-func (t *typeSet) merge(outer, def typeSet) {
-	if *t == nil {
-		if *t = outer; *t == nil {
-			*t = def
-		}
-	}
-}
-
-// has tells whether the set holds the type of a Content-Type
-// (ngx_http_test_content_type).
-func (t typeSet) has(contentType string) bool {
-	if contentType == "" {
-		return false
-	}
-	for i := 0; i < len(contentType); i++ {
-		if contentType[i] == ';' {
-			contentType = contentType[:i]
-			break
-		}
-	}
-	return t["*"] || t[lowerString(contentType)]
-}
-
-// contentTypes stores the arguments of a *_types directive on top of the types
-// that are always there.
-func contentTypes(field func(l *Location) *typeSet, always ...string) setter {
-	return func(c *compiler, d *conf.Directive) error {
-		t := field(c.loc)
-		if *t == nil {
-			*t = typeSet{}
-			for _, name := range always {
-				(*t)[name] = true
-			}
-		}
-		for _, arg := range d.Args {
-			name := lowerString(arg)
-			if (*t)[name] {
-				c.warnf(d, "duplicate MIME type \"%s\"", arg)
-			}
-			(*t)[name] = true
-		}
-		return nil
-	}
-}
-
 func setCharset(c *compiler, d *conf.Directive) error {
 	f := &c.loc.charset.charset
 	if f.set {

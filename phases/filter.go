@@ -162,7 +162,7 @@ func (r *Request) appendHead(b []byte) []byte {
 	default:
 		b = append(b, "Connection: close\r\n"...)
 	}
-	if r.gzipVary {
+	if r.varyEncoding {
 		b = append(b, "Vary: Accept-Encoding\r\n"...)
 	}
 	if o.Location != "" && !completed {

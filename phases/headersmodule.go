@@ -28,7 +28,6 @@ type headersConf struct {
 	moreHeaders []moreHeader
 	moreInput   []moreHeader
 	charset     charsetConf
-	gzip        gzipConf
 }
 
 // addHeader is one add_header or add_trailer.
@@ -277,5 +276,4 @@ func (h *headersConf) merge(outer *headersConf) {
 		h.moreInput = append(append([]moreHeader(nil), outer.moreInput...), h.moreInput...)
 	}
 	h.charset.merge(&outer.charset)
-	h.gzip.merge(&outer.gzip)
 }

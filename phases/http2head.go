@@ -95,7 +95,7 @@ func (r *Request) appendHTTP2Head(b []byte) []byte {
 		}
 		b = appendHpack(b, hpackLocation, location)
 	}
-	if r.gzipVary {
+	if r.varyEncoding {
 		b = appendHpack(b, hpackVary, "Accept-Encoding")
 	}
 	return appendHpackFields(b, o.Headers)

@@ -93,8 +93,7 @@ type Request struct {
 	chunkedOut      bool
 	lastChunk       bool
 	rawSocket       bool // Lua writes the connection itself
-	gzip            *gzipWriter
-	gzipVary        bool
+	varyEncoding    bool // Vary: Accept-Encoding goes out
 	ranged          *rangeCut
 	trailers        bool // fields follow the body (add_trailer)
 	sentTrailers    []Header

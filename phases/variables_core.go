@@ -282,7 +282,6 @@ func builtinVariables() []variable {
 		{name: "connection_time", volatile: true, get: always(func(r *Request) string { return milliseconds(time.Since(r.Main.Conn.Opened())) })},
 		{name: "tcpinfo_rtt", get: noTCPInfo}, {name: "tcpinfo_rttvar", get: noTCPInfo},
 		{name: "tcpinfo_snd_cwnd", get: noTCPInfo}, {name: "tcpinfo_rcv_space", get: noTCPInfo},
-		{name: "gzip_ratio", volatile: true, get: gzipRatio},
 		{name: "echo_request_method", volatile: true, get: always(func(r *Request) string { return r.Method })},
 		{name: "echo_client_request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
 		{name: "echo_request_uri", volatile: true, get: always(echoRequestURI)},

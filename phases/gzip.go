@@ -10,15 +10,26 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+// gzipModule is ngx_http_gzip_filter_module.
 var gzipModule = &Module{
-	name: "gzip_filter",
+	name:       "gzip_filter",
+	directives: gzipDirectives,
+	variables: func() []variable {
+		return []variable{{name: "gzip_ratio", volatile: true, get: gzipRatio}}
+	},
+	conf: []confSlot{gzipLoc},
 	build: func(b *builder, l *Location) {
-		if l.gzip.on.v {
-			b.filterHeader((*Request).gzipHeader)
-			b.filterMain((*Request).gzipBody)
+		if gzipLoc.of(l).on.v {
+			b.filterHeader(gzipHeader)
+			b.filterMain(gzipBody)
 		}
 	},
 }
+
+var (
+	gzipLoc  = newLocSlot(mergeGzip)
+	gzipNote = newNote[gzipWriter](nil)
+)
 
 // gzipConf is what the gzip directives say.
 type gzipConf struct {
@@ -33,7 +44,7 @@ type gzipConf struct {
 	notMSIE6  bool         // gzip_disable msie6
 }
 
-func (g *gzipConf) merge(outer *gzipConf) {
+func mergeGzip(g, outer *gzipConf, _ bool) {
 	g.on.merge(outer.on, false)
 	g.vary.merge(outer.vary, false)
 	g.minLength.merge(outer.minLength, 20)
@@ -43,6 +54,20 @@ func (g *gzipConf) merge(outer *gzipConf) {
 	g.proxied.merge(outer.proxied, gzipProxiedOff)
 	if g.disable == nil && !g.notMSIE6 {
 		g.disable, g.notMSIE6 = outer.disable, outer.notMSIE6
+	}
+}
+
+func gzipDirectives() []directive {
+	return []directive{
+		{"gzip", inAnyLoc, takeFlag, onOff(in(gzipLoc, func(g *gzipConf) *opt[bool] { return &g.on }))},
+		{"gzip_types", inHTTPSrvLoc, takeMore1, contentTypes(func(c *compiler) *typeSet { return &gzipLoc.at(c).types }, "text/html")},
+		{"gzip_proxied", inHTTPSrvLoc, takeMore1, setGzipProxied},
+		{"gzip_disable", inHTTPSrvLoc, takeMore1, setGzipDisable},
+		{"gzip_min_length", inHTTPSrvLoc, take1, size(in(gzipLoc, func(g *gzipConf) *opt[int64] { return &g.minLength }))},
+		{"gzip_comp_level", inHTTPSrvLoc, take1, number(in(gzipLoc, func(g *gzipConf) *opt[int] { return &g.level }))},
+		{"gzip_vary", inHTTPSrvLoc, takeFlag, onOff(in(gzipLoc, func(g *gzipConf) *opt[bool] { return &g.vary }))},
+		{"gzip_http_version", inHTTPSrvLoc, take1, enum(in(gzipLoc, func(g *gzipConf) *opt[int] { return &g.version }), "1.0", "1.1")},
+		{"gzip_buffers", inHTTPSrvLoc, take2, ignored},
 	}
 }
 
@@ -70,7 +95,7 @@ var gzipProxiedWords = map[string]gzipProxied{
 
 // setGzipProxied reads gzip_proxied WORD...
 func setGzipProxied(c *compiler, d *conf.Directive) error {
-	f := &c.loc.gzip.proxied
+	f := &gzipLoc.at(c).proxied
 	if f.set {
 		return errDuplicate
 	}
@@ -90,7 +115,7 @@ func setGzipProxied(c *compiler, d *conf.Directive) error {
 
 // setGzipDisable reads gzip_disable REGEX...; the word msie6 stands for itself.
 func setGzipDisable(c *compiler, d *conf.Directive) error {
-	g := &c.loc.gzip
+	g := gzipLoc.at(c)
 	for _, arg := range d.Args {
 		if arg == "msie6" {
 			g.notMSIE6 = true
@@ -138,11 +163,10 @@ func (g *gzipWriter) pass(flags int) int {
 // gzipHeader decides on compressing the body (ngx_http_gzip_header_filter). The
 // head of a subrequest is judged too, for its Vary does not count, but only main
 // requests are compressed.
-func (r *Request) gzipHeader() int {
-	g, o := &r.Loc.gzip, &r.Out
+func gzipHeader(r *Request) int {
+	g, o := gzipLoc.of(r.Loc), &r.Out
 	switch {
-	case !g.on.v,
-		o.Status != 200 && o.Status != 403 && o.Status != 404,
+	case o.Status != 200 && o.Status != 403 && o.Status != 404,
 		o.ContentLength >= 0 && o.ContentLength < g.minLength.v,
 		!g.types.has(o.ContentType),
 		r.HeaderOnly:
@@ -151,8 +175,8 @@ func (r *Request) gzipHeader() int {
 	if coding, _ := o.Headers.Get("Content-Encoding"); coding != "" {
 		return rcOK
 	}
-	r.gzipVary = g.vary.v
-	if !r.gzipAccepted() {
+	r.varyEncoding = g.vary.v
+	if !gzipAccepted(r, g) {
 		return rcOK
 	}
 	z, err := gzip.NewWriterLevel(io.Discard, min(max(g.level.v, 1), 9))
@@ -160,9 +184,9 @@ func (r *Request) gzipHeader() int {
 		return rcOK
 	}
 	z.OS = 3 // as zlib says: Unix
-	w := &gzipWriter{z: z, out: r}
+	w := gzipNote.of(r)
+	w.z, w.out = z, r
 	z.Reset(w)
-	r.gzip = w
 	o.Headers.Add("Content-Encoding", "gzip")
 	o.ClearLength()
 	o.clearRanges()
@@ -184,8 +208,7 @@ func (o *Response) weakenTag() {
 }
 
 // gzipAccepted tells whether the client may be sent gzip (ngx_http_gzip_ok).
-func (r *Request) gzipAccepted() bool {
-	g := &r.Loc.gzip
+func gzipAccepted(r *Request, g *gzipConf) bool {
 	if r != r.Main || r.HTTPMajor < 1 || g.version.v == 1 && r.HTTPMajor == 1 && r.HTTPMinor < 1 {
 		return false
 	}
@@ -197,7 +220,7 @@ func (r *Request) gzipAccepted() bool {
 	if g.notMSIE6 && hasAgent && browserOf(agent)&browserMSIE6 != 0 {
 		return false
 	}
-	if r.In.Has("Via") && !r.gzipForProxy(g.proxied.v) {
+	if r.In.Has("Via") && !gzipForProxy(r, g.proxied.v) {
 		return false
 	}
 	if hasAgent {
@@ -267,7 +290,7 @@ func acceptedNumber(s string) bool {
 }
 
 // gzipForProxy judges an answer that goes to a proxy by its headers.
-func (r *Request) gzipForProxy(p gzipProxied) bool {
+func gzipForProxy(r *Request, p gzipProxied) bool {
 	o := &r.Out
 	switch {
 	case p&gzipProxiedOff != 0:
@@ -318,8 +341,8 @@ func (o *Response) cacheControl(word string) bool {
 
 // gzipBody compresses a piece of the main request's body
 // (ngx_http_gzip_body_filter).
-func (r *Request) gzipBody(p []byte, flags int, next filterPlace) int {
-	g := r.gzip
+func gzipBody(r *Request, p []byte, flags int, next filterPlace) int {
+	g := gzipNote.get(r)
 	if g == nil {
 		return next.pass(r, p, flags)
 	}
@@ -347,7 +370,7 @@ func (r *Request) gzipBody(p []byte, flags int, next filterPlace) int {
 // gzipRatio is $gzip_ratio: the body's size by what was sent of it, with two
 // decimals.
 func gzipRatio(r *Request) (string, bool) {
-	g := r.gzip
+	g := gzipNote.get(r)
 	if g == nil || g.written == 0 || !r.outputEnded {
 		return "", false
 	}
