@@ -352,10 +352,8 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	mergeSlots(c.modules, slotLocation, l.confs, outer.confs, l.kind == matchIf)
 	l.coreConf.merge(&outer.coreConf)
 	l.bodyConf.merge(&outer.bodyConf)
-	l.accessConf.merge(&outer.accessConf)
 	l.headersConf.merge(&outer.headersConf)
 	l.luaConf.merge(&outer.luaConf)
-	l.echoConf.merge(&outer.echoConf, l.kind == matchIf)
 	l.proxyConf.merge(&outer.proxyConf, l.kind == matchIf)
 	if l.kind == matchIf {
 		l.internal = outer.internal

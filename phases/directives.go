@@ -12,7 +12,6 @@ func directiveGroups() [][]directive {
 		coreDirectives(),
 		clientDirectives(),
 		serverDirectives(),
-		rewriteDirectives(),
 		contentDirectives(),
 		upstreamDirectives(),
 		proxyDirectives(),
@@ -20,7 +19,6 @@ func directiveGroups() [][]directive {
 		http2Directives(),
 		luaDirectives(),
 		luaPhaseDirectives(),
-		echoDirectives(),
 		acceptedDirectives(),
 	}
 }
@@ -83,6 +81,7 @@ func serverDirectives() []directive {
 
 func coreDirectives() []directive {
 	return []directive{
+		{"limit_except", inLocation, takeMore1 | takeBlock, setLimitExcept},
 		{"root", inAnyLoc, take1, setRoot},
 		{"alias", inLocation, take1, setRoot},
 		{"internal", inLocation, take0, setInternal},
@@ -141,27 +140,8 @@ func clientDirectives() []directive {
 	}
 }
 
-func rewriteDirectives() []directive {
-	return []directive{
-		{"set", inRewrite, take2, setSet},
-		{"limit_except", inLocation, takeMore1 | takeBlock, setLimitExcept},
-		{"if", inServer | inLocation, takeMore1 | takeBlock, setIf},
-		{"rewrite", inRewrite, take2 | take3, setRewrite},
-		{"return", inRewrite, take12, setReturn},
-		{"break", inRewrite, take0, setBreak},
-		{"rewrite_log", inHTTP | inRewrite, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.rewriteLog }))},
-		{"uninitialized_variable_warn", inHTTP | inRewrite, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.uninitializedWarn }))},
-		{"map", inHTTP, take2 | takeBlock, setMap},
-		{"geo", inHTTP, take12 | takeBlock, setGeo},
-	}
-}
-
 func contentDirectives() []directive {
 	return []directive{
-		{"allow", inHTTPSrvLoc | inLimitExcept, take1, setAccessRule},
-		{"deny", inHTTPSrvLoc | inLimitExcept, take1, setAccessRule},
-		{"auth_request", inHTTPSrvLoc, take1, setAuthRequest},
-		{"auth_request_set", inHTTPSrvLoc, take2, setAuthRequestSet},
 		{"add_header", inAnyLoc, take2 | take3, setAddHeader},
 		{"add_trailer", inAnyLoc, take2 | take3, setAddHeader},
 		{"expires", inAnyLoc, take12, setExpires},
@@ -171,29 +151,5 @@ func contentDirectives() []directive {
 		{"more_clear_headers", inAnyLoc, takeMore1, setMoreHeaders},
 		{"more_set_input_headers", inAnyLoc, takeMore1, setMoreHeaders},
 		{"more_clear_input_headers", inAnyLoc, takeMore1, setMoreHeaders},
-	}
-}
-
-func echoDirectives() []directive {
-	const where = inLocation | inLocationIf
-	return []directive{
-		{"echo", where, takeAny, setEcho},
-		{"echo_duplicate", where, take2, setEcho},
-		{"echo_flush", where, take0, setEcho},
-		{"echo_sleep", where, take1, setEcho},
-		{"echo_blocking_sleep", where, take1, setEcho},
-		{"echo_reset_timer", where, take0, setEcho},
-		{"echo_read_request_body", where, take0, setEcho},
-		{"echo_request_body", where, take0, setEcho},
-		{"echo_location", where, take12, setEcho},
-		{"echo_location_async", where, take12, setEcho},
-		{"echo_subrequest", where, takeMore2, setEcho},
-		{"echo_subrequest_async", where, takeMore2, setEcho},
-		{"echo_exec", where, take12, setEcho},
-		{"echo_foreach_split", where, takeMore2, setEcho},
-		{"echo_end", where, take0, setEcho},
-		{"echo_before_body", where, takeAny, setEcho},
-		{"echo_after_body", where, takeAny, setEcho},
-		{"echo_status", where, take1, setEchoStatus},
 	}
 }

@@ -13,33 +13,93 @@ import (
 
 // The header filter of echo is behind Lua's, which sees the length that is about to
 // be dropped; its body filter is before, so that Lua sees what is put around the
-// body.
+// body: two modules, as each stands in one place.
 var (
 	echoModule = &Module{
-		name:  "echo",
-		clear: func(r *Request) { r.echo = nil },
+		name:       "echo",
+		directives: echoDirectives,
+		variables:  echoVariables,
+		conf:       []confSlot{echoLoc},
+		clear:      echoNote.drop,
 		build: func(b *builder, l *Location) {
-			if l.echoBefore != nil || l.echoAfter != nil {
-				b.filterHeader((*Request).echoHeader)
+			e := echoLoc.of(l)
+			if e.before != nil || e.after != nil {
+				b.filterHeader(echoHeader)
 			}
 		},
 	}
 	echoBodyModule = &Module{
-		name: "echo",
+		name: "echo_body",
 		build: func(b *builder, l *Location) {
-			if l.echoBefore != nil || l.echoAfter != nil {
-				b.filterBody((*Request).echoBody)
+			if e := echoLoc.of(l); e.before != nil || e.after != nil {
+				b.filterBody(echoBodyFilter)
 			}
 		},
 	}
+
+	echoLoc  = newLocSlot(mergeEcho)
+	echoNote = newNote[echoState](nil)
 )
 
-// echoConf is what the echo module's directives say in a location.
+// echoConf is what the directives say in a location.
 type echoConf struct {
-	echoCommands []echoCommand
-	echoBefore   []echoCommand
-	echoAfter    []echoCommand
-	echoStatus   opt[int]
+	commands []echoCommand
+	before   []echoCommand
+	after    []echoCommand
+	status   opt[int]
+}
+
+// mergeEcho inherits nothing but the text around bodies: commands belong to their
+// own location, an `if` block excepted.
+func mergeEcho(e, outer *echoConf, isIf bool) {
+	if e.before == nil {
+		e.before = outer.before
+	}
+	if e.after == nil {
+		e.after = outer.after
+	}
+	if e.commands == nil && isIf {
+		e.commands = outer.commands
+	}
+	e.status.merge(outer.status, 0)
+}
+
+func echoDirectives() []directive {
+	const where = inLocation | inLocationIf
+	return []directive{
+		{"echo", where, takeAny, setEcho},
+		{"echo_duplicate", where, take2, setEcho},
+		{"echo_flush", where, take0, setEcho},
+		{"echo_sleep", where, take1, setEcho},
+		{"echo_blocking_sleep", where, take1, setEcho},
+		{"echo_reset_timer", where, take0, setEcho},
+		{"echo_read_request_body", where, take0, setEcho},
+		{"echo_request_body", where, take0, setEcho},
+		{"echo_location", where, take12, setEcho},
+		{"echo_location_async", where, take12, setEcho},
+		{"echo_subrequest", where, takeMore2, setEcho},
+		{"echo_subrequest_async", where, takeMore2, setEcho},
+		{"echo_exec", where, take12, setEcho},
+		{"echo_foreach_split", where, takeMore2, setEcho},
+		{"echo_end", where, take0, setEcho},
+		{"echo_before_body", where, takeAny, setEcho},
+		{"echo_after_body", where, takeAny, setEcho},
+		{"echo_status", where, take1, setEchoStatus},
+	}
+}
+
+func echoVariables() []variable {
+	return []variable{
+		{name: "echo_request_method", volatile: true, get: always(func(r *Request) string { return r.Method })},
+		{name: "echo_client_request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
+		{name: "echo_request_uri", volatile: true, get: always(echoRequestURI)},
+		{name: "echo_request_body", volatile: true, get: echoRequestBodyVar},
+		{name: "echo_client_request_headers", volatile: true, get: always(func(r *Request) string { return r.Main.HeaderText })},
+		{name: "echo_timer_elapsed", volatile: true, get: always(echoTimer)},
+		{name: "echo_incr", volatile: true, get: always(echoIncr)},
+		{name: "echo_it", volatile: true, get: echoItVar},
+		{name: "echo_cacheable_request_uri", get: always(echoRequestURI)},
+	}
 }
 
 // echoCommand is one directive of the echo module: run it at its turn.
@@ -85,11 +145,13 @@ type echoState struct {
 	finished bool // echo_after_body was sent
 }
 
-func (r *Request) echoState() *echoState {
-	if r.echo == nil {
-		r.echo = &echoState{timer: r.Start}
+// echoStateOf is the request's state, which begins with its timer.
+func echoStateOf(r *Request) *echoState {
+	st := echoNote.of(r)
+	if st.timer.IsZero() {
+		st.timer = r.Start
 	}
-	return r.echo
+	return st
 }
 
 // setEcho adds a command to the location.
@@ -102,38 +164,38 @@ func setEcho(c *compiler, d *conf.Directive) error {
 		}
 		cmd.args = append(cmd.args, t)
 	}
-	switch d.Name {
+	switch e := echoLoc.at(c); d.Name {
 	case "echo_before_body":
-		c.loc.echoBefore = append(c.loc.echoBefore, cmd)
+		e.before = append(e.before, cmd)
 	case "echo_after_body":
-		c.loc.echoAfter = append(c.loc.echoAfter, cmd)
+		e.after = append(e.after, cmd)
 	default:
-		c.loc.echoCommands = append(c.loc.echoCommands, cmd)
-		c.loc.handler = (*Request).echoHandler
+		e.commands = append(e.commands, cmd)
+		c.loc.handler = echoHandler
 	}
 	return nil
 }
 
 // echoHandler is the content handler of a location with echo commands.
-func (r *Request) echoHandler() int {
-	cmds := r.Loc.echoCommands
+func echoHandler(r *Request) int {
+	cmds := echoLoc.of(r.Loc).commands
 	for i := 0; i < len(cmds); i++ {
 		if cmds[i].op == echoForeach {
 			end := i + 1
 			for end < len(cmds) && cmds[end].op != echoEnd {
 				end++
 			}
-			if rc := r.echoEach(&cmds[i], cmds[i+1:end]); rc != rcOK {
+			if rc := echoEach(r, &cmds[i], cmds[i+1:end]); rc != rcOK {
 				return rc
 			}
 			i = end
 			continue
 		}
-		if rc := r.echoRun(&cmds[i]); rc != rcOK {
+		if rc := echoRun(r, &cmds[i]); rc != rcOK {
 			return rc
 		}
 	}
-	if rc := r.echoSendHeader(); rc != rcOK || r.HeaderOnly {
+	if rc := echoSendHeader(r); rc != rcOK || r.HeaderOnly {
 		return rc
 	}
 	if rc := r.output(nil, outLast); rc != rcOK || r != r.Main {
@@ -147,11 +209,11 @@ func (r *Request) echoHandler() int {
 
 // echoEach runs the commands between echo_foreach_split and echo_end once for
 // each piece of a text.
-func (r *Request) echoEach(head *echoCommand, body []echoCommand) int {
+func echoEach(r *Request, head *echoCommand, body []echoCommand) int {
 	if len(head.args) < 2 {
 		return rcOK
 	}
-	st := r.echoState()
+	st := echoStateOf(r)
 	text := head.args[1].eval(r)
 	sep := head.args[0].eval(r)
 	if text == "" {
@@ -163,7 +225,7 @@ func (r *Request) echoEach(head *echoCommand, body []echoCommand) int {
 		}
 		st.item, st.inItem = item, true
 		for i := range body {
-			if rc := r.echoRun(&body[i]); rc != rcOK {
+			if rc := echoRun(r, &body[i]); rc != rcOK {
 				return rc
 			}
 		}
@@ -173,12 +235,12 @@ func (r *Request) echoEach(head *echoCommand, body []echoCommand) int {
 }
 
 // echoSendHeader sends the head unless that has happened.
-func (r *Request) echoSendHeader() int {
+func echoSendHeader(r *Request) int {
 	if r.HeadersSent {
 		return rcOK
 	}
 	r.Out.Status = 200
-	if s := r.Loc.echoStatus; s.set && s.v != 0 {
+	if s := echoLoc.of(r.Loc).status; s.set && s.v != 0 {
 		r.Out.Status = s.v
 	}
 	r.setContentType()
@@ -187,43 +249,43 @@ func (r *Request) echoSendHeader() int {
 }
 
 // echoRun runs one command.
-func (r *Request) echoRun(cmd *echoCommand) int {
+func echoRun(r *Request, cmd *echoCommand) int {
 	switch cmd.op {
 	case echoText:
-		return r.echoWrite(r.echoTextOf(cmd))
+		return echoWrite(r, echoTextOf(r, cmd))
 	case echoDuplicate:
 		n, ok := parseDecimal(strings.ReplaceAll(cmd.args[0].eval(r), "_", ""))
 		if !ok {
 			r.Logf(LogErr, "invalid size specified: \"%s\"", cmd.args[0].eval(r))
 			return 500
 		}
-		return r.echoWrite(bytes.Repeat([]byte(cmd.args[1].eval(r)), int(n)))
+		return echoWrite(r, bytes.Repeat([]byte(cmd.args[1].eval(r)), int(n)))
 	case echoFlush:
-		if rc := r.echoSendHeader(); rc != rcOK {
+		if rc := echoSendHeader(r); rc != rcOK {
 			return rc
 		}
 		return r.output(nil, outFlush)
 	case echoSleep:
-		return r.echoSleep(cmd.args[0].eval(r))
+		return echoWait(r, cmd.args[0].eval(r))
 	case echoResetTimer:
-		r.echoState().timer = time.Now()
+		echoStateOf(r).timer = time.Now()
 	case echoReadBody:
 		return r.ReadBody(nil)
 	case echoBody:
-		return r.echoRequestBody()
+		return echoSendBody(r)
 	case echoLocation:
-		return r.echoLocation(cmd)
+		return echoGet(r, cmd)
 	case echoSubrequest:
-		return r.echoSubrequest(cmd)
+		return echoAsk(r, cmd)
 	case echoExec:
-		return r.echoExec(cmd)
+		return echoJump(r, cmd)
 	}
 	return rcOK
 }
 
 // echoTextOf is what an echo command prints: its arguments with blanks
 // between, and a newline unless -n is the first.
-func (r *Request) echoTextOf(cmd *echoCommand) []byte {
+func echoTextOf(r *Request, cmd *echoCommand) []byte {
 	var b []byte
 	args, newline := cmd.args, true
 	for len(args) > 0 && args[0].isStatic() && args[0].lit == "-n" {
@@ -244,14 +306,14 @@ func (r *Request) echoTextOf(cmd *echoCommand) []byte {
 	return b
 }
 
-func (r *Request) echoWrite(p []byte) int {
-	if rc := r.echoSendHeader(); rc != rcOK || r.HeaderOnly {
+func echoWrite(r *Request, p []byte) int {
+	if rc := echoSendHeader(r); rc != rcOK || r.HeaderOnly {
 		return rc
 	}
 	return r.output(p, 0)
 }
 
-func (r *Request) echoSleep(seconds string) int {
+func echoWait(r *Request, seconds string) int {
 	f, err := strconv.ParseFloat(seconds, 64)
 	if err != nil || f < 0 {
 		r.Logf(LogErr, "invalid sleep time \"%s\"", seconds)
@@ -262,16 +324,8 @@ func (r *Request) echoSleep(seconds string) int {
 	return rcOK
 }
 
-// flushBeforeWait starts sending what is buffered, as nginx's event loop does
-// when a handler waits.
-func (r *Request) flushBeforeWait() {
-	if conn := r.Main.Conn; conn != nil && r.captured == nil && r.Main.HeadersSent && int64(conn.Buffered()) >= r.Loc.postponeOutput.v {
-		conn.Push()
-	}
-}
-
-func (r *Request) echoRequestBody() int {
-	if rc := r.echoSendHeader(); rc != rcOK || r.HeaderOnly {
+func echoSendBody(r *Request) int {
+	if rc := echoSendHeader(r); rc != rcOK || r.HeaderOnly {
 		return rc
 	}
 	b := &r.Main.Body
@@ -290,7 +344,7 @@ func (r *Request) echoRequestBody() int {
 }
 
 // echoLocation makes a GET subrequest whose output stands in ours.
-func (r *Request) echoLocation(cmd *echoCommand) int {
+func echoGet(r *Request, cmd *echoCommand) int {
 	o := SubrequestOptions{Method: "GET", NoBody: true, ShareVars: true}
 	var ok bool
 	if o.URI, o.Args, ok = r.openTarget(cmd.args[0].eval(r)); !ok {
@@ -299,11 +353,11 @@ func (r *Request) echoLocation(cmd *echoCommand) int {
 	if len(cmd.args) > 1 {
 		o.Args = cmd.args[1].eval(r)
 	}
-	return r.echoInclude(o)
+	return echoInclude(r, o)
 }
 
 // echoSubrequest reads METHOD URI [-q args] [-b body] [-f file].
-func (r *Request) echoSubrequest(cmd *echoCommand) int {
+func echoAsk(r *Request, cmd *echoCommand) int {
 	if len(cmd.args) < 2 {
 		return 500
 	}
@@ -331,12 +385,12 @@ func (r *Request) echoSubrequest(cmd *echoCommand) int {
 			return 500
 		}
 	}
-	return r.echoInclude(o)
+	return echoInclude(r, o)
 }
 
 // echoInclude runs a subrequest whose output follows what was sent so far.
-func (r *Request) echoInclude(o SubrequestOptions) int {
-	if rc := r.echoSendHeader(); rc != rcOK || r.HeaderOnly {
+func echoInclude(r *Request, o SubrequestOptions) int {
+	if rc := echoSendHeader(r); rc != rcOK || r.HeaderOnly {
 		return rc
 	}
 	sub := r.Subrequest(o)
@@ -348,7 +402,7 @@ func (r *Request) echoInclude(o SubrequestOptions) int {
 	return r.Main.killed
 }
 
-func (r *Request) echoExec(cmd *echoCommand) int {
+func echoJump(r *Request, cmd *echoCommand) int {
 	target := cmd.args[0].eval(r)
 	switch {
 	case target == "":
@@ -368,37 +422,37 @@ func (r *Request) echoExec(cmd *echoCommand) int {
 }
 
 // echoHeader prepares for text around the body: its length is not known.
-func (r *Request) echoHeader() int {
+func echoHeader(r *Request) int {
 	r.Out.ClearLength()
 	r.Out.clearRanges()
 	return rcOK
 }
 
 // echoBody puts echo_before_body and echo_after_body around the body.
-func (r *Request) echoBody(p []byte, flags int, next filterPlace) int {
-	st := r.echoState()
+func echoBodyFilter(r *Request, p []byte, flags int, next filterPlace) int {
+	st := echoStateOf(r)
 	if !st.began {
 		st.began = true
-		if rc := r.echoPass(r.Loc.echoBefore, next); rc != rcOK {
+		if rc := echoPass(r, echoLoc.of(r.Loc).before, next); rc != rcOK {
 			return rc
 		}
 	}
-	if flags&outLast == 0 || st.finished || r.Loc.echoAfter == nil {
+	if flags&outLast == 0 || st.finished || echoLoc.of(r.Loc).after == nil {
 		return next.pass(r, p, flags)
 	}
 	st.finished = true
 	if rc := next.pass(r, p, flags&^outLast); rc != rcOK {
 		return rc
 	}
-	if rc := r.echoPass(r.Loc.echoAfter, next); rc != rcOK {
+	if rc := echoPass(r, echoLoc.of(r.Loc).after, next); rc != rcOK {
 		return rc
 	}
 	return next.pass(r, nil, flags)
 }
 
-func (r *Request) echoPass(cmds []echoCommand, next filterPlace) int {
+func echoPass(r *Request, cmds []echoCommand, next filterPlace) int {
 	for i := range cmds {
-		if rc := next.pass(r, r.echoTextOf(&cmds[i]), 0); rc != rcOK {
+		if rc := next.pass(r, echoTextOf(r, &cmds[i]), 0); rc != rcOK {
 			return rc
 		}
 	}
@@ -410,22 +464,7 @@ func setEchoStatus(c *compiler, d *conf.Directive) error {
 	if !ok || n > 999 {
 		return fmt.Errorf("invalid status \"%s\"", d.Args[0])
 	}
-	return c.loc.echoStatus.put(int(n))
-}
-
-// merge inherits nothing but the text around bodies: commands belong to their
-// own location, an `if` block excepted.
-func (e *echoConf) merge(outer *echoConf, isIf bool) {
-	if e.echoBefore == nil {
-		e.echoBefore = outer.echoBefore
-	}
-	if e.echoAfter == nil {
-		e.echoAfter = outer.echoAfter
-	}
-	if e.echoCommands == nil && isIf {
-		e.echoCommands = outer.echoCommands
-	}
-	e.echoStatus.merge(outer.echoStatus, 0)
+	return echoLoc.at(c).status.put(int(n))
 }
 
 func echoRequestURI(r *Request) string { return r.URI }
@@ -442,15 +481,15 @@ func echoRequestBodyVar(r *Request) (string, bool) {
 	return string(data), err == nil && len(data) > 0
 }
 
-func echoTimer(r *Request) string { return milliseconds(time.Since(r.echoState().timer)) }
+func echoTimer(r *Request) string { return milliseconds(time.Since(echoStateOf(r).timer)) }
 
 func echoIncr(r *Request) string {
-	st := r.Main.echoState()
+	st := echoStateOf(r.Main)
 	st.incr++
 	return strconv.Itoa(st.incr)
 }
 
 func echoItVar(r *Request) (string, bool) {
-	st := r.echoState()
+	st := echoStateOf(r)
 	return st.item, st.inItem
 }

@@ -394,7 +394,7 @@ func (r *Request) InternalRedirect(uri, args string) int {
 	}
 	r.URI, r.Args, r.emptyArgs = uri, args, false
 	r.Logf(LogDebug, "internal redirect: \"%s?%s\"", uri, args)
-	r.clearContexts()
+	r.clearContexts("")
 	r.Loc = r.Server.loc
 	r.updateLocation()
 	r.Internal = true
@@ -423,7 +423,7 @@ func (r *Request) NamedRedirect(name string) int {
 	r.Internal = true
 	r.handler = nil
 	r.URIChanged, r.uriBehindAlias = false, false
-	r.clearContexts()
+	r.clearContexts("")
 	r.Loc = l
 	r.updateLocation()
 	return r.jumpTo(stepRewrite)

@@ -304,6 +304,14 @@ func (m *Request) frame(p []byte, flags int) int {
 	return rcOK
 }
 
+// flushBeforeWait starts sending what is buffered, as nginx's event loop does
+// when a handler waits.
+func (r *Request) flushBeforeWait() {
+	if conn := r.Main.Conn; conn != nil && r.captured == nil && r.Main.HeadersSent && int64(conn.Buffered()) >= r.Loc.postponeOutput.v {
+		conn.Push()
+	}
+}
+
 // writeFailed notes once that the client has gone.
 func (m *Request) writeFailed(err error) int {
 	if !m.clientGone {
@@ -366,4 +374,16 @@ func (r *Request) sendFailed(err error) (late bool) {
 		r.Log(LogInfo, clientTimedOut+r.action)
 	}
 	return true
+}
+
+// filterFinalize answers with the error page of status from inside a header
+// filter: what the response had so far is forgotten, and what the modules noted,
+// that of the filter excepted. Its result is for the filter to return: the handler
+// whose response this was must not go on (ngx_http_filter_finalize_request).
+func (r *Request) filterFinalize(filter string, status int) int {
+	r.Out.reset()
+	r.clearContexts(filter)
+	r.filterFinalized = true
+	r.run(r.specialResponse(status))
+	return rcError
 }

@@ -45,10 +45,8 @@ type Location struct {
 
 	coreConf
 	bodyConf
-	accessConf
 	headersConf
 	luaConf
-	echoConf
 	proxyConf
 }
 
@@ -148,11 +146,10 @@ type Listen struct {
 // Server is one server{} block.
 type Server struct {
 	// Name is the first server_name, what $server_name gives.
-	Name   string
-	names  []serverName
-	loc    *Location // configuration of the server level
-	script []scriptOp
-	named  map[string]*Location
+	Name  string
+	names []serverName
+	loc   *Location // configuration of the server level
+	named map[string]*Location
 
 	confs            []any // configuration of modules, by serverSlot
 	headerBufferSize opt[int64]

@@ -345,7 +345,7 @@ func (r *Request) luaHeader() int {
 		return rcOK
 	case exit > rcOK:
 		r.lua.filterExit = true
-		return r.filterFinalize(exit)
+		return r.filterFinalize("lua", exit)
 	}
 	return rcError
 }
@@ -363,19 +363,6 @@ func (r *Request) luaCaptureHeader() int {
 		r.HeaderOnly = true
 	}
 	return rcDone
-}
-
-// filterFinalize answers with the error page of status from inside a header
-// filter: what the response had so far is forgotten. Its result is for the filter to
-// return: the handler whose response this was must not go on
-// (ngx_http_filter_finalize_request). The filter's module keeps its context, so it
-// has to see to those of the others.
-func (r *Request) filterFinalize(status int) int {
-	r.Out.reset()
-	r.echo = nil
-	r.filterFinalized = true
-	r.run(r.specialResponse(status))
-	return rcError
 }
 
 // luaBody runs body_filter_by_lua on a piece of the body. What a script makes

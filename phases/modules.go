@@ -19,6 +19,8 @@ func allModules() []*Module {
 		authRequestModule,
 		accessModule,
 
+		geoModule,
+		mapModule,
 		rewriteModule, // behind server_rewrite_by_lua
 
 		// Filters of the main request's bytes. Ranges are of what gzip leaves alone.

@@ -40,8 +40,7 @@ func (r *Request) notModifiedFilter() int {
 
 // preconditionFailed answers with the page of 412.
 func (r *Request) preconditionFailed() int {
-	r.releaseLua()
-	return r.filterFinalize(412)
+	return r.filterFinalize("not_modified_filter", 412)
 }
 
 // unmodifiedSince judges If-Unmodified-Since; a date that is none is before

@@ -116,7 +116,6 @@ type Request struct {
 	unwatched  bool                       // its client is the business of who made it
 
 	lua      luaRequest
-	echo     *echoState
 	upstream *upstreamState
 	tries    []upstreamTry // attempts at upstreams, those before internal redirects included
 }

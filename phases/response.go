@@ -222,3 +222,26 @@ func (o *Response) contentType() string {
 	}
 	return o.ContentType + "; charset=" + o.Charset
 }
+
+// sendText answers with a text, or with a Location for redirect statuses
+// (ngx_http_send_response).
+func (r *Request) sendText(status int, text []byte) int {
+	if rc := r.DiscardBody(); rc != rcOK {
+		return rc
+	}
+	r.Out.Status = status
+	switch status {
+	case 301, 302, 303, 307, 308:
+		r.Out.SetLocation(string(text))
+		return status
+	}
+	r.Out.ContentLength = int64(len(text))
+	r.setContentType()
+	if rc := r.SendHeader(); rc == rcError || rc > rcOK || r.HeaderOnly {
+		return rc
+	}
+	if len(text) == 0 && r != r.Main {
+		return rcOK // copy_filter drops an empty buffer that ends only a subrequest
+	}
+	return r.Output(text, true)
+}

@@ -127,7 +127,7 @@ func setServer(c *compiler, d *conf.Directive) error {
 	s.loc = c.newLevel(Location{kind: matchServer, outer: c.loc, server: s})
 	c.cycle.Servers = append(c.cycle.Servers, s)
 	err := c.within(inServer, d, func() {
-		c.srv, c.loc, c.script = s, s.loc, &s.script
+		c.srv, c.loc, c.script = s, s.loc, &s.loc.script
 	})
 	if err != nil {
 		return err

@@ -150,10 +150,10 @@ func (r *Request) cleanup() {
 }
 
 // clearContexts forgets what the modules noted about the request, as an
-// internal redirect does.
-func (r *Request) clearContexts() {
+// internal redirect does; the module called except keeps its own.
+func (r *Request) clearContexts(except string) {
 	for _, m := range r.Cycle.modules {
-		if m.clear != nil {
+		if m.clear != nil && m.name != except {
 			m.clear(r)
 		}
 	}

@@ -130,3 +130,26 @@ func (t *template) isStatic() bool { return t.parts == nil }
 
 // empty reports whether nothing was written at all.
 func (t *template) empty() bool { return t.parts == nil && t.lit == "" }
+
+// evalEscaped is eval with captures escaped as arguments.
+func (t *template) evalEscaped(r *Request, escape bool) string {
+	if !escape || t.parts == nil {
+		return t.eval(r)
+	}
+	var b strings.Builder
+	for i := range t.parts {
+		text := t.parts[i].eval(r)
+		if t.parts[i].kind == partCapture {
+			text = escapeURI(text, escapeArgs)
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+// quotedURI tells whether captures of the URI must be escaped again where they
+// are used as arguments: the client's URI had escapes or pluses.
+func (r *Request) quotedURI() bool {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return strings.IndexByte(path, '%') >= 0 || strings.IndexByte(path, '+') >= 0
+}

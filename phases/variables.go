@@ -2,7 +2,6 @@ package phases
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 )
 
@@ -237,60 +236,10 @@ func lowerString(s string) string {
 	return s
 }
 
-// mapTable is a map block: values of a source text to values of a variable.
-// Order of search is nginx's: exact texts, wildcards, regexes in file order.
-type mapTable struct {
-	source    template
-	exact     map[string]template
-	hostnames bool
-	wildHead  []mapWildcard // *.example.com
-	wildTail  []mapWildcard // www.example.*
-	regexes   []mapRegex
-	def       template
-}
-
-type mapWildcard struct {
-	text  string
-	value template
-}
-
-type mapRegex struct {
-	re    *confRegex
-	value template
-}
-
-func (m *mapTable) lookup(r *Request) (string, bool) {
-	key := m.source.eval(r)
-	lower := lowerString(key)
-	if m.hostnames {
-		lower = strings.TrimSuffix(lower, ".")
+// variableName strips the "$" of a variable in a place that must hold one.
+func variableName(arg string) (string, error) {
+	if len(arg) < 2 || arg[0] != '$' {
+		return "", fmt.Errorf("invalid variable name \"%s\"", arg)
 	}
-	if v, ok := m.exact[lower]; ok {
-		return v.eval(r), true
-	}
-	if m.hostnames {
-		for _, w := range m.wildHead {
-			if strings.HasSuffix(lower, w.text) || lower == strings.TrimPrefix(w.text, ".") && strings.HasPrefix(w.text, ".") {
-				return w.value.eval(r), true
-			}
-		}
-		for _, w := range m.wildTail {
-			if strings.HasPrefix(lower, w.text) {
-				return w.value.eval(r), true
-			}
-		}
-	}
-	for i := range m.regexes {
-		if rc := m.regexes[i].re.exec(r, key); rc == rcError {
-			break // as if nothing had matched, in nginx too
-		} else if rc == rcOK {
-			return m.regexes[i].value.eval(r), true
-		}
-	}
-	return m.def.eval(r), true
-}
-
-// sortWildcards puts longer wildcards, which are the more specific, first.
-func sortWildcards(list []mapWildcard) {
-	sort.SliceStable(list, func(i, j int) bool { return len(list[i].text) > len(list[j].text) })
+	return arg[1:], nil
 }

@@ -282,15 +282,6 @@ func builtinVariables() []variable {
 		{name: "connection_time", volatile: true, get: always(func(r *Request) string { return milliseconds(time.Since(r.Main.Conn.Opened())) })},
 		{name: "tcpinfo_rtt", get: noTCPInfo}, {name: "tcpinfo_rttvar", get: noTCPInfo},
 		{name: "tcpinfo_snd_cwnd", get: noTCPInfo}, {name: "tcpinfo_rcv_space", get: noTCPInfo},
-		{name: "echo_request_method", volatile: true, get: always(func(r *Request) string { return r.Method })},
-		{name: "echo_client_request_method", volatile: true, get: always(func(r *Request) string { return r.Main.Method })},
-		{name: "echo_request_uri", volatile: true, get: always(echoRequestURI)},
-		{name: "echo_request_body", volatile: true, get: echoRequestBodyVar},
-		{name: "echo_client_request_headers", volatile: true, get: always(func(r *Request) string { return r.Main.HeaderText })},
-		{name: "echo_timer_elapsed", volatile: true, get: always(echoTimer)},
-		{name: "echo_incr", volatile: true, get: always(echoIncr)},
-		{name: "echo_it", volatile: true, get: echoItVar},
-		{name: "echo_cacheable_request_uri", get: always(echoRequestURI)},
 	}...)
 }
 

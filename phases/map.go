@@ -2,13 +2,23 @@ package phases
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
 )
+
+// mapModule is ngx_http_map_module.
+var mapModule = &Module{
+	name: "map",
+	directives: func() []directive {
+		return []directive{
+			{"map", inHTTP, take2 | takeBlock, setMap},
+		}
+	},
+}
 
 // setMap reads map SOURCE $variable { ... }.
 func setMap(c *compiler, d *conf.Directive) error {
@@ -26,7 +36,7 @@ func setMap(c *compiler, d *conf.Directive) error {
 	}
 	m := &mapTable{source: source, exact: map[string]template{}}
 	for _, line := range d.Block {
-		if err := c.mapLine(m, v, line); err != nil {
+		if err := mapLine(c, m, v, line); err != nil {
 			return c.located(line, err)
 		}
 	}
@@ -37,7 +47,7 @@ func setMap(c *compiler, d *conf.Directive) error {
 }
 
 // mapLine reads one line of a map block.
-func (c *compiler) mapLine(m *mapTable, v *variable, line *conf.Directive) error {
+func mapLine(c *compiler, m *mapTable, v *variable, line *conf.Directive) error {
 	if line.Err != nil {
 		return line.Err
 	}
@@ -61,7 +71,7 @@ func (c *compiler) mapLine(m *mapTable, v *variable, line *conf.Directive) error
 	}
 	switch {
 	case key == "include":
-		return c.mapInclude(m, v, line)
+		return mapInclude(c, m, v, line)
 	case key == "default":
 		m.def = value
 	case strings.HasPrefix(key, "~"):
@@ -92,7 +102,7 @@ func (c *compiler) mapLine(m *mapTable, v *variable, line *conf.Directive) error
 }
 
 // mapInclude reads lines from other files into a map.
-func (c *compiler) mapInclude(m *mapTable, v *variable, line *conf.Directive) error {
+func mapInclude(c *compiler, m *mapTable, v *variable, line *conf.Directive) error {
 	files, err := filepath.Glob(fullPath(filepath.Dir(c.opts.ConfPath)+"/", line.Args[0]))
 	if err != nil {
 		return err
@@ -107,7 +117,7 @@ func (c *compiler) mapInclude(m *mapTable, v *variable, line *conf.Directive) er
 			return err
 		}
 		for _, inner := range tree.Directives {
-			if err := c.mapLine(m, v, inner); err != nil {
+			if err := mapLine(c, m, v, inner); err != nil {
 				return c.located(inner, err)
 			}
 		}
@@ -115,72 +125,60 @@ func (c *compiler) mapInclude(m *mapTable, v *variable, line *conf.Directive) er
 	return nil
 }
 
-// geoTable is a geo block: networks of the client's address (or of another
-// one) to values.
-type geoTable struct {
-	source  template
-	client  bool // the address is the client's own
-	entries []geoEntry
-	def     string
+// mapTable is a map block: values of a source text to values of a variable.
+// Order of search is nginx's: exact texts, wildcards, regexes in file order.
+type mapTable struct {
+	source    template
+	exact     map[string]template
+	hostnames bool
+	wildHead  []mapWildcard // *.example.com
+	wildTail  []mapWildcard // www.example.*
+	regexes   []mapRegex
+	def       template
 }
 
-type geoEntry struct {
-	prefix netip.Prefix
-	value  string
+type mapWildcard struct {
+	text  string
+	value template
 }
 
-// setGeo reads geo [$address] $variable { ... }.
-func setGeo(c *compiler, d *conf.Directive) error {
-	g := &geoTable{client: len(d.Args) == 1}
-	if !g.client {
-		var err error
-		if g.source, err = c.template(d.Args[0]); err != nil {
-			return err
-		}
-	}
-	name, err := variableName(d.Args[len(d.Args)-1])
-	if err != nil {
-		return err
-	}
-	v, err := c.addVar(name)
-	if err != nil {
-		return err
-	}
-	for _, line := range d.Block {
-		if line.Err != nil {
-			return line.Err
-		}
-		if len(line.Args) != 1 {
-			return line.Errorf("invalid number of the geo parameters")
-		}
-		if line.Name == "default" {
-			g.def = line.Args[0]
-			continue
-		}
-		p, err := parsePrefix(line.Name)
-		if err != nil {
-			return line.Errorf("invalid network \"%s\"", line.Name)
-		}
-		g.entries = append(g.entries, geoEntry{p.Masked(), line.Args[0]})
-	}
-	v.get = g.lookup
-	return nil
+type mapRegex struct {
+	re    *confRegex
+	value template
 }
 
-// lookup finds the narrowest network around the address.
-func (g *geoTable) lookup(r *Request) (string, bool) {
-	var addr netip.Addr
-	if g.client {
-		addr, _ = clientAddr(r.Main.Conn)
-	} else if a, err := netip.ParseAddr(g.source.eval(r)); err == nil {
-		addr = a.Unmap()
+func (m *mapTable) lookup(r *Request) (string, bool) {
+	key := m.source.eval(r)
+	lower := lowerString(key)
+	if m.hostnames {
+		lower = strings.TrimSuffix(lower, ".")
 	}
-	best, value := -1, g.def
-	for i := range g.entries {
-		e := &g.entries[i]
-		if addr.IsValid() && e.prefix.Contains(addr) && e.prefix.Bits() > best {
-			best, value = e.prefix.Bits(), e.value
+	if v, ok := m.exact[lower]; ok {
+		return v.eval(r), true
+	}
+	if m.hostnames {
+		for _, w := range m.wildHead {
+			if strings.HasSuffix(lower, w.text) || lower == strings.TrimPrefix(w.text, ".") && strings.HasPrefix(w.text, ".") {
+				return w.value.eval(r), true
+			}
+		}
+		for _, w := range m.wildTail {
+			if strings.HasPrefix(lower, w.text) {
+				return w.value.eval(r), true
+			}
 		}
 	}
-	return value, true
+	for i := range m.regexes {
+		if rc := m.regexes[i].re.exec(r, key); rc == rcError {
+			break // as if nothing had matched, in nginx too
+		} else if rc == rcOK {
+			return m.regexes[i].value.eval(r), true
+		}
+	}
+	return m.def.eval(r), true
+}
+
+// sortWildcards puts longer wildcards, which are the more specific, first.
+func sortWildcards(list []mapWildcard) {
+	sort.SliceStable(list, func(i, j int) bool { return len(list[i].text) > len(list[j].text) })
 }
