@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
-	"github.com/moonphase/moonphase/runtime/cosocket"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // setResolver reads resolver ADDRESS... [valid=TIME] [ipv4=on|off] [ipv6=on|off].
@@ -54,7 +54,7 @@ const serverLookup = 10 * time.Second
 // addServer adds a name server. One that is given by name is looked up now, by the
 // system's means.
 func (rc *resolverConf) addServer(text string) error {
-	a, reason := cosocket.ParsePeer(text, 53)
+	a, reason := inet.Parse(text, 53)
 	switch {
 	case reason != "":
 		return fmt.Errorf("%s in resolver \"%s\"", reason, text)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // bind is tcpsock:bind(address, port?): where later connections come from.
@@ -40,7 +41,7 @@ func (l *Lib) bind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // parseIP reads an address without a port; that of IPv6 may stand in brackets
 // (ngx_parse_addr).
 func parseIP(text string) (string, bool) {
-	if ip, ok := parseInet(text); ok {
+	if ip, ok := inet.ParseIPv4(text); ok {
 		return ip, true
 	}
 	if inner, ok := strings.CutPrefix(text, "["); ok {

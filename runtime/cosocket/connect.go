@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // raiser raises the errors of connect: with the position of the script's call, or,
@@ -74,7 +75,7 @@ func (l *Lib) connectAs(r raiser, args []rt.Value) (rt.Value, int) {
 			text, _ := stringArg(args[2])
 			opts.pool = host + ":" + text
 		}
-	case isUnix(host):
+	case inet.IsUnix(host):
 		if !opts.custom {
 			opts.pool = host
 		}
@@ -143,8 +144,6 @@ func (s *Socket) renew(t *rt.Table, h Host) {
 	}
 	s.reused = 0
 }
-
-func isUnix(host string) bool { return len(host) >= 5 && equalFold(host[:5], "unix:") }
 
 // equalFold compares ASCII text; b is in lower case.
 func equalFold(a, b string) bool {
@@ -276,7 +275,7 @@ func (s *Socket) connectPooled(th *rt.Thread, host string, port int, o connectOp
 // connectNew resolves the host when that is needed and connects.
 func (s *Socket) connectNew(th *rt.Thread, host string, port int) string {
 	s.name = host
-	a, reason := ParsePeer(host, port)
+	a, reason := inet.Parse(host, port)
 	if reason != "" {
 		return parseFailure(host, reason)
 	}
@@ -291,6 +290,11 @@ func (s *Socket) connectNew(th *rt.Thread, host string, port int) string {
 		}
 		ip = resolved
 	}
-	network, address := a.dialAddress(ip)
+	network, address := a.Dial(ip)
 	return s.dial(th, network, address)
+}
+
+// parseFailure is what connect and setpeername return for a host that is no address.
+func parseFailure(host, reason string) string {
+	return `failed to parse host name "` + inet.CString(host) + `": ` + reason
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // A Lib makes sockets for scripts. It is what connects the package to a server.
@@ -246,7 +247,7 @@ func (l *Lib) receive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	case v.IsString():
 		switch text := v.Str(); {
 		case len(text) != 2 || text[0] != '*':
-			th.ArgError(1, "bad pattern argument: "+cString(text))
+			th.ArgError(1, "bad pattern argument: "+inet.CString(text))
 		case text[1] == 'l':
 			return s.returnLine(th)
 		case text[1] == 'a':

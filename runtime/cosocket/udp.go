@@ -9,6 +9,7 @@ import (
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // maxDatagram is the largest datagram receive returns and its default.
@@ -85,7 +86,7 @@ func (l *Lib) setPeerName(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	u.finalize()
 	u.host, u.readDefault = h, h.Config().ReadTimeout
 	u.setTimeout(t)
-	a, reason := ParsePeer(host, port)
+	a, reason := inet.Parse(host, port)
 	if reason != "" {
 		return fail(th, parseFailure(host, reason))
 	}
@@ -114,8 +115,8 @@ func (l *Lib) setPeerName(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 // dial does not wait: a datagram socket's connect only notes the peer.
-func (u *udpSocket) dial(a *PeerAddr, ip string, bound rt.Value) (net.Conn, error) {
-	network, address := a.dialAddress(ip)
+func (u *udpSocket) dial(a *inet.Addr, ip string, bound rt.Value) (net.Conn, error) {
+	network, address := a.Dial(ip)
 	var d net.Dialer
 	if network == "unix" {
 		network = "unixgram"

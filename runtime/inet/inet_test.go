@@ -1,4 +1,4 @@
-package cosocket
+package inet
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestParsePeer has what nginx 1.22.1 says to hosts with port 80 (ngx_parse_url).
-func TestParsePeer(t *testing.T) {
+// TestParse has what nginx 1.22.1 says to hosts with port 80 (ngx_parse_url).
+func TestParse(t *testing.T) {
 	tests := []struct{ host, want string }{
 		{"127.0.0.1", "ip 127.0.0.1 80"}, {"127.0.0.1:8080", "ip 127.0.0.1 8080"}, {"127.000.0.01", "ip 127.0.0.1 80"},
 		{"127..0.1", "ip 127.0.0.1 80"}, {"...", "ip 0.0.0.0 80"}, {"127.1", "name 127.1 80"}, {"1.2.3.256", "name 1.2.3.256 80"},
@@ -24,7 +24,7 @@ func TestParsePeer(t *testing.T) {
 		{"unix:" + strings.Repeat("x", 108), "too long path in the unix domain socket"},
 	}
 	for _, tt := range tests {
-		a, got := ParsePeer(tt.host, 80)
+		a, got := Parse(tt.host, 80)
 		if got == "" {
 			kind := "ip"
 			if a.Name {
@@ -35,7 +35,7 @@ func TestParsePeer(t *testing.T) {
 			got = fmt.Sprint(kind, " ", a.Host, " ", a.Port)
 		}
 		if got != tt.want {
-			t.Errorf("ParsePeer(%q) is %q, want %q", tt.host, got, tt.want)
+			t.Errorf("Parse(%q) is %q, want %q", tt.host, got, tt.want)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-package cosocket
+// Package inet reads network addresses by nginx's rules (ngx_inet.c).
+package inet
 
 import (
 	"net"
@@ -7,10 +8,9 @@ import (
 	"strings"
 )
 
-// A PeerAddr is what a host and a port mean, by nginx's rules for
-// addresses (ngx_parse_url with no_resolve). A host may bring its own port, which then
-// counts; Host keeps it when it is a name.
-type PeerAddr struct {
+// An Addr is what a host and a port mean (ngx_parse_url with no_resolve). A host may
+// bring its own port, which then counts; Host keeps it when it is a name.
+type Addr struct {
 	Unix bool // Host is the path of a unix domain socket
 	Name bool // Host is a name that needs resolving; else it is an IP address
 	Host string
@@ -20,10 +20,11 @@ type PeerAddr struct {
 // maxUnixPath is the room for the path of a unix domain socket, with the NUL.
 const maxUnixPath = 108
 
-// ParsePeer reads a host. reason says what is wrong with it, "" for nothing.
-func ParsePeer(host string, port int) (a PeerAddr, reason string) {
+// Parse reads a host; port is that of one that brings none. reason says what is wrong
+// with it, "" for nothing.
+func Parse(host string, port int) (a Addr, reason string) {
 	switch {
-	case isUnix(host):
+	case IsUnix(host):
 		path := host[len("unix:"):]
 		switch {
 		case path == "":
@@ -31,9 +32,9 @@ func ParsePeer(host string, port int) (a PeerAddr, reason string) {
 		case len(path)+1 > maxUnixPath:
 			return a, "too long path in the unix domain socket"
 		}
-		return PeerAddr{Unix: true, Host: cString(path)}, ""
+		return Addr{Unix: true, Host: CString(path)}, ""
 	case strings.HasPrefix(host, "["):
-		return parseInet6(host[1:], port)
+		return parseIPv6(host[1:], port)
 	}
 	if strings.ContainsAny(host, "/?") {
 		return a, "invalid host"
@@ -47,15 +48,18 @@ func ParsePeer(host string, port int) (a PeerAddr, reason string) {
 	if name == "" {
 		return a, "no host"
 	}
-	a = PeerAddr{Host: host, Name: true, Port: port}
-	if ip, ok := parseInet(name); ok {
+	a = Addr{Host: host, Name: true, Port: port}
+	if ip, ok := ParseIPv4(name); ok {
 		a.Host, a.Name = ip, false
 	}
 	return a, ""
 }
 
-// parseInet6 reads an address in brackets, of which the first is gone.
-func parseInet6(text string, port int) (a PeerAddr, reason string) {
+// IsUnix reports whether a host stands for a unix domain socket.
+func IsUnix(host string) bool { return len(host) >= 5 && strings.EqualFold(host[:5], "unix:") }
+
+// parseIPv6 reads an address in brackets, of which the first is gone.
+func parseIPv6(text string, port int) (a Addr, reason string) {
 	ip, rest, closed := strings.Cut(text, "]")
 	switch {
 	case !closed, strings.Contains(rest, "/"), rest != "" && rest[0] != ':':
@@ -72,7 +76,7 @@ func parseInet6(text string, port int) (a PeerAddr, reason string) {
 	if err != nil || !addr.Is6() || addr.Zone() != "" {
 		return a, "invalid IPv6 address"
 	}
-	return PeerAddr{Host: addr.String(), Port: port}, ""
+	return Addr{Host: addr.String(), Port: port}, ""
 }
 
 // portNumber reads a port within an address, 0 for none.
@@ -86,10 +90,10 @@ func portNumber(text string) int {
 	return n
 }
 
-// parseInet reads a dotted IPv4 address as nginx does: three dots with numbers up to
+// ParseIPv4 reads a dotted IPv4 address as nginx does: three dots with numbers up to
 // 255 between them, which may have leading zeros or be missing. The broadcast address
 // does not count as one (ngx_inet_addr).
-func parseInet(text string) (string, bool) {
+func ParseIPv4(text string) (string, bool) {
 	var octets [4]byte
 	dots, octet := 0, 0
 	for _, c := range []byte(text) {
@@ -112,9 +116,9 @@ func parseInet(text string) (string, bool) {
 	return netip.AddrFrom4(octets).String(), true
 }
 
-// dialAddress gives network and address for net.Dial; ip is what a name was resolved
-// to, "" for a literal address.
-func (a *PeerAddr) dialAddress(ip string) (network, address string) {
+// Dial gives network and address for net.Dial; ip is what a name was resolved to, ""
+// for a literal address.
+func (a *Addr) Dial(ip string) (network, address string) {
 	switch {
 	case a.Unix:
 		return "unix", a.Host
@@ -124,13 +128,8 @@ func (a *PeerAddr) dialAddress(ip string) (network, address string) {
 	return "tcp", net.JoinHostPort(ip, strconv.Itoa(a.Port))
 }
 
-// cString is what C sees of a text: nothing from the first NUL on.
-func cString(s string) string {
+// CString is what C sees of a text: nothing from the first NUL on.
+func CString(s string) string {
 	before, _, _ := strings.Cut(s, "\x00")
 	return before
-}
-
-// parseFailure is what connect and setpeername return for a host that is no address.
-func parseFailure(host, reason string) string {
-	return `failed to parse host name "` + cString(host) + `": ` + reason
 }
