@@ -1,14 +1,9 @@
 package phases
 
-import (
-	"os"
+import "os"
 
-	rt "github.com/moonphase/moonphase/runtime"
-)
-
-// bodyWriter is a body that a script makes: ngx.req.init_body begins it,
-// append_body adds to it and finish_body tells its length. What it has so far is
-// seen at once by get_body_data and get_body_file.
+// bodyWriter is a body that a handler makes in place of the client's. What it has
+// so far can be read at once.
 type bodyWriter struct {
 	limit int // bytes kept in memory
 	total int64
@@ -23,48 +18,32 @@ func (b *RequestBody) closeWriter() {
 	b.writer = nil
 }
 
-// ngxInitBody is ngx.req.init_body(buffer_size). A size of 0 puts this body, and any
-// later one of the request, in a file.
-func ngxInitBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) > 1 {
-		th.Errorf("expecting 0 or 1 argument but seen %d", len(args))
-	}
-	r, b := replaceableBody(th, noRequest)
-	size := int(r.Loc.bodyBufferSize.v)
-	if len(args) == 1 {
-		if size = th.CheckInt(args, 0); size < 0 {
-			th.Errorf("bad size argument: %d", size)
-		}
-	}
+// begin makes a new, empty body of which limit bytes stay in memory. With a limit of
+// 0 this body, and any later one of the request, is in a file.
+func (b *RequestBody) begin(limit int) {
 	b.dropFile()
-	b.inFile = b.inFile || size == 0
+	b.inFile = b.inFile || limit == 0
 	if b.inFile {
-		size = 0
+		limit = 0
 	}
-	b.Data, b.writer = []byte{}, &bodyWriter{limit: size}
-	return rt.Nil, 0
+	b.Data, b.writer = []byte{}, &bodyWriter{limit: limit}
 }
 
-// bodyBeingWritten is the body that init_body began.
-func bodyBeingWritten(th *rt.Thread) (*Request, *RequestBody) {
-	r := realRequest(th, noRequest)
-	b := r.bodyRead()
-	if b.writer == nil {
-		th.Errorf("request_body not initialized")
+// written is the length of a body that is being made, in bytes.
+func (b *RequestBody) written() int64 {
+	if b.writer.file != nil {
+		return b.writer.total
 	}
-	return r, b
+	return int64(len(b.Data))
 }
 
-func ngxAppendBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 1 {
-		th.Errorf("expecting 1 arguments but seen %d", len(args))
+// dropFile forgets the body's file and removes it unless it is to be kept.
+func (b *RequestBody) dropFile() {
+	b.closeWriter()
+	if b.File != "" && !b.KeepFile {
+		os.Remove(b.File)
 	}
-	data := th.CheckString(args, 0)
-	r, b := bodyBeingWritten(th)
-	if !b.append(r, data) {
-		th.Errorf("fail to write file")
-	}
-	return rt.Nil, 0
+	b.File, b.KeepFile, b.Data = "", false, nil
 }
 
 // append adds to the body, moving it to a file when it grows too long.
@@ -89,17 +68,4 @@ func (b *RequestBody) append(r *Request, data string) bool {
 	_, err := w.file.WriteString(data)
 	w.total += int64(len(data))
 	return err == nil
-}
-
-func ngxFinishBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 0 {
-		th.Errorf("expecting 0 argument but seen %d", len(args))
-	}
-	r, b := bodyBeingWritten(th)
-	n := int64(len(b.Data))
-	if b.writer.file != nil {
-		n = b.writer.total
-	}
-	r.setBodyLength(n)
-	return rt.Nil, 0
 }

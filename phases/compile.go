@@ -120,7 +120,7 @@ type CompileOptions struct {
 	// Logs are the process's log files; nil for a set of its own.
 	Logs *LogFiles
 
-	modules []*Module
+	Modules []*Module // in the order of nginx's ngx_modules.c
 
 	// Chunks is the Lua code compiled into the binary. A directive whose code
 	// is not in it is an error, unless the set is nil (nothing is looked up).
@@ -136,15 +136,20 @@ type CompileOptions struct {
 // Compile gives the directives their meaning. The error of a bad
 // configuration is a *conf.Error with nginx's text and place.
 func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
+	opts.Modules = allModules()
+	return compile(tree, opts)
+}
+
+// compile is Compile for the modules of opts.
+func compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 	if opts.Logs == nil {
 		opts.Logs = NewLogFiles()
 	}
-	opts.modules = allModules()
 	c := &compiler{
 		cycle:   newCycle(opts),
 		opts:    opts,
-		modules: opts.modules,
-		table:   directiveIndex(opts.modules),
+		modules: opts.Modules,
+		table:   directiveIndex(opts.Modules),
 
 		tlsClients: map[string]*tlsClientSetup{},
 		discarded:  map[discardedAt]any{},

@@ -103,15 +103,6 @@ func ngxSetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.Nil, 0
 }
 
-// dropFile forgets the body's file and removes it unless it is to be kept.
-func (b *RequestBody) dropFile() {
-	b.closeWriter()
-	if b.File != "" && !b.KeepFile {
-		os.Remove(b.File)
-	}
-	b.File, b.KeepFile, b.Data = "", false, nil
-}
-
 // ngxSetBodyFile is ngx.req.set_body_file(name, auto_clean).
 func ngxSetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 && len(args) != 2 {

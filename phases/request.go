@@ -179,6 +179,30 @@ func (r *Request) wait(f func()) {
 	f()
 }
 
+// Sleep waits for d without the baton. It ends early, and reports false, when the
+// client goes away (ngx_http_test_reading).
+func (r *Request) Sleep(d time.Duration) bool {
+	r.flushBeforeWait()
+	alive := true
+	r.wait(func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		var gone <-chan struct{}
+		if r.Main.Conn != nil {
+			gone = r.Main.Conn.Aborted()
+		}
+		select {
+		case <-timer.C:
+		case <-gone:
+			alive = false
+		}
+	})
+	if !alive {
+		r.Log(LogInfo, "client prematurely closed connection")
+	}
+	return alive
+}
+
 // logs reports whether a line of this level would be written. Debug lines of
 // every request ask before they call Logf, whose arguments cost allocations.
 func (r *Request) logs(level LogLevel) bool {
