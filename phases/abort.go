@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/http1"
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // abortWatch notices that the client has gone away while its request is being
@@ -52,7 +52,7 @@ func (w *abortWatch) run() {
 	}
 	w.halt, w.done = make(chan struct{}), make(chan struct{})
 	raw, gone, halt, done := w.raw, w.gone, w.halt, w.done
-	rt.Go(func() { w.wait(raw, gone, halt, done) })
+	guard.Go(func() { w.wait(raw, gone, halt, done) })
 }
 
 // wait ends when the client does, or when halt is closed and the read deadline

@@ -15,7 +15,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // dnsAnswer is what servers said about a name: addresses, or else the name that it
@@ -170,7 +170,7 @@ func hurry(ctx context.Context, conn net.Conn) func() {
 		_ = conn.SetDeadline(end)
 	}
 	stop := context.AfterFunc(ctx, func() {
-		defer rt.Guard()
+		defer guard.Stop()
 		_ = conn.SetDeadline(time.Unix(1, 0))
 	})
 	return func() { stop() }

@@ -4,11 +4,12 @@ import (
 	"net"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // A panic of Go code is a fault of this program. It ends one request with a 500, one
 // connection, one timer or one light thread, and leaves a line at level alert; the
-// server goes on. Goroutines are started by rt.Go, which stops what gets past the
+// server goes on. Goroutines are started by guard.Go, which stops what gets past the
 // guards here.
 
 // guard, deferred, ends the request whose goroutine panicked. The client gets an
@@ -19,7 +20,7 @@ func (r *Request) guard() {
 	if x == nil {
 		return
 	}
-	r.Log(LogAlert, rt.NewDefect(x).Error())
+	r.Log(LogAlert, guard.New(x).Error())
 	switch {
 	case r.finishing:
 		r.terminate(500)
@@ -42,11 +43,11 @@ func (r *Request) end() {
 // guard, deferred, ends the connection whose goroutine panicked.
 func (c *conn) guard(nc net.Conn) {
 	if x := recover(); x != nil {
-		c.owner.process.log(LogAlert, rt.NewDefect(x).Error())
+		c.owner.process.log(LogAlert, guard.New(x).Error())
 		c.owner.process.untrack(c)
 		_ = nc.Close()
 	}
 }
 
 // logDefect writes a Defect that a script sees as an error: pcall may hide it.
-func logDefect(th *rt.Thread, d *rt.Defect) { luaCtx(th).log(LogAlert, d.Error()) }
+func logDefect(th *rt.Thread, d *guard.Defect) { luaCtx(th).log(LogAlert, d.Error()) }

@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -403,7 +403,7 @@ func (h *http2Conn) end(err error) {
 		s := b.stream
 		b.stream = nil
 		s.refusal = http2Dropped
-		rt.Go(s.run)
+		guard.Go(s.run)
 	}
 	h.push()
 	if h.running > 0 {

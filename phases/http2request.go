@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/http1"
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -170,7 +170,7 @@ func (h *http2Conn) readBlock() error {
 	b.id, b.stream, b.at = 0, nil, time.Time{}
 	if s != nil {
 		h.complete(s)
-		rt.Go(s.run)
+		guard.Go(s.run)
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (h *http2Conn) blockTimedOut() {
 		s.req.Log(LogInfo, clientTimedOut+readingRequestHeaders)
 		s.timedOut = true
 		s.refusal, s.status = http2Dropped, statusRequestTimeout
-		rt.Go(s.run)
+		guard.Go(s.run)
 	}
 }
 
@@ -320,7 +320,7 @@ func (h *http2Conn) give(refusal, status int) {
 	h.block.stream, h.block.at = nil, time.Time{}
 	s.refusal, s.status = refusal, status
 	h.fill(s)
-	rt.Go(s.run)
+	guard.Go(s.run)
 }
 
 // validate looks at the bytes of a field (ngx_http_v2_validate_header): odd says that

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"time"
 
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // All functions here are called with the lock of the connection's output held.
@@ -62,7 +62,7 @@ func (h *http2Conn) enqueue(s *http2Stream) {
 func (h *http2Conn) enqueueLater(s *http2Stream, wait time.Duration) {
 	o := &h.c.output
 	time.AfterFunc(wait, func() {
-		defer rt.Guard()
+		defer guard.Stop()
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if !s.ended && o.err == nil {
@@ -166,7 +166,7 @@ func (h *http2Conn) push() {
 	o := &h.c.output
 	if o.busy == nil && !h.sendNow() {
 		o.busy = make(chan struct{})
-		rt.Go(h.drainRest)
+		guard.Go(h.drainRest)
 	}
 }
 
@@ -217,7 +217,7 @@ func (h *http2Conn) drain(s *http2Stream) {
 			break
 		}
 		if s != nil && (s.flushed() || s.lost) {
-			rt.Go(h.drainRest)
+			guard.Go(h.drainRest)
 			return
 		}
 		o.sendBuffered()

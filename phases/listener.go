@@ -13,7 +13,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // listener is one open address. It outlives configurations: a reload gives it
@@ -194,7 +194,7 @@ func (l *listener) serve() {
 				_ = nc.Close()
 				continue
 			}
-			rt.Go(l.accepted(nc).handle)
+			guard.Go(l.accepted(nc).handle)
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, syscall.ECONNABORTED):

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // logBuffer holds lines of an access log back (access_log's buffer, flush, gzip).
@@ -38,7 +38,7 @@ func (b *logBuffer) add(line []byte) {
 	if b.flush > 0 && len(b.lines) == 0 {
 		if b.timer == nil {
 			b.timer = time.AfterFunc(b.flush, func() {
-				defer rt.Guard()
+				defer guard.Stop()
 				b.Flush()
 			})
 		} else {

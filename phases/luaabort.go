@@ -1,6 +1,9 @@
 package phases
 
-import rt "github.com/moonphase/moonphase/runtime"
+import (
+	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
+)
 
 // clientWatch ends a handler, or runs its ngx.on_abort function, when the
 // client goes away (lua_check_client_abort).
@@ -23,7 +26,7 @@ func (r *Request) watchClient(run *luaRun) *clientWatch {
 	}
 	w := &clientWatch{r: r, run: run, done: make(chan struct{})}
 	baton := run.ctx.Worker.baton
-	rt.Go(func() {
+	guard.Go(func() {
 		select {
 		case <-gone:
 			w.clientGone(baton)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // luaHandler is one *_by_lua* directive, or the file that one with variables
@@ -240,7 +241,7 @@ func (r *Request) luaAborted(abort rt.Abort, p Phase) int {
 	case luaJump:
 		r.releaseLua()
 		return rcDeclined
-	case *rt.Defect:
+	case *guard.Defect:
 		r.Log(LogAlert, a.Error())
 		return r.luaFailed()
 	}

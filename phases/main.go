@@ -12,6 +12,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // options are the server's command line, which is nginx's.
@@ -182,7 +183,7 @@ func newProcess(o options, chunks rt.ChunkSet) *process {
 	if err := p.logs.Open(); err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: [alert] could not open error log file: %v\n", err)
 	}
-	rt.ReportDefects(func(d *rt.Defect) { p.log(LogAlert, d.Error()) })
+	guard.ReportTo(func(d *guard.Defect) { p.log(LogAlert, d.Error()) })
 	return p
 }
 

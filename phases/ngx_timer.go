@@ -6,6 +6,7 @@ import (
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // ngxTimer is the ngx.timer table.
@@ -113,7 +114,7 @@ func (t *luaTimer) start() {
 // fires the timer that is due first: goroutines do not come here in the order
 // in which their timers expired.
 func (api *ngxAPI) timerExpired() {
-	defer rt.Guard()
+	defer guard.Stop()
 	w := api.worker
 	w.baton.Acquire()
 	defer w.baton.Release()
@@ -149,7 +150,7 @@ func (t *luaTimer) fire(premature bool) {
 	if failure != nil && abort == nil {
 		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
 	}
-	if d, ok := abort.(*rt.Defect); ok {
+	if d, ok := abort.(*guard.Defect); ok {
 		c.log(LogAlert, d.Error())
 	}
 	run.ctx.sockets.closeSockets()
@@ -222,7 +223,7 @@ func (api *ngxAPI) abortTimers() {
 		t := heap.Pop(&set.pending).(*luaTimer)
 		t.clock.Stop()
 		set.aborted = append(set.aborted, t)
-		rt.Go(api.fireAborted)
+		guard.Go(api.fireAborted)
 	}
 }
 

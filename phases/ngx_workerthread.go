@@ -8,6 +8,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // threadPool is a thread_pool: so many calls of ngx.run_worker_thread run at once.
@@ -134,7 +135,7 @@ func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return no("no available Lua vm")
 	}
 	done, killed := make(chan struct{}), make(chan struct{})
-	rt.Go(func() {
+	guard.Go(func() {
 		defer close(done)
 		pool.slots <- struct{}{}
 		call.run(vm)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/http1"
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // output is what a connection has to send. Bytes are collected and sent by one
@@ -113,7 +113,7 @@ func (o *output) Push() error {
 	defer o.mu.Unlock()
 	if o.busy == nil && !o.sendNow() {
 		o.busy = make(chan struct{})
-		rt.Go(o.drain)
+		guard.Go(o.drain)
 	}
 	return o.err
 }

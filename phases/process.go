@@ -15,6 +15,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // process is the running server: its open addresses, its connections and the
@@ -172,7 +173,7 @@ func (p *process) handleSignal(s syscall.Signal) bool {
 	case syscall.SIGQUIT:
 		note("shutting down")
 		if !p.stopping.Swap(true) {
-			rt.Go(func() {
+			guard.Go(func() {
 				defer close(p.drained)
 				p.shutdown()
 			})
@@ -227,7 +228,7 @@ func (p *process) activate(c *Cycle) error {
 	p.cycle.Store(c)
 	c.Ready()
 	for _, l := range opened {
-		rt.Go(l.serve)
+		guard.Go(l.serve)
 	}
 	return nil
 }
@@ -259,7 +260,7 @@ func (p *process) reload() {
 		return
 	}
 	p.old.Add(1)
-	rt.Go(func() {
+	guard.Go(func() {
 		defer p.old.Done()
 		old.Drain()
 		p.interruptConns()

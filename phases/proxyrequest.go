@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // outgoing is the body that goes to an upstream: in memory, in a file, or still on
@@ -174,7 +174,7 @@ func (x *exchange) send() error {
 	_ = c.setReadDeadline(time.Time{})
 	c.reads.Forget()
 	x.sender = s
-	rt.Go(func() { s.run(x.r, x.body, c) })
+	guard.Go(func() { s.run(x.r, x.body, c) })
 	return nil
 }
 

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // tunnel passes bytes both ways after a 101: the connection has another protocol
@@ -52,7 +52,7 @@ type tunnel struct {
 func (t *tunnel) run(first []byte) {
 	t.active.Store(time.Now().UnixNano())
 	done := make(chan struct{})
-	rt.Go(func() {
+	guard.Go(func() {
 		defer close(done)
 		t.up = t.copy(t.upstream, t.client, nil, false)
 	})

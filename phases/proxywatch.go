@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // proxyWatch ends what a proxied request waits for when the client goes away
@@ -33,14 +33,14 @@ func (w *proxyWatch) start(x *exchange) {
 		return // the client of a captured subrequest is its script's business
 	}
 	w.timer = time.AfterFunc(watchDelay, func() {
-		defer rt.Guard()
+		defer guard.Stop()
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.ended {
 			return
 		}
 		if gone := conn.Aborted(); gone != nil {
-			rt.Go(func() { w.wait(gone) })
+			guard.Go(func() { w.wait(gone) })
 		}
 	})
 }

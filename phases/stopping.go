@@ -6,6 +6,7 @@ import (
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // shutdown stops accepting, lets requests finish and ends idle connections
@@ -45,7 +46,7 @@ func (p *process) terminate() {
 	p.stopping.Store(true)
 	p.closeListeners()
 	done := make(chan struct{})
-	rt.Go(func() {
+	guard.Go(func() {
 		defer close(done)
 		p.exit(p.cycle.Load())
 	})

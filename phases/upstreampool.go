@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // idlePool keeps connections of an upstream for later requests (keepalive and its
@@ -76,7 +76,7 @@ func (p *idlePool) put(c *upstreamConn) {
 		}
 		if p.timer == nil {
 			p.timer = time.AfterFunc(idleCheck, func() {
-				defer rt.Guard()
+				defer guard.Stop()
 				p.check()
 			})
 		}

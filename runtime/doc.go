@@ -1,6 +1,6 @@
 // Package runtime is what compiled Lua calls: values, tables, operators, calls,
 // coroutines, errors and the standard libraries. Generated code imports it as rt; it imports
-// the standard library only, so that a script compiles and is tested without the
+// the standard library and guard only, so that a script compiles and is tested without the
 // server.
 //
 // # Layers

@@ -3,14 +3,16 @@ package runtime
 import (
 	"fmt"
 	"strings"
+
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // Error is a Lua error on its way to a pcall: generated code and libraries panic
 // with an *Error.
 type Error struct {
 	Value     Value
-	Traceback string  // set where an error leaves Lua (Thread.PCall)
-	Defect    *Defect // the panic of Go code that it stands for, nil normally
+	Traceback string        // set where an error leaves Lua (Thread.PCall)
+	Defect    *guard.Defect // the panic of Go code that it stands for, nil normally
 
 	// Args is what error or assert was called with, where Value is a message
 	// made of it. ngx.thread.wait gives it too: ngx_lua hands over all that is on
@@ -134,15 +136,15 @@ func (th *Thread) caught(x any) *Error {
 	switch x := x.(type) {
 	case *Error:
 		return x
-	case *Defect: // also an Abort, for handlers
+	case *guard.Defect: // also an Abort, for handlers
 	case Abort:
 		panic(x)
 	}
-	d := NewDefect(x)
+	d := guard.New(x)
 	if f := th.State.Defect; f != nil {
 		f(th, d)
 	} else {
-		d.report()
+		d.Report()
 	}
 	return &Error{Value: String(fmt.Sprintf("internal error: %v", d.Value)), Defect: d}
 }

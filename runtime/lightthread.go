@@ -3,6 +3,8 @@ package runtime
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // Light threads: how one handler's Lua runs on several goroutines, one at a time.
@@ -126,7 +128,7 @@ func (lt *LightThread) call(body func() bool) (ok bool, abort Abort) {
 		if r := recover(); r != nil {
 			a, isAbort := r.(Abort)
 			if !isAbort {
-				a = NewDefect(r)
+				a = guard.New(r)
 			}
 			abort = a
 		}
@@ -173,7 +175,7 @@ func (th *Thread) spawn(child *Thread, body func() ([]Value, bool)) *LightThread
 	g := parent.group
 	lt := g.add(child, th)
 	g.post(parent)
-	Go(func() { lt.main(body) })
+	guard.Go(func() { lt.main(body) })
 	parent.awaitTurn()
 	return lt
 }
@@ -189,7 +191,7 @@ func (g *ThreadGroup) Inject(f Value, failed func(*Thread, *Error)) bool {
 	}
 	child := g.entry.thread.newLightThread()
 	lt, body := g.add(child, g.entry.thread), child.caller(f, nil, failed)
-	Go(func() { lt.main(body) })
+	guard.Go(func() { lt.main(body) })
 	return true
 }
 
@@ -450,10 +452,10 @@ func (th *Thread) Block(interrupt, wait func()) {
 
 // stopPanic calls f and returns the panic that ended it: unwinding Lua code needs the
 // baton, which f runs without.
-func stopPanic(f func()) (d *Defect) {
+func stopPanic(f func()) (d *guard.Defect) {
 	defer func() {
 		if x := recover(); x != nil {
-			d = NewDefect(x)
+			d = guard.New(x)
 		}
 	}()
 	f()
@@ -504,7 +506,7 @@ func (p *Parking) Wait(d time.Duration) bool {
 	lt := p.light
 	if d >= 0 {
 		timer := time.AfterFunc(d, func() {
-			defer Guard()
+			defer guard.Stop()
 			if p.claim(parkExpired) {
 				p.requeue()
 			}

@@ -3,6 +3,8 @@ package runtime
 import (
 	"runtime/debug"
 	"sync"
+
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // State is a Lua state: globals, loaded modules, type metatables. A worker has
@@ -19,8 +21,8 @@ type State struct {
 	Host any
 
 	// Defect learns of panics of Go code below Lua code, which sees them as errors; nil
-	// for the default of ReportDefects.
-	Defect func(*Thread, *Defect)
+	// for the default of guard.ReportTo.
+	Defect func(*Thread, *guard.Defect)
 
 	// Baton is the right to run in this state.
 	Baton *Baton

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // Pools are the keepalive pools of one worker. Unlike the rest of the package they
@@ -233,7 +234,7 @@ func (p *Pools) put(pl *pool, ic *idleConn, counted bool) {
 
 // watchAll starts watchers for what has been idle for a while.
 func (p *Pools) watchAll() {
-	defer rt.Guard()
+	defer guard.Stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweep = nil
@@ -264,7 +265,7 @@ func (p *Pools) watch(pl *pool, ic *idleConn) {
 		end = ic.since.Add(ic.timeout)
 	}
 	ic.conn.SetReadDeadline(end)
-	rt.Go(func() {
+	guard.Go(func() {
 		defer close(ic.watcher)
 		var one [1]byte
 		n, err := ic.conn.Read(one[:])

@@ -1,4 +1,6 @@
-package runtime
+// Package guard keeps a panic of Go code from ending the process. Everything that
+// starts goroutines uses it; it imports the standard library only.
+package guard
 
 import (
 	"fmt"
@@ -19,15 +21,15 @@ type Defect struct {
 // Error returns the panic's message and where it came from, on one line.
 func (d *Defect) Error() string { return fmt.Sprintf("internal error: %v in %s", d.Value, d.Where) }
 
-// LuaAbort makes a Defect an Abort.
+// LuaAbort makes a Defect an Abort of package runtime: Lua code does not catch it.
 func (d *Defect) LuaAbort() {}
 
 // defectFrames is how many functions a Defect names.
 const defectFrames = 8
 
-// NewDefect describes a panic value. It is called while the panic unwinds, from a
+// New describes a panic value. It is called while the panic unwinds, from a
 // deferred function.
-func NewDefect(x any) *Defect {
+func New(x any) *Defect {
 	if d, ok := x.(*Defect); ok {
 		return d
 	}
@@ -48,32 +50,33 @@ func NewDefect(x any) *Defect {
 	return &Defect{Value: x, Where: strings.Join(names, " < ")}
 }
 
-// defectReport is what is called with each Defect that no handler answers for.
-var defectReport atomic.Pointer[func(*Defect)]
+// receiver is what is called with each Defect that no handler answers for.
+var receiver atomic.Pointer[func(*Defect)]
 
-// ReportDefects makes report, which any goroutine may call, learn of the panics that
-// Go and Guard stop. Without it they go to the standard error output.
-func ReportDefects(report func(*Defect)) { defectReport.Store(&report) }
+// ReportTo makes report, which any goroutine may call, learn of the panics that
+// Go and Stop stop. Without it they go to the standard error output.
+func ReportTo(report func(*Defect)) { receiver.Store(&report) }
 
-func (d *Defect) report() {
-	if f := defectReport.Load(); f != nil {
+// Report tells of a Defect that no handler answers for.
+func (d *Defect) Report() {
+	if f := receiver.Load(); f != nil {
 		(*f)(d)
 		return
 	}
 	fmt.Fprintln(os.Stderr, d.Error())
 }
 
-// Guard, deferred, stops a panic and reports it.
-func Guard() {
+// Stop, deferred, stops a panic and reports it.
+func Stop() {
 	if x := recover(); x != nil {
-		NewDefect(x).report()
+		New(x).Report()
 	}
 }
 
 // Go runs f on a goroutine of its own. A panic in f ends that goroutine only.
 func Go(f func()) {
 	go func() {
-		defer Guard()
+		defer Stop()
 		f()
 	}()
 }

@@ -1,4 +1,4 @@
-package runtime
+package guard
 
 import (
 	"go/ast"
@@ -13,22 +13,22 @@ import (
 // A panic on a goroutine that nobody guards ends the process.
 func TestGo(t *testing.T) {
 	reports := make(chan *Defect, 1)
-	before := defectReport.Load()
-	ReportDefects(func(d *Defect) { reports <- d })
-	defer defectReport.Store(before)
+	before := receiver.Load()
+	ReportTo(func(d *Defect) { reports <- d })
+	defer receiver.Store(before)
 	Go(func() { panic("boom") })
 	d := <-reports
-	if text := d.Error(); !strings.HasPrefix(text, "internal error: boom in runtime.TestGo.") || !strings.Contains(text, "guard_test.go:") || strings.Contains(text, "\n") {
+	if text := d.Error(); !strings.HasPrefix(text, "internal error: boom in guard.TestGo.") || !strings.Contains(text, "guard_test.go:") || strings.Contains(text, "\n") {
 		t.Errorf("got %q", text)
 	}
 }
 
 // TestGoroutines walks the source: goroutines start in Go, and functions of timers
-// begin with a deferred Guard.
+// begin with a deferred guard.Stop.
 func TestGoroutines(t *testing.T) {
-	for _, dir := range []string{".", "../phases"} {
+	for _, dir := range []string{"..", "../../phases"} {
 		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") && path != "guard.go" {
+			if err == nil && !e.IsDir() && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") && path != "../guard/guard.go" {
 				checkGoroutines(t, path)
 			}
 			return err
@@ -54,17 +54,17 @@ func checkGoroutines(t *testing.T, path string) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.GoStmt:
-			t.Errorf("%s: a bare go statement: use Go of package runtime, which survives a panic", set.Position(n.Pos()))
+			t.Errorf("%s: a bare go statement: use Go of package guard, which survives a panic", set.Position(n.Pos()))
 		case *ast.CallExpr:
 			if f, ok := n.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "AfterFunc" && !isGuarded(n.Args[len(n.Args)-1], guarded) {
-				t.Errorf("%s: the function of AfterFunc must begin with: defer Guard()", set.Position(n.Pos()))
+				t.Errorf("%s: the function of AfterFunc must begin with: defer guard.Stop()", set.Position(n.Pos()))
 			}
 		}
 		return true
 	})
 }
 
-// isGuarded reports whether the function that e names or is begins with a Guard.
+// isGuarded reports whether the function that e names or is begins with a guard.Stop.
 func isGuarded(e ast.Expr, guarded map[string]bool) bool {
 	switch e := e.(type) {
 	case *ast.FuncLit:
@@ -85,11 +85,6 @@ func beginsGuarded(body *ast.BlockStmt) bool {
 	if !ok {
 		return false
 	}
-	switch f := d.Call.Fun.(type) {
-	case *ast.Ident:
-		return f.Name == "Guard"
-	case *ast.SelectorExpr:
-		return f.Sel.Name == "Guard"
-	}
-	return false
+	f, ok := d.Call.Fun.(*ast.SelectorExpr)
+	return ok && f.Sel.Name == "Stop"
 }
