@@ -7,14 +7,22 @@ import (
 
 // parsePrefix reads an address or a network in CIDR form.
 func parsePrefix(s string) (netip.Prefix, error) {
-	if strings.Contains(s, "/") {
-		return netip.ParsePrefix(s)
+	if addr, bits, ok := strings.Cut(s, "/"); ok {
+		return netip.ParsePrefix(addr + "/" + trimZeros(bits))
 	}
 	a, err := netip.ParseAddr(s)
 	if err != nil {
 		return netip.Prefix{}, err
 	}
 	return netip.PrefixFrom(a, a.BitLen()), nil
+}
+
+// trimZeros takes leading zeros from a number.
+func trimZeros(s string) string {
+	if trimmed := strings.TrimLeft(s, "0"); trimmed != "" || s == "" {
+		return trimmed
+	}
+	return "0"
 }
 
 // clientAddr is the client's address in a form that networks can be compared

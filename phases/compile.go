@@ -85,6 +85,8 @@ func (e directiveError) Error() string { return string(e) }
 const (
 	errDuplicate    = directiveError("is duplicate")
 	errInvalidValue = directiveError("invalid value")
+
+	errInvalidNumber = directiveError("invalid number")
 )
 
 // compiler turns the tree of directives into a Cycle. Its fields say where in
@@ -326,9 +328,45 @@ func number(field func(c *compiler) *opt[int]) setter {
 		}
 		n, ok := parseDecimal(d.Args[0])
 		if !ok {
-			return directiveError("invalid number")
+			return errInvalidNumber
 		}
 		return f.put(int(n))
+	}
+}
+
+// between stores a count within bounds (ngx_conf_check_num_bounds).
+func between(low, high int, field func(c *compiler) *opt[int]) setter {
+	set := number(field)
+	return func(c *compiler, d *conf.Directive) error {
+		if err := set(c, d); err != nil {
+			return err
+		}
+		if n := field(c).v; n < low || n > high {
+			return fmt.Errorf("value must be between %d and %d", low, high)
+		}
+		return nil
+	}
+}
+
+// buffers are a directive's number of buffers and the size of each.
+type buffers struct {
+	count int
+	size  int64 // bytes
+}
+
+// putBuffers stores NUMBER SIZE (ngx_conf_set_bufs_slot).
+func putBuffers(field func(c *compiler) *opt[buffers]) setter {
+	return func(c *compiler, d *conf.Directive) error {
+		f := field(c)
+		if f.set {
+			return errDuplicate
+		}
+		n, ok := parseDecimal(d.Args[0])
+		size, good := parseSize(d.Args[1], false)
+		if !ok || n == 0 || !good || size == 0 {
+			return errInvalidValue
+		}
+		return f.put(buffers{int(n), size})
 	}
 }
 

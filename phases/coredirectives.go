@@ -68,6 +68,9 @@ func (c *compiler) endHTTP(root *Location, defaults *Server) error {
 	defaults.merge(c.modules, c.newServer())
 	for _, s := range c.cycle.Servers {
 		s.merge(c.modules, defaults)
+		if s.largeHeaders.v.size < s.connectionPool.v {
+			return fmt.Errorf("the \"large_client_header_buffers\" size must be equal to or greater than \"connection_pool_size\"")
+		}
 		if err := c.mergeTree(s.loc, root); err != nil {
 			return err
 		}
@@ -123,6 +126,9 @@ func (c *compiler) finish() error {
 	m.MasterProcess.merge(opt[bool]{}, true)
 	m.WorkerProcesses.merge(opt[int]{}, 1)
 	m.Connections.merge(opt[int]{}, 512)
+	if n := len(c.cycle.Listens); m.Connections.v <= n {
+		return &conf.Error{Msg: fmt.Sprintf("%d worker_connections are not enough for %d listening sockets", m.Connections.v, n)}
+	}
 	if m.errorLog.v != nil {
 		c.cycle.Log = m.errorLog.v
 	}
@@ -270,7 +276,7 @@ func setKeepalive(c *compiler, d *conf.Directive) error {
 	c.loc.keepaliveTimeout = opt[time.Duration]{t, true}
 	var header time.Duration
 	if len(d.Args) == 2 {
-		if header, ok = parseTime(d.Args[1]); !ok {
+		if header, ok = parseSeconds(d.Args[1]); !ok {
 			return errInvalidValue
 		}
 	}
@@ -295,48 +301,51 @@ func setKeepaliveDisable(c *compiler, d *conf.Directive) error {
 	return f.put(set)
 }
 
-// setOutputBuffers reads output_buffers NUMBER SIZE. A response goes out before
-// the next piece is read, so their number does not count.
-func setOutputBuffers(c *compiler, d *conf.Directive) error {
-	f := &c.loc.outputBuffer
+func setBodyTempPath(c *compiler, d *conf.Directive) error {
+	if err := c.loc.bodyTempPath.put(c.fullPath(d.Args[0])); err != nil {
+		return err
+	}
+	return checkPathLevels(d.Args[1:])
+}
+
+// maxPathLevels is how many characters the folders of a hierarchy of files may have
+// in their names (NGX_MAX_PATH_LEVEL is 3, of up to 10 with their slashes).
+const maxPathLevels = 10
+
+// checkPathLevels looks at the lengths of the names of folders, level by level, that
+// follow a path (ngx_conf_set_path_slot). Files have names of their own here, in no
+// such folders.
+func checkPathLevels(levels []string) error {
+	var sum int64
+	for _, level := range levels {
+		n, ok := parseDecimal(level)
+		if !ok || n == 0 || n > maxPathLevels-sum {
+			return errInvalidValue
+		}
+		sum += n
+	}
+	return nil
+}
+
+// setConnections reads worker_connections, whose complaint has a form of its own.
+func setConnections(c *compiler, d *conf.Directive) error {
+	f := &c.cycle.Main.Connections
 	if f.set {
 		return errDuplicate
 	}
 	n, ok := parseDecimal(d.Args[0])
-	size, good := parseSize(d.Args[1], false)
-	if !ok || n == 0 || !good || size == 0 {
-		return errInvalidValue
+	if !ok {
+		return fmt.Errorf("invalid number \"%s\"", d.Args[0])
 	}
-	return f.put(size)
-}
-
-func setLargeHeaders(c *compiler, d *conf.Directive) error {
-	s := c.srv
-	if s.largeHeaderCount.set {
-		return errDuplicate
-	}
-	n, ok := parseDecimal(d.Args[0])
-	if !ok || n == 0 {
-		return errInvalidValue
-	}
-	size, ok := parseSize(d.Args[1], false)
-	if !ok || size == 0 {
-		return errInvalidValue
-	}
-	s.largeHeaderCount, s.largeHeaderSize = opt[int]{int(n), true}, opt[int64]{size, true}
-	return nil
-}
-
-func setBodyTempPath(c *compiler, d *conf.Directive) error {
-	return c.loc.bodyTempPath.put(c.fullPath(d.Args[0]))
+	return f.put(int(n))
 }
 
 // merge inherits what s does not say from the http level.
 func (s *Server) merge(modules []*Module, outer *Server) {
 	mergeSlots(modules, slotServer, s.confs, outer.confs, false)
 	s.headerBufferSize.merge(outer.headerBufferSize, 1024)
-	s.largeHeaderCount.merge(outer.largeHeaderCount, 4)
-	s.largeHeaderSize.merge(outer.largeHeaderSize, 8192)
+	s.largeHeaders.merge(outer.largeHeaders, buffers{4, 8 << 10})
+	s.connectionPool.merge(outer.connectionPool, 512)
 	s.headerTimeout.merge(outer.headerTimeout, time.Minute)
 	s.maxHeaders.merge(outer.maxHeaders, 1000)
 	s.ignoreInvalid.merge(outer.ignoreInvalid, true)
@@ -355,6 +364,11 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	l.headersConf.merge(&outer.headersConf)
 	l.luaConf.merge(&outer.luaConf)
 	l.proxyConf.merge(&outer.proxyConf, l.kind == matchIf)
+	if l != c.cycle.http { // http{} itself serves nothing
+		if err := l.checkBuffers(); err != nil {
+			return err
+		}
+	}
 	if l.kind == matchIf {
 		l.internal = outer.internal
 	}
@@ -398,7 +412,7 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.keepaliveDisable.merge(outer.keepaliveDisable, browserMSIE6)
 	l.msiePadding.merge(outer.msiePadding, true)
 	l.msieRefresh.merge(outer.msieRefresh, false)
-	l.outputBuffer.merge(outer.outputBuffer, 32<<10)
+	l.outputBuffers.merge(outer.outputBuffers, buffers{2, 32 << 10})
 	l.sendTimeout.merge(outer.sendTimeout, time.Minute)
 	l.lingeringClose.merge(outer.lingeringClose, 1)
 	l.lingeringTime.merge(outer.lingeringTime, 30*time.Second)

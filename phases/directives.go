@@ -39,9 +39,13 @@ func global[T any](f func(m *MainConf) *opt[T]) func(*compiler) *opt[T] {
 	return func(c *compiler) *opt[T] { return f(&c.cycle.Main) }
 }
 
-// duration stores a time; millisecond values may be written in ms.
+// duration stores a time that may be written in ms; seconds one that may not.
 func duration(field func(c *compiler) *opt[time.Duration]) setter {
 	return putParsed(field, parseTime, same)
+}
+
+func seconds(field func(c *compiler) *opt[time.Duration]) setter {
+	return putParsed(field, parseSeconds, same)
 }
 
 func mainDirectives() []directive {
@@ -54,7 +58,7 @@ func mainDirectives() []directive {
 		{"timer_resolution", inMain, take1, duration(global(func(m *MainConf) *opt[time.Duration] { return &m.TimerResolution }))},
 		{"env", inMain, take1, setEnv},
 		{"thread_pool", inMain, takeMore1, setThreadPool},
-		{"worker_connections", inEvents, take1, number(global(func(m *MainConf) *opt[int] { return &m.Connections }))},
+		{"worker_connections", inEvents, take1, setConnections},
 		{"events", inMain, take0 | takeBlock, setEvents},
 		{"http", inMain, take0 | takeBlock, setHTTP},
 		{"error_log", inMain | inAnyLoc, takeMore1, setErrorLog},
@@ -70,9 +74,10 @@ func serverDirectives() []directive {
 		{"listen", inServer, takeMore1, setListen},
 		{"location", inServer | inLocation, take12 | takeBlock, setLocation},
 		{"client_header_buffer_size", inHTTP | inServer, take1, size(srv(func(s *Server) *opt[int64] { return &s.headerBufferSize }))},
-		{"large_client_header_buffers", inHTTP | inServer, take2, setLargeHeaders},
+		{"large_client_header_buffers", inHTTP | inServer, take2, putBuffers(srv(func(s *Server) *opt[buffers] { return &s.largeHeaders }))},
 		{"client_header_timeout", inHTTP | inServer, take1, duration(srv(func(s *Server) *opt[time.Duration] { return &s.headerTimeout }))},
 		{"max_headers", inHTTP | inServer, take1, number(srv(func(s *Server) *opt[int] { return &s.maxHeaders }))},
+		{"connection_pool_size", inHTTP | inServer, take1, poolSize(srv(func(s *Server) *opt[int64] { return &s.connectionPool }))},
 		{"ignore_invalid_headers", inHTTP | inServer, takeFlag, onOff(srv(func(s *Server) *opt[bool] { return &s.ignoreInvalid }))},
 		{"underscores_in_headers", inHTTP | inServer, takeFlag, onOff(srv(func(s *Server) *opt[bool] { return &s.underscores }))},
 		{"merge_slashes", inHTTP | inServer, takeFlag, onOff(srv(func(s *Server) *opt[bool] { return &s.mergeSlashes }))},
@@ -123,7 +128,7 @@ func coreDirectives() []directive {
 		{"absolute_redirect", inHTTPSrvLoc, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.absoluteRedirect }))},
 		{"msie_padding", inHTTPSrvLoc, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.msiePadding }))},
 		{"msie_refresh", inHTTPSrvLoc, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.msieRefresh }))},
-		{"output_buffers", inHTTPSrvLoc, take2, setOutputBuffers},
+		{"output_buffers", inHTTPSrvLoc, take2, putBuffers(loc(func(l *Location) *opt[buffers] { return &l.outputBuffers }))},
 		{"max_ranges", inHTTPSrvLoc, take1, number(loc(func(l *Location) *opt[int] { return &l.maxRanges }))},
 		{"subrequest_output_buffer_size", inHTTPSrvLoc, take1, size(loc(func(l *Location) *opt[int64] { return &l.subrequestBuffer }))},
 	}

@@ -2,7 +2,6 @@ package phases
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -84,7 +83,7 @@ func echoDirectives() []directive {
 		{"echo_end", where, take0, setEcho},
 		{"echo_before_body", where, takeAny, setEcho},
 		{"echo_after_body", where, takeAny, setEcho},
-		{"echo_status", where, take1, setEchoStatus},
+		{"echo_status", where, take1, number(in(echoLoc, func(e *echoConf) *opt[int] { return &e.status }))},
 	}
 }
 
@@ -457,14 +456,6 @@ func echoPass(r *Request, cmds []echoCommand, next filterPlace) int {
 		}
 	}
 	return rcOK
-}
-
-func setEchoStatus(c *compiler, d *conf.Directive) error {
-	n, ok := parseDecimal(d.Args[0])
-	if !ok || n > 999 {
-		return fmt.Errorf("invalid status \"%s\"", d.Args[0])
-	}
-	return echoLoc.at(c).status.put(int(n))
 }
 
 func echoRequestURI(r *Request) string { return r.URI }

@@ -85,6 +85,9 @@ func memoryLog(size string) (*logFile, error) {
 	if !ok || n < int64(maxErrorLine) {
 		return nil, fmt.Errorf("invalid buffer size \"%s\"", size)
 	}
+	if n > 1<<40 { // more than any machine has
+		return nil, &conf.Error{Msg: fmt.Sprintf("malloc(%d) failed (12: Cannot allocate memory)", n)}
+	}
 	return &logFile{memory: &memoryRing{buf: make([]byte, n)}}, nil
 }
 

@@ -64,10 +64,10 @@ func gzipDirectives() []directive {
 		{"gzip_proxied", inHTTPSrvLoc, takeMore1, setGzipProxied},
 		{"gzip_disable", inHTTPSrvLoc, takeMore1, setGzipDisable},
 		{"gzip_min_length", inHTTPSrvLoc, take1, size(in(gzipLoc, func(g *gzipConf) *opt[int64] { return &g.minLength }))},
-		{"gzip_comp_level", inHTTPSrvLoc, take1, number(in(gzipLoc, func(g *gzipConf) *opt[int] { return &g.level }))},
+		{"gzip_comp_level", inHTTPSrvLoc, take1, between(1, 9, in(gzipLoc, func(g *gzipConf) *opt[int] { return &g.level }))},
 		{"gzip_vary", inHTTPSrvLoc, takeFlag, onOff(in(gzipLoc, func(g *gzipConf) *opt[bool] { return &g.vary }))},
 		{"gzip_http_version", inHTTPSrvLoc, take1, enum(in(gzipLoc, func(g *gzipConf) *opt[int] { return &g.version }), "1.0", "1.1")},
-		{"gzip_buffers", inHTTPSrvLoc, take2, ignored},
+		{"gzip_buffers", inHTTPSrvLoc, take2, discardBuffers("gzip_buffers")},
 	}
 }
 

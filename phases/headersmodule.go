@@ -118,8 +118,8 @@ func (e *expiresRule) parse(s string) error {
 	case strings.HasPrefix(s, "-"):
 		negative, s = true, s[1:]
 	}
-	delta, ok := parseTime(s)
-	if !ok || strings.HasSuffix(strings.TrimRight(s, " "), "ms") {
+	delta, ok := parseSeconds(s)
+	if !ok {
 		return errInvalidValue
 	}
 	if e.kind == expiresDaily && delta > 24*time.Hour {

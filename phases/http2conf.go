@@ -44,15 +44,15 @@ func http2Directives() []directive {
 			}
 			return err
 		}},
-		{"http2_recv_buffer_size", inHTTP, take1, atLeast(32, directiveError("value is too small"))},
-		{"http2_pool_size", where, take1, ignored},
-		{"http2_streams_index_size", where, take1, ignored},
+		{"http2_recv_buffer_size", inHTTP, take1, atLeast(33, directiveError("value is too small"))},
+		{"http2_pool_size", where, take1, discardPool("http2_pool_size")},
+		{"http2_streams_index_size", where, take1, discardPowerOfTwo("http2_streams_index_size")},
 		{"http2_max_requests", where, take1, obsolete("keepalive_requests")},
 		{"http2_max_field_size", where, take1, obsolete("large_client_header_buffers")},
 		{"http2_max_header_size", where, take1, obsolete("large_client_header_buffers")},
 		{"http2_recv_timeout", where, take1, obsolete("client_header_timeout")},
 		{"http2_idle_timeout", where, take1, obsolete("keepalive_timeout")},
-		{"http2_max_concurrent_pushes", where, take1, inert},
+		{"http2_max_concurrent_pushes", where, take1, discardNumber("http2_max_concurrent_pushes")},
 		{"http2_push", inHTTPSrvLoc, take1, inert},
 		{"http2_push_preload", inHTTPSrvLoc, takeFlag, inert},
 	}
@@ -64,6 +64,18 @@ func obsolete(now string) setter {
 	return func(c *compiler, d *conf.Directive) error {
 		c.warnf(d, "the \"%s\" directive is obsolete, use the \"%s\" directive instead", d.Name, now)
 		return nil
+	}
+}
+
+// discardPowerOfTwo checks the size of a table that this server has not.
+func discardPowerOfTwo(name string) setter {
+	set := discardNumber(name)
+	return func(c *compiler, d *conf.Directive) error {
+		err := set(c, d)
+		if n := discarded[int](name)(c).v; err == nil && (n == 0 || n&(n-1) != 0) {
+			err = directiveError("must be a power of two")
+		}
+		return err
 	}
 }
 

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -110,7 +111,7 @@ func (o *socketOptions) read(arg string) error {
 	case !given:
 		return fmt.Errorf("invalid parameter \"%s\"", arg)
 	}
-	var n int64
+	var n int64 // of the kernel's, which are 32 bits wide
 	switch key {
 	case "backlog":
 		n, ok = parseDecimal(value)
@@ -127,7 +128,7 @@ func (o *socketOptions) read(arg string) error {
 	default:
 		return fmt.Errorf("invalid parameter \"%s\"", arg)
 	}
-	if !ok {
+	if !ok || n > math.MaxInt32 {
 		return fmt.Errorf("invalid %s \"%s\"", key, arg)
 	}
 	return nil
@@ -153,13 +154,13 @@ func parseKeepAlive(s string) (k tcpKeepAlive, ok bool) {
 		if parts[i] == "" {
 			continue
 		}
-		if *t, ok = parseTime(parts[i]); !ok || *t < time.Second {
+		if *t, ok = parseSeconds(parts[i]); !ok || *t < time.Second || *t > math.MaxInt32*time.Second {
 			return k, false
 		}
 	}
 	if parts[2] != "" {
 		n, ok := parseDecimal(parts[2])
-		if !ok || n == 0 {
+		if !ok || n == 0 || n > math.MaxInt32 {
 			return k, false
 		}
 		k.count = int(n)

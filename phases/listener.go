@@ -36,8 +36,8 @@ func newBinding(c *Cycle, l *Listen) *binding {
 	s := l.Default
 	return &binding{cycle: c, listen: l, limits: http1.Limits{
 		HeaderBuffer:  int(s.headerBufferSize.v),
-		LargeBuffer:   int(s.largeHeaderSize.v),
-		LargeCount:    s.largeHeaderCount.v,
+		LargeBuffer:   int(s.largeHeaders.v.size),
+		LargeCount:    s.largeHeaders.v.count,
 		MaxHeaders:    s.maxHeaders.v,
 		HeaderTimeout: s.headerTimeout.v,
 		Fields: http1.FieldOptions{

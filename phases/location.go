@@ -72,7 +72,7 @@ type coreConf struct {
 	keepaliveDisable  opt[browsers]
 	msiePadding       opt[bool]
 	msieRefresh       opt[bool]
-	outputBuffer      opt[int64] // the pieces in which files go through filters, bytes
+	outputBuffers     opt[buffers] // the pieces in which files go through filters; their number does not count
 	sendTimeout       opt[time.Duration]
 	lingeringClose    opt[int] // off, on, always
 	lingeringTime     opt[time.Duration]
@@ -153,8 +153,8 @@ type Server struct {
 
 	confs            []any // configuration of modules, by serverSlot
 	headerBufferSize opt[int64]
-	largeHeaderCount opt[int]
-	largeHeaderSize  opt[int64]
+	largeHeaders     opt[buffers]
+	connectionPool   opt[int64] // bytes; nothing but a bound of largeHeaders
 	headerTimeout    opt[time.Duration]
 	maxHeaders       opt[int]
 	ignoreInvalid    opt[bool]

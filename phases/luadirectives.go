@@ -107,7 +107,7 @@ func luaDirectives() []directive {
 		{"lua_regex_match_limit", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.regexMatchLimit }))},
 		{"lua_thread_cache_max_entries", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.threadCacheMax }))},
 		{"lua_worker_thread_vm_pool_size", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.workerThreadPool }))},
-		{"lua_malloc_trim", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.mallocTrim }))},
+		{"lua_malloc_trim", inHTTP, take1, setMallocTrim},
 		{"lua_capture_error_log", inHTTP, take1, size(luaMain(func(m *LuaMain) *opt[int64] { return &m.captureErrorLog }))},
 		{"lua_load_resty_core", inHTTP, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.loadRestyCore }))},
 		{"lua_sa_restart", inHTTP, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.saRestart }))},
@@ -126,7 +126,7 @@ func luaDirectives() []directive {
 		{"lua_socket_keepalive_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketKeepaliveTimeout })},
 		{"lua_socket_pool_size", where, take1, number(loc(func(l *Location) *opt[int] { return &l.socketPoolSize }))},
 		{"lua_socket_buffer_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.socketBufferSize }))},
-		{"lua_socket_send_lowat", where, take1, ignored},
+		{"lua_socket_send_lowat", where, take1, discardLowat("lua_socket_send_lowat")},
 		{"lua_socket_log_errors", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.socketLogErrors })},
 	}, tlsClientDirectives(luaSSL, func(l *Location) *tlsClient { return &l.ssl })...)
 }
@@ -147,6 +147,15 @@ func setCodeCache(c *compiler, d *conf.Directive) error {
 		c.opts.Log.Output(LogAlert, 0, d.Errorf("lua_code_cache is off; this will hurt performance").Error())
 	}
 	return nil
+}
+
+// setMallocTrim reads lua_malloc_trim, whose complaint has a form of its own.
+func setMallocTrim(c *compiler, d *conf.Directive) error {
+	err := number(luaMain(func(m *LuaMain) *opt[int] { return &m.mallocTrim }))(c, d)
+	if err == errInvalidNumber {
+		return errInvalidNumber + " in the 1st argument"
+	}
+	return err
 }
 
 // minDictSize is the least size of a shared dict, in bytes.

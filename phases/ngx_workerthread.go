@@ -24,18 +24,18 @@ func setThreadPool(c *compiler, d *conf.Directive) error {
 	name := d.Args[0]
 	threads := 0
 	for _, arg := range d.Args[1:] {
-		n, isThreads := strings.CutPrefix(arg, "threads=")
-		if !isThreads {
-			if !strings.HasPrefix(arg, "max_queue=") {
-				return fmt.Errorf("invalid parameter \"%s\"", arg)
-			}
-			continue
+		key, value, given := strings.Cut(arg, "=")
+		n, ok := parseDecimal(value)
+		switch {
+		case key == "threads" && given:
+			threads, ok = int(n), ok && n > 0
+		case key == "max_queue" && given:
+		default:
+			return fmt.Errorf("invalid parameter \"%s\"", arg)
 		}
-		v, err := strconv.Atoi(n)
-		if err != nil || v <= 0 {
-			return fmt.Errorf("invalid threads value \"%s\"", arg)
+		if !ok {
+			return fmt.Errorf("invalid %s value \"%s\"", key, arg)
 		}
-		threads = v
 	}
 	switch {
 	case c.cycle.threadPools[name] != nil:

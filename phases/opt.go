@@ -2,6 +2,8 @@ package phases
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -86,12 +88,14 @@ func parseDecimal(s string) (int64, bool) {
 	return n, true
 }
 
-// timeUnits are the suffixes of nginx times, largest first, as they must be
-// written in that order ("1h 30m").
-var timeUnits = []struct {
+// A timeUnit is a suffix of nginx times.
+type timeUnit struct {
 	suffix string
 	unit   time.Duration
-}{
+}
+
+// timeUnits go from large to small, as they must be written ("1h30m").
+var timeUnits = []timeUnit{
 	{"y", 365 * 24 * time.Hour},
 	{"M", 30 * 24 * time.Hour},
 	{"w", 7 * 24 * time.Hour},
@@ -102,50 +106,71 @@ var timeUnits = []struct {
 	{"ms", time.Millisecond},
 }
 
-// parseTime reads an nginx time: numbers with falling units, the last one
-// without a unit meaning seconds ("90", "1m30s", "500ms").
-func parseTime(s string) (total time.Duration, ok bool) {
-	if s == "" {
-		return 0, false
+// parseTime reads a time that nginx keeps in milliseconds: numbers with falling
+// units from weeks on, the last one without a unit meaning seconds ("90", "1m30s",
+// "500ms"). What a Duration cannot hold becomes the longest one.
+func parseTime(s string) (time.Duration, bool) {
+	return readTime(s, timeUnits[2:], time.Millisecond)
+}
+
+// parseSeconds reads a time that nginx keeps in seconds: it may have years and
+// months, and no milliseconds.
+func parseSeconds(s string) (time.Duration, bool) {
+	return readTime(s, timeUnits[:7], time.Second)
+}
+
+// readTime reads a time in these units that is kept in ticks (ngx_parse_time).
+// Blanks may follow a unit; in place of one they mean seconds.
+func readTime(s string, units []timeUnit, tick time.Duration) (time.Duration, bool) {
+	var total, n int64       // ticks, and the number that is being read
+	digits, rank := false, 0 // rank: the first of units that may follow
+	take := func(unit time.Duration) bool {
+		scale := int64(unit / tick)
+		if n > (math.MaxInt64-total)/scale {
+			return false
+		}
+		total, n = total+n*scale, 0
+		return true
 	}
-	step := -1
 	for i := 0; i < len(s); {
-		start := i
-		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+		if d := s[i] - '0'; d <= 9 {
+			if n > (math.MaxInt64-int64(d))/10 {
+				return 0, false
+			}
+			n, digits = n*10+int64(d), true
 			i++
+			continue
 		}
-		n, good := parseDecimal(s[start:i])
-		if !good {
+		at := unitAt(units, s[i:])
+		if at < rank || !take(units[at].unit) {
 			return 0, false
 		}
-		unit := 6 // seconds
-		switch rest := s[i:]; {
-		case rest == "":
-		case len(rest) >= 2 && rest[:2] == "ms":
-			unit, i = 7, i+2
-		default:
-			unit = -1
-			for j := range timeUnits[:7] {
-				if timeUnits[j].suffix[0] == rest[0] {
-					unit = j
-				}
-			}
-			if unit < 0 {
-				if rest[0] != ' ' {
-					return 0, false
-				}
-				unit = 6
-			}
-			i++
+		if rank = at + 1; s[i] == ' ' {
+			rank = len(units)
+		} else {
+			i += len(units[at].suffix)
 		}
-		if unit <= step || n > math.MaxInt64/int64(timeUnits[unit].unit) {
-			return 0, false
-		}
-		step = unit
-		total += time.Duration(n) * timeUnits[unit].unit
 		for i < len(s) && s[i] == ' ' {
 			i++
 		}
 	}
-	return total, true
+	if !digits || !take(time.Second) {
+		return 0, false
+	}
+	if total > math.MaxInt64/int64(tick) {
+		return math.MaxInt64, true
+	}
+	return time.Duration(total) * tick, true
+}
+
+// unitAt is the place in units of the one that s begins with, -1 for none.
+func unitAt(units []timeUnit, s string) int {
+	word := s[:1]
+	switch {
+	case word == " ":
+		word = "s"
+	case strings.HasPrefix(s, "ms"):
+		word = "ms"
+	}
+	return slices.IndexFunc(units, func(u timeUnit) bool { return u.suffix == word })
 }

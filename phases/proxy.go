@@ -2,6 +2,7 @@ package phases
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -36,6 +37,10 @@ type proxyConf struct {
 	proxyRedirects       []proxyRedirect
 	proxyRedirectSet     redirectKind
 	proxyBufferSize      opt[int64]
+	proxyBuffers         opt[buffers]
+	proxyBusy            opt[int64] // proxy_busy_buffers_size
+	proxyMaxTemp         opt[int64] // proxy_max_temp_file_size
+	proxyTempWrite       opt[int64] // proxy_temp_file_write_size
 	proxyBind            opt[proxyBind]
 
 	proxySSLName       opt[template]
@@ -104,7 +109,7 @@ func (p *proxyConf) merge(outer *proxyConf, isIf bool) {
 	p.proxyNext.merge(outer.proxyNext, nextError|nextTimeout)
 	p.proxyNextTries.merge(outer.proxyNextTries, 0)
 	p.proxyNextTimeout.merge(outer.proxyNextTimeout, 0)
-	p.proxyBufferSize.merge(outer.proxyBufferSize, 4096)
+	p.mergeBuffers(outer)
 	if !p.proxyBind.set {
 		p.proxyBind = outer.proxyBind
 	}
@@ -166,21 +171,28 @@ func proxyDirectives() []directive {
 		{"proxy_pass_header", where, take1, appendWord(func(l *Location) *[]string { return &l.proxyPassThrough })},
 		{"proxy_ignore_headers", where, takeMore1, setProxyIgnore},
 		{"proxy_redirect", where, take12, setProxyRedirect},
-		{"proxy_buffer_size", where, take1, setProxyBufferSize},
+		{"proxy_buffer_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyBufferSize }))},
+		{"proxy_buffers", where, take2, putBuffers(loc(func(l *Location) *opt[buffers] { return &l.proxyBuffers }))},
+		{"proxy_busy_buffers_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyBusy }))},
+		{"proxy_max_temp_file_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyMaxTemp }))},
+		{"proxy_temp_file_write_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyTempWrite }))},
+		{"proxy_send_lowat", where, take1, discardLowat("proxy_send_lowat")},
+		{"proxy_cache_valid", where, takeMore1, checkCacheValid},
+		{"proxy_cache_lock_timeout", where, take1, discardTime("proxy_cache_lock_timeout")},
+		{"proxy_cache_lock_age", where, take1, discardTime("proxy_cache_lock_age")},
+		{"proxy_cache_min_uses", where, take1, discardNumber("proxy_cache_min_uses")},
+		{"proxy_cache_max_range_offset", where, take1, discardOffset("proxy_cache_max_range_offset")},
 		{"proxy_bind", where, take12, setProxyBind},
 		{"proxy_ssl_name", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxySSLName }))},
 		{"proxy_ssl_server_name", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLServerName })},
 		{"proxy_ssl_verify", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLVerify })},
 		{"proxy_ssl_session_reuse", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLReuse })},
 	}
-	// Sizes of buffers this server does not have, and the details of the
-	// response cache, whose first directive says that there is none.
+	// The details of the response cache, whose first directive says that there is none.
 	for _, name := range []string{
-		"proxy_buffers", "proxy_busy_buffers_size", "proxy_max_temp_file_size", "proxy_temp_file_write_size", "proxy_send_lowat",
-		"proxy_cache_path", "proxy_cache_key", "proxy_cache_valid", "proxy_cache_lock",
-		"proxy_cache_lock_timeout", "proxy_cache_lock_age", "proxy_cache_bypass", "proxy_no_cache", "proxy_cache_methods",
-		"proxy_cache_min_uses", "proxy_cache_use_stale", "proxy_cache_revalidate", "proxy_cache_background_update",
-		"proxy_cache_convert_head", "proxy_cache_max_range_offset",
+		"proxy_cache_path", "proxy_cache_key", "proxy_cache_lock",
+		"proxy_cache_bypass", "proxy_no_cache", "proxy_cache_methods", "proxy_cache_use_stale",
+		"proxy_cache_revalidate", "proxy_cache_background_update", "proxy_cache_convert_head",
 	} {
 		list = append(list, directive{name, where, takeMore1, ignored})
 	}
@@ -188,7 +200,7 @@ func proxyDirectives() []directive {
 		directive{"proxy_cache", where, take1, refusedUnless("off", "responses are not cached")},
 		directive{"proxy_store", where, take1, refusedUnless("off", "responses are not stored as files")},
 		directive{"proxy_store_access", where, takeMore1, ignored},
-		directive{"proxy_limit_rate", where, take1, refusedUnless("0", "upstreams would be read from as fast as they send")},
+		directive{"proxy_limit_rate", where, take1, setProxyLimitRate},
 		directive{"proxy_force_ranges", where, takeFlag, refusedUnless("off", "ranges of proxied responses would not be answered")},
 	)
 	return append(list, tlsClientDirectives(proxySSL, func(l *Location) *tlsClient { return &l.proxySSL })...)
@@ -231,15 +243,59 @@ func setProxyHeader(c *compiler, d *conf.Directive) error {
 	return nil
 }
 
-func setProxyBufferSize(c *compiler, d *conf.Directive) error {
+// checkCacheValid reads proxy_cache_valid [CODE...] TIME.
+func checkCacheValid(_ *compiler, d *conf.Directive) error {
+	last := d.Args[len(d.Args)-1]
+	if _, ok := parseSeconds(last); !ok {
+		return fmt.Errorf("invalid time value \"%s\"", last)
+	}
+	return nil
+}
+
+func setProxyLimitRate(c *compiler, d *conf.Directive) error {
 	n, ok := parseSize(d.Args[0], false)
-	if !ok {
+	switch {
+	case !ok:
 		return errInvalidValue
+	case n > 0:
+		return refused("upstreams would be read from as fast as they send")(c, d)
 	}
-	if n == 0 {
+	return nil
+}
+
+// mergeBuffers inherits the sizes around proxy_buffers, of which only
+// proxy_buffer_size means something here. Two have defaults that depend on others.
+func (p *proxyConf) mergeBuffers(outer *proxyConf) {
+	p.proxyBufferSize.merge(outer.proxyBufferSize, 4096)
+	p.proxyBuffers.merge(outer.proxyBuffers, buffers{8, 4096})
+	p.proxyMaxTemp.merge(outer.proxyMaxTemp, 1<<30)
+	if !p.proxyBusy.set {
+		p.proxyBusy = outer.proxyBusy
+	}
+	if !p.proxyTempWrite.set {
+		p.proxyTempWrite = outer.proxyTempWrite
+	}
+}
+
+// checkBuffers looks whether the sizes around proxy_buffers fit together
+// (ngx_http_proxy_merge_loc_conf).
+func (p *proxyConf) checkBuffers() error {
+	bufs := p.proxyBuffers.v
+	most := max(p.proxyBufferSize.v, bufs.size)
+	const atLeast = "must be equal to or greater than the maximum of the value of \"proxy_buffer_size\" and one of the \"proxy_buffers\""
+	switch busy := p.proxyBusy.orDefault(int64(min(2*uint64(most), math.MaxInt64))); {
+	case bufs.count < 2:
 		return fmt.Errorf("there must be at least 2 \"proxy_buffers\"")
+	case busy < most:
+		return fmt.Errorf("\"proxy_busy_buffers_size\" %s", atLeast)
+	case (busy-1)/bufs.size >= int64(bufs.count-1):
+		return fmt.Errorf("\"proxy_busy_buffers_size\" must be less than the size of all \"proxy_buffers\" minus one buffer")
+	case p.proxyTempWrite.orDefault(most) < most:
+		return fmt.Errorf("\"proxy_temp_file_write_size\" %s", atLeast)
+	case p.proxyMaxTemp.v > 0 && p.proxyMaxTemp.v < most:
+		return fmt.Errorf("\"proxy_max_temp_file_size\" must be equal to zero to disable temporary files usage or %s", atLeast)
 	}
-	return c.loc.proxyBufferSize.put(n)
+	return nil
 }
 
 func setProxyRedirect(c *compiler, d *conf.Directive) error {
@@ -335,7 +391,8 @@ func localAddr(text string) (addr net.Addr, ok bool) {
 	}
 	ip := net.ParseIP(strings.Trim(host, "[]"))
 	n, ok := parseDecimal(port)
-	if ip == nil || port != "" && (!ok || n > 65535) {
+	given := port != "" || strings.HasSuffix(text, ":") && net.ParseIP(text) == nil
+	if ip == nil || given && (!ok || n < 1 || n > 65535) {
 		return nil, false
 	}
 	return &net.TCPAddr{IP: ip, Port: int(n)}, true

@@ -57,7 +57,7 @@ func (t *proxyTarget) parse(url string) error {
 	if t.server == "" {
 		return fmt.Errorf("no host in upstream \"%s\"", rest)
 	}
-	if t.own != "" {
+	if t.own != "" || strings.HasSuffix(t.host, ":") {
 		if n, ok := parseDecimal(t.own); !ok || n < 1 || n > 65535 {
 			return fmt.Errorf("invalid port in upstream \"%s\"", rest)
 		}

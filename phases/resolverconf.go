@@ -27,7 +27,7 @@ func setResolver(c *compiler, d *conf.Directive) error {
 				return err
 			}
 		case key == "valid":
-			rc.Valid, ok = parseTime(value)
+			rc.Valid, ok = parseSeconds(value)
 		case key == "ipv6":
 			rc.IPv6, ok = value == "on", value == "on" || value == "off"
 		case key == "ipv4":

@@ -98,6 +98,9 @@ func setPriority(c *compiler, d *conf.Directive) error {
 		return errDuplicate
 	}
 	digits, minus := strings.CutPrefix(d.Args[0], "-")
+	if !minus {
+		digits = strings.TrimPrefix(digits, "+")
+	}
 	n, ok := parseDecimal(digits)
 	if !ok {
 		return directiveError("invalid number")
@@ -123,12 +126,16 @@ func setAffinity(c *compiler, d *conf.Directive) error {
 	}
 	var set []int
 	for _, mask := range masks {
-		for i, digit := range mask {
-			if digit != '0' && digit != '1' {
+		for cpu, i := 0, len(mask)-1; i >= 0; i-- { // the last digit is the first processor
+			switch digit := mask[i]; digit {
+			case '1':
+				set = append(set, cpu)
+				cpu++
+			case '0':
+				cpu++
+			case ' ':
+			default:
 				return fmt.Errorf("invalid character \"%c\" in \"%s\"", digit, d.Name)
-			}
-			if digit == '1' {
-				set = append(set, len(mask)-1-i)
 			}
 		}
 	}

@@ -163,7 +163,7 @@ func (r *Request) sendFile(file *os.File, info os.FileInfo) int {
 		return rc
 	}
 	s := fileSender{r: r, file: file}
-	if n := int(r.Loc.outputBuffer.v); n <= 32<<10 {
+	if n := int(min(r.Loc.outputBuffers.v.size, max(size, 1))); n <= 32<<10 {
 		buf := fileBuffers.Get().(*[32 << 10]byte)
 		defer fileBuffers.Put(buf)
 		s.buf = buf[:n]

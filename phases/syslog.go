@@ -39,8 +39,14 @@ func parseSyslog(text string) (*syslogPeer, error) {
 		switch key {
 		case "server":
 			p.addr = value
-			if !strings.HasPrefix(value, "unix:") && !strings.Contains(value, ":") {
+			if strings.HasPrefix(value, "unix:") {
+				break
+			}
+			_, port, given := strings.Cut(value, ":")
+			if !given {
 				p.addr += ":514"
+			} else if n, ok := parseDecimal(port); !ok || n < 1 || n > 65535 {
+				return nil, fmt.Errorf("invalid port in syslog server \"%s\"", value)
 			}
 		case "facility":
 			if p.facility = indexOf(syslogFacilities, value); p.facility < 0 {

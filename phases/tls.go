@@ -65,7 +65,7 @@ func sslDirectives() []directive {
 		{"ssl_reject_handshake", in, takeFlag, onOff(srv(func(s *Server) *opt[bool] { return &s.tls.reject }))},
 		{"ssl_crl", in, take1, server(func(t *serverTLS) *opt[string] { return &t.crl })},
 		{"ssl_ecdh_curve", in, take1, server(func(t *serverTLS) *opt[string] { return &t.curves })},
-		{"ssl_session_timeout", in, take1, duration(srv(func(s *Server) *opt[time.Duration] { return &s.tls.sessionTimeout }))},
+		{"ssl_session_timeout", in, take1, seconds(srv(func(s *Server) *opt[time.Duration] { return &s.tls.sessionTimeout }))},
 		{"ssl_session_ticket_key", in, take1, addTLSFile(func(t *serverTLS) *opt[[]string] { return &t.ticketKeys })},
 		{"ssl_conf_command", in, take2, func(c *compiler, d *conf.Directive) error {
 			c.srv.tls.commands = append(c.srv.tls.commands, [2]string{d.Args[0], d.Args[1]})
@@ -76,13 +76,39 @@ func sslDirectives() []directive {
 		{"ssl_ocsp_responder", in, take1, ignored},
 	}
 	// What crypto/tls decides for itself.
-	for _, name := range []string{"ssl_prefer_server_ciphers", "ssl_session_cache", "ssl_dhparam", "ssl_buffer_size", "ssl_early_data"} {
+	list = append(list,
+		directive{"ssl_buffer_size", in, take1, discardSize("ssl_buffer_size")},
+		directive{"ssl_session_cache", in, take12, checkSessionCache})
+	for _, name := range []string{"ssl_prefer_server_ciphers", "ssl_dhparam", "ssl_early_data"} {
 		list = append(list, directive{name, in, take12, ignored})
 	}
 	for _, name := range []string{"ssl_stapling", "ssl_stapling_file", "ssl_stapling_responder", "ssl_stapling_verify"} {
 		list = append(list, directive{name, in, take12, inert})
 	}
 	return list
+}
+
+// checkSessionCache reads ssl_session_cache off, none, or any of builtin, builtin:N
+// and shared:NAME:SIZE. Sessions travel in tickets here.
+func checkSessionCache(_ *compiler, d *conf.Directive) error {
+	for _, arg := range d.Args {
+		kind, rest, given := strings.Cut(arg, ":")
+		ok := !given && (kind == "off" || kind == "none" || kind == "builtin")
+		switch {
+		case kind == "builtin" && given:
+			_, ok = parseDecimal(rest)
+		case kind == "shared":
+			name, text, _ := strings.Cut(rest, ":")
+			size, good := parseSize(text, false)
+			if ok = good && name != ""; ok && size < minZone {
+				return fmt.Errorf("session cache \"%s\" is too small", arg)
+			}
+		}
+		if !ok {
+			return fmt.Errorf("invalid session cache \"%s\"", arg)
+		}
+	}
+	return nil
 }
 
 func (t *serverTLS) merge(outer *serverTLS) {

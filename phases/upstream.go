@@ -74,7 +74,7 @@ func upstreamDirectives() []directive {
 		{"keepalive_requests", inUpstream, take1, setUpstreamRequests},
 		{"keepalive_time", inUpstream, take1, pool(func(p *idlePool) *time.Duration { return &p.life })},
 		{"keepalive_timeout", inUpstream, take1, pool(func(p *idlePool) *time.Duration { return &p.timeout })},
-		{"zone", inUpstream, take12, ignored},
+		{"zone", inUpstream, take12, checkUpstreamZone},
 		{"least_conn", inUpstream, take0, method(methodLeastConn)},
 		{"ip_hash", inUpstream, take0, method(methodIPHash)},
 		{"hash", inUpstream, take12, setUpstreamHash},
@@ -107,6 +107,29 @@ func setUpstream(c *compiler, d *conf.Directive) error {
 		u.pool.limit = u.pool.size * max(len(c.cycle.Workers), 1)
 		return nil
 	})
+	return nil
+}
+
+// minZone is the least size of a zone of shared memory: eight pages.
+const minZone = 8 * 4096
+
+// checkUpstreamZone reads zone NAME [SIZE]. The workers are threads of one process,
+// which share the peers anyway.
+func checkUpstreamZone(_ *compiler, d *conf.Directive) error {
+	name := d.Args[0]
+	if name == "" {
+		return fmt.Errorf("invalid zone name \"%s\"", name)
+	}
+	if len(d.Args) == 1 {
+		return nil
+	}
+	n, ok := parseSize(d.Args[1], false)
+	if !ok {
+		return fmt.Errorf("invalid zone size \"%s\"", d.Args[1])
+	}
+	if n < minZone {
+		return fmt.Errorf("zone \"%s\" is too small", name)
+	}
 	return nil
 }
 
@@ -150,7 +173,7 @@ func setUpstreamServer(c *compiler, d *conf.Directive) error {
 		case "max_conns":
 			p.maxConns, ok = int(n), isNumber
 		case "fail_timeout":
-			p.failTimeout, ok = parseTime(value)
+			p.failTimeout, ok = parseSeconds(value)
 		case "backup":
 			backup = true
 		case "down":
@@ -202,7 +225,7 @@ func peerAddrs(server, port string) ([]string, error) {
 		return []string{server}, nil
 	}
 	host, own := splitHostPort(server)
-	if own != "" {
+	if own != "" || strings.HasSuffix(server, ":") {
 		if n, ok := parseDecimal(own); !ok || n < 1 || n > 65535 {
 			return nil, fmt.Errorf("invalid port")
 		}

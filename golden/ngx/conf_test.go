@@ -73,14 +73,18 @@ func testConf(t *testing.T, c *testCase) {
 // when its first log is the terminal.
 var logTime = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[\w+\]) \d+#\d+: `)
 
-// judge returns what -t says of a text in http{}, all in the first line of the file:
-// the complaints, or ok. A server that listens nowhere does so on a socket of its own,
+// judge returns what -t says of a text, all in the first line of the file: the
+// complaints, or ok. A text without events{} stands in http{}. A server that listens nowhere does so on a socket of its own,
 // so that it matters to nobody which ports are taken.
 func judge(t *testing.T, prefix, text string) string {
 	if !strings.Contains(text, "listen ") {
 		text = strings.ReplaceAll(text, "server {", "server { listen unix:"+prefix+"/logs/t.sock;")
 	}
-	text = "pid logs/nginx.pid; events {} http { access_log off; " + strings.TrimSuffix(text, "\n") + " }\n"
+	text = strings.TrimSuffix(text, "\n")
+	if !strings.Contains(text, "events {") {
+		text = "events {} http { access_log off; " + text + " }"
+	}
+	text = "pid logs/nginx.pid; " + text + "\n"
 	if err := os.WriteFile(filepath.Join(prefix, "nginx.conf"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
