@@ -31,11 +31,12 @@ var nameClass = func() (t [256]byte) {
 	return t
 }()
 
-// parseField reads the header line at the start of b. ok is false when b ends
-// before the line does; bad means that the byte at f.next may not stand there.
-func parseField(b []byte, opt FieldOptions) (f field, ok, bad bool) {
+// parse reads the header line at the start of b. ok is false when b ends before the
+// line does; bad means that the byte at f.next may not stand there.
+func (f *field) parse(b []byte, opt FieldOptions) (ok, bad bool) {
+	*f = field{}
 	if len(b) == 0 {
-		return f, false, false
+		return false, false
 	}
 	if b[0] == '\r' || b[0] == '\n' {
 		f.last = true
@@ -44,28 +45,28 @@ func parseField(b []byte, opt FieldOptions) (f field, ok, bad bool) {
 			i++
 		}
 		if i == len(b) {
-			return f, false, false
+			return false, false
 		}
-		if b[i] != '\n' {
-			f.next = 0 // the return is the bad one
-			return f, false, true
+		if b[i] != '\n' { // the return is the bad one
+			return false, true
 		}
 		f.next = i + 1
-		return f, true, false
+		return true, false
 	}
 	i := 0
 	for ; ; i++ {
 		if i == len(b) {
-			return f, false, false
+			return false, false
 		}
 		c := b[i]
+		class := nameClass[c]
+		if class == 1 {
+			continue
+		}
 		if c == ':' && i > 0 {
 			break
 		}
-		switch nameClass[c] {
-		case 1:
-			continue
-		case 2:
+		if class == 2 {
 			if c != '_' || !opt.AllowUnderscores {
 				f.invalid = true
 			}
@@ -73,7 +74,7 @@ func parseField(b []byte, opt FieldOptions) (f field, ok, bad bool) {
 		}
 		if c != '\r' && c != '\n' {
 			f.next = i
-			return f, false, true
+			return false, true
 		}
 		f.nameEnd, f.valueStart, f.valueEnd = i, i, i
 		return f.lineEnd(b, i)
@@ -81,38 +82,43 @@ func parseField(b []byte, opt FieldOptions) (f field, ok, bad bool) {
 	f.nameEnd = i
 	for i++; i < len(b) && b[i] == ' '; i++ {
 	}
-	f.valueStart, f.valueEnd = i, i
+	f.valueStart = i
 	for ; i < len(b); i++ {
-		switch b[i] {
-		case '\r', '\n':
+		c := b[i]
+		if c > '\r' {
+			continue
+		}
+		if c == '\r' || c == '\n' {
+			f.valueEnd = i
+			for f.valueEnd > f.valueStart && b[f.valueEnd-1] == ' ' {
+				f.valueEnd--
+			}
 			return f.lineEnd(b, i)
-		case 0:
+		}
+		if c == 0 {
 			f.next = i
-			return f, false, true
-		case ' ':
-		default:
-			f.valueEnd = i + 1
+			return false, true
 		}
 	}
-	return f, false, false
+	return false, false
 }
 
 // lineEnd reads carriage returns and the line feed at i. nginx lets several
 // returns pass. When another byte stands there, it names the return as the bad
 // one.
-func (f field) lineEnd(b []byte, i int) (field, bool, bool) {
+func (f *field) lineEnd(b []byte, i int) (ok, bad bool) {
 	for i < len(b) && b[i] == '\r' {
 		i++
 	}
 	if i == len(b) {
-		return f, false, false
+		return false, false
 	}
 	if b[i] != '\n' {
 		f.next = i - 1
-		return f, false, true
+		return false, true
 	}
 	f.next = i + 1
-	return f, true, false
+	return true, false
 }
 
 // known are the headers that the server itself reads.

@@ -112,43 +112,45 @@ func isControl(c byte) bool { return c < 0x20 || c == 0x7f }
 func isAlpha(c byte) bool   { c |= 0x20; return c >= 'a' && c <= 'z' }
 func isDigit(c byte) bool   { return c >= '0' && c <= '9' }
 
-// parseRequestLine reads the request line at the start of b. ok is false when b
-// ends before the line does and no error has shown yet.
-func parseRequestLine(b []byte) (l requestLine, ok bool, err *Error) {
+// parse reads the request line at the start of b. ok is false when b ends before the
+// line does and no error has shown yet.
+func (l *requestLine) parse(b []byte) (ok bool, err *Error) {
+	*l = requestLine{}
 	i := 0
 	for i < len(b) && b[i] != ' ' {
 		if c := b[i]; (c < 'A' || c > 'Z') && c != '_' && c != '-' {
-			return l, false, errMethod
+			return false, errMethod
 		}
 		i++
 	}
 	if i == len(b) {
-		return l, false, nil
+		return false, nil
 	}
 	if i == 0 {
-		return l, false, errMethod
+		return false, errMethod
 	}
 	l.methodEnd = i
 	for i < len(b) && b[i] == ' ' {
 		i++
 	}
 	if i == len(b) {
-		return l, false, nil
+		return false, nil
 	}
 	if b[i] != '/' {
 		if !isAlpha(b[i]) {
-			return l, false, errRequest
+			return false, errRequest
 		}
 		if i, ok, err = l.schemeAndHost(b, i); !ok {
-			return l, false, err
+			return false, err
 		}
 	}
 	l.targetStart = i
 	if i, ok, err = l.target(b, i); !ok {
-		return l, false, err
+		return false, err
 	}
 	l.targetEnd = i
-	return l, l.next != 0, l.version(b, i)
+	err = l.version(b, i)
+	return l.next != 0, err
 }
 
 // schemeAndHost reads "scheme://host[:port]" at i and returns where the path

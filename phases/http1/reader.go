@@ -250,21 +250,22 @@ func (s *headScan) lines(rd *Reader) (perr *Error, done bool) {
 	b := rd.Buffered()
 	if s.next == 0 {
 		rd.fields = rd.fields[:0]
-		line, ok, err := parseRequestLine(b)
+		ok, err := s.line.parse(b)
 		if err != nil {
 			return err, false
 		}
-		if err := s.fits(rd.limits, b, line.next, ok, errTooLong); err != nil || !ok {
+		if err := s.fits(rd.limits, b, s.line.next, ok, errTooLong); err != nil || !ok {
 			return err, false
 		}
-		s.line, s.next = line, line.next
-		if line.major == 0 {
+		s.next = s.line.next
+		if s.line.major == 0 {
 			return nil, true // HTTP/0.9 has no headers
 		}
 	}
+	var f field
 	for {
 		rest := b[s.next:]
-		f, ok, bad := parseField(rest, rd.limits.Fields)
+		ok, bad := f.parse(rest, rd.limits.Fields)
 		if bad {
 			return invalidLine(rest[:f.next+1]), false
 		}
@@ -336,14 +337,17 @@ func (rd *Reader) judge(h *Head, s *headScan) *Error {
 	if s.next == s.judged {
 		return nil
 	}
+	if s.judged > 0 { // begin anew with more lines
+		h.reset()
+	}
 	s.judged = s.next
-	h.reset()
 	text := rd.share(s.next)
 	h.Text, h.Size = text, s.line.next
 	if err := h.setLine(text, &s.line, !rd.limits.KeepSlashes); err != nil {
 		return err
 	}
-	for _, f := range rd.fields {
+	for i := range rd.fields {
+		f := &rd.fields[i]
 		if f.invalid && !rd.limits.Fields.KeepInvalid {
 			continue
 		}

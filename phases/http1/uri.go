@@ -104,7 +104,11 @@ func ValidHost(host string) (string, bool) {
 	afterName := false // in the port
 	upper := false
 	for i := 0; i < len(host); i++ {
-		switch c := host[i]; {
+		c := host[i]
+		if nameClass[c] == 1 && (c < 'A' || c > 'Z') {
+			continue
+		}
+		switch {
 		case c == '.':
 			if dot == i-1 {
 				return "", false
