@@ -52,7 +52,7 @@ var connNumbers atomic.Int64
 func (l *listener) accepted(nc net.Conn) *conn {
 	c := connPool.Get().(*conn)
 	c.socket = nc
-	c.wait.state.Store(clientBusy)
+	c.wait.word.Store(clientBusy)
 	if b := l.bound.Load(); !b.listen.TLS && !b.listen.Proxy {
 		c.wait.begin(clientWaits)
 	}

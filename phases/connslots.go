@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -126,40 +127,42 @@ func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
 // clientWait is whether a connection waits for its client to ask for something. Who
 // wants to end the wait must not end what follows it.
 type clientWait struct {
-	state atomic.Int32
-	since atomic.Int64 // its place among those that wait
+	word atomic.Int64 // a state, and above it the wait's number among all waits
 }
 
 const (
-	clientBusy    int32 = iota
+	clientBusy    int64 = iota
 	clientWaits         // for a first request
 	clientKeeps         // for another
 	clientCutting       // the wait is being ended
 	clientCut
+	clientStates = 7 // the bits of a state
 )
 
 // waits counts the waits of all connections.
 var waits atomic.Int64
 
+// state tells how the wait stands.
+func (w *clientWait) state() int64 { return w.word.Load() & clientStates }
+
 // begin begins a wait; false says that it has been ended already.
-func (w *clientWait) begin(kind int32) bool {
-	w.since.Store(waits.Add(1))
-	return w.state.CompareAndSwap(clientBusy, kind) || w.state.Load() == kind
+func (w *clientWait) begin(kind int64) bool {
+	return w.word.CompareAndSwap(clientBusy, waits.Add(clientStates+1)|kind) || w.state() == kind
 }
 
 // end ends the wait, and tells whether somebody else has.
 func (w *clientWait) end() (cut bool) {
 	for {
-		switch state := w.state.Load(); state {
+		switch word := w.word.Load(); word & clientStates {
 		case clientBusy:
 			return false
 		case clientCutting: // for as long as it takes to set a deadline
 			time.Sleep(time.Microsecond)
 		case clientCut:
-			w.state.Store(clientBusy)
+			w.word.Store(clientBusy)
 			return true
 		default:
-			if w.state.CompareAndSwap(state, clientBusy) {
+			if w.word.CompareAndSwap(word, clientBusy) {
 				return false
 			}
 		}
@@ -167,12 +170,13 @@ func (w *clientWait) end() (cut bool) {
 }
 
 // cut ends a wait of this kind by ending the read; false says that there is none.
-func (w *clientWait) cut(kind int32, nc net.Conn) bool {
-	if !w.state.CompareAndSwap(kind, clientCutting) {
+func (w *clientWait) cut(kind int64, nc net.Conn) bool {
+	word := w.word.Load()
+	if word&clientStates != kind || !w.word.CompareAndSwap(word, clientCutting) {
 		return false
 	}
 	_ = nc.SetReadDeadline(longAgo)
-	w.state.Store(clientCut)
+	w.word.Store(clientCut)
 	return true
 }
 
@@ -184,17 +188,21 @@ const maxReused = 32
 func (p *process) reuseConns(warn func()) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var idle []*conn
+	type idleConn struct {
+		*conn
+		since int64
+	}
+	var idle []idleConn
 	for c := range p.conns {
-		if state := c.wait.state.Load(); state == clientWaits || state == clientKeeps {
-			idle = append(idle, c)
+		if word := c.wait.word.Load(); word&clientStates == clientWaits || word&clientStates == clientKeeps {
+			idle = append(idle, idleConn{c, word})
 		}
 	}
 	if len(idle) == 0 {
 		return 0
 	}
 	warn()
-	slices.SortFunc(idle, func(a, b *conn) int { return int(a.wait.since.Load() - b.wait.since.Load()) })
+	slices.SortFunc(idle, func(a, b idleConn) int { return cmp.Compare(a.since, b.since) })
 	for _, c := range idle[:max(min(maxReused, len(idle)/8), 1)] {
 		if c.wait.cut(clientKeeps, c.socket) || c.wait.cut(clientWaits, c.socket) {
 			c.slotGiven.Store(true)
