@@ -120,6 +120,12 @@ func (w *abortWatch) resume(rd *http1.Reader) {
 
 // stop ends the watching for this request.
 func (w *abortWatch) stop(rd *http1.Reader) {
+	w.mu.Lock()
+	asked := w.gone != nil
+	w.mu.Unlock()
+	if !asked {
+		return
+	}
 	w.pause(rd)
 	w.mu.Lock()
 	w.gone, w.closed = nil, false

@@ -270,16 +270,9 @@ func (m *Request) frame(p []byte, flags int) int {
 	conn := m.Conn
 	before := m.bodySent
 	if len(p) > 0 {
-		m.bodySent += int64(len(p))
-		if m.chunkedOut {
-			line := strconv.AppendInt(m.chunkSize[:0], int64(len(p)), 16)
-			line = append(line, '\r', '\n')
-			conn.Write(line)
-			conn.Write(p)
-			p = crlf
-			m.bodySent += int64(len(line)) + 2
-		}
-		if _, err := conn.Write(p); err != nil { // once a write has failed, all do
+		n, err := m.writePiece(p)
+		m.bodySent += n
+		if err != nil {
 			return m.writeFailed(err)
 		}
 	}
@@ -310,6 +303,34 @@ func (r *Request) flushBeforeWait() {
 	if conn := r.Main.Conn; conn != nil && r.captured == nil && r.Main.HeadersSent && int64(conn.Buffered()) >= r.Loc.postponeOutput.v {
 		conn.Push()
 	}
+}
+
+// smallPiece is up to what size a chunk is put together for one write; a larger one
+// is cheaper to write in parts than to copy once more.
+const smallPiece = 1 << 10
+
+// writePiece writes body bytes, with their chunk around them, and returns the number
+// of bytes that takes.
+func (m *Request) writePiece(p []byte) (int64, error) {
+	conn := m.Conn
+	if !m.chunkedOut {
+		_, err := conn.Write(p)
+		return int64(len(p)), err
+	}
+	b := strconv.AppendInt(m.headBuf[:0], int64(len(p)), 16)
+	b = append(b, crlf...)
+	n := int64(len(b) + len(p) + len(crlf))
+	m.headBuf = b
+	if len(p) > smallPiece {
+		conn.Write(b)
+		conn.Write(p)
+		_, err := conn.Write(crlf) // once a write has failed, all do
+		return n, err
+	}
+	b = append(append(b, p...), crlf...)
+	m.headBuf = b
+	_, err := conn.Write(b)
+	return n, err
 }
 
 // writeFailed notes once that the client has gone.

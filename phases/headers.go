@@ -19,6 +19,17 @@ func (h Headers) Get(name string) (string, bool) {
 	return "", false
 }
 
+// conditional reports whether there may be a condition (If-...). Most requests have
+// none, and are looked through once for all five of them.
+func (h Headers) conditional() bool {
+	for i := range h {
+		if name := h[i].Name; len(name) > len("If-") && name[2] == '-' && lowerByte(name[0]) == 'i' {
+			return true
+		}
+	}
+	return false
+}
+
 // nameOf is name as the first such line writes it, name itself when there is none.
 func (h Headers) nameOf(name string) string {
 	for i := range h {

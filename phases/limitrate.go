@@ -26,8 +26,10 @@ func setSizeTemplate(field func(c *compiler) *opt[template]) setter {
 	}
 }
 
-// noRate is a size of zero.
-var noRate = template{lit: "0"}
+// noSize is a size of zero, noRate the template of it.
+const noSize = "0"
+
+var noRate = template{lit: noSize}
 
 // sizeOf is the value of a size, 0 when it is none.
 func (r *Request) sizeOf(t *template) int64 {
@@ -43,7 +45,7 @@ func (r *Request) sizeOf(t *template) int64 {
 // was set, else as limit_rate says (ngx_http_write_filter).
 func (r *Request) startRate() {
 	l := r.Loc
-	if !r.rateSet && l.limitRate.v.parts == nil && l.limitRate.v.lit == noRate.lit {
+	if !r.rateSet && l.limitRate.v.parts == nil && l.limitRate.v.lit == noSize {
 		return
 	}
 	if !r.rateSet {

@@ -10,7 +10,7 @@ var notModifiedModule = &Module{
 // of every kind is judged: what has neither date nor entity tag fails
 // If-Unmodified-Since and If-Match.
 func (r *Request) notModifiedFilter() int {
-	if r.Out.Status != 200 || r != r.Main || r.Out.passedOn {
+	if r.Out.Status != 200 || r != r.Main || r.Out.passedOn || !r.In.conditional() {
 		return rcOK
 	}
 	if since, ok := r.In.Get("If-Unmodified-Since"); ok && !r.unmodifiedSince(since) {

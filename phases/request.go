@@ -97,9 +97,8 @@ type Request struct {
 	ranged          *rangeCut
 	trailers        bool // fields follow the body (add_trailer)
 	sentTrailers    []Header
-	headBuf         []byte
-	chunkSize       [20]byte // room for the line before a chunk
-	bodySent        int64    // on the wire, transfer coding included
+	headBuf         []byte // room for the head, and then for a chunk
+	bodySent        int64  // on the wire, transfer coding included
 	bytesSent       int64
 	rate            int64 // of the response, bytes a second; once rateSet
 	rateSet         bool

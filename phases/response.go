@@ -44,8 +44,9 @@ type Response struct {
 
 // reset makes the response empty and keeps its memory.
 func (o *Response) reset() {
+	headers := o.Headers[:0]
 	clear(o.Headers)
-	*o = Response{ContentLength: -1, LastModified: -1, Headers: o.Headers[:0]}
+	*o = Response{ContentLength: -1, LastModified: -1, Headers: headers}
 }
 
 // SetLocation makes a redirect's target; one without a host is completed when the
@@ -90,7 +91,9 @@ const (
 // clearRanges takes back that parts of the body may be asked for.
 func (o *Response) clearRanges() {
 	o.allowRanges = false
-	o.Headers.Del("Accept-Ranges")
+	if len(o.Headers) > 0 {
+		o.Headers.Del("Accept-Ranges")
+	}
 }
 
 // classify tells whether a header is one of the special ones; the length is

@@ -39,6 +39,9 @@ type regexName struct {
 // not answered.
 func (l *Listen) FindServer(r *Request, host string) *Server {
 	n := &l.names
+	if len(l.servers) == 1 && len(n.regexes) == 0 {
+		return l.Default
+	}
 	if s, ok := n.exact[host]; ok {
 		return s
 	}

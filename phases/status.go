@@ -9,9 +9,9 @@ const (
 	nginxVersionNum = 1022001
 )
 
-// statusTexts are nginx's status lines (ngx_http_header_filter_module.c).
+// statusTexts are nginx's status lines (ngx_http_header_filter_module.c), by status.
 // Statuses without a text there are sent as the bare number and a space.
-var statusTexts = map[int]string{
+var statusTexts = [...]string{
 	101: "101 Switching Protocols",
 	200: "200 OK", 201: "201 Created", 202: "202 Accepted", 204: "204 No Content", 206: "206 Partial Content",
 	301: "301 Moved Permanently", 302: "302 Moved Temporarily", 303: "303 See Other", 304: "304 Not Modified",
@@ -28,8 +28,8 @@ var statusTexts = map[int]string{
 
 // appendStatus writes the status line's text for status.
 func appendStatus(b []byte, status int) []byte {
-	if text, ok := statusTexts[status]; ok {
-		return append(b, text...)
+	if status >= 0 && status < len(statusTexts) && statusTexts[status] != "" {
+		return append(b, statusTexts[status]...)
 	}
 	if status < 100 {
 		for n := status; n < 100 && len(strconv.Itoa(n)) < 3; n = 100 {
