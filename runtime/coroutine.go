@@ -245,6 +245,7 @@ func (th *Thread) NewCoroutine(f Value) *Coroutine {
 func (co *coroutine) park(handle *Coroutine) {
 	co.parked = true
 	c := co.th.control
+	c.left = true
 	c.mu.Lock()
 	if co.next = c.live; co.next != nil {
 		co.next.prev = co
@@ -299,8 +300,12 @@ func (co *coroutine) kill() {
 func (th *Thread) Close() {
 	clear(th.envs)
 	th.envs = th.envs[:0]
+	c := th.control
+	if !c.left {
+		return
+	}
+	c.left = false
 	for {
-		c := th.control
 		c.mu.Lock()
 		co := c.live
 		c.mu.Unlock()

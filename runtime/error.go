@@ -167,6 +167,9 @@ func (th *Thread) PCall(f Value, args ...Value) (results []Value, err *Error) {
 		}
 	}()
 	v, n := CallList(th, f, "", args)
+	if n == 0 {
+		return nil, nil
+	}
 	return List(th, v, n), nil
 }
 

@@ -44,6 +44,7 @@ type control struct {
 	reason any           // what Poll panics with
 	parked int           // coroutines in live
 	live   *coroutine    // suspended coroutines, linked by their next
+	left   bool          // there may be some that Close has to unwind; not under mu, but the baton's
 	done   chan struct{} // closed by Interrupt; made by Done
 }
 
