@@ -24,7 +24,6 @@ func acceptedDirectives() []directive {
 		}},
 		{"load_module", inMain, take1, ignored},
 		{"debug_connection", inEvents, take1, inert},
-		{"ssl_engine", inMain, take1, refused("keys in hardware cannot be used")},
 	}
 	for _, group := range []struct {
 		in    level

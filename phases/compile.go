@@ -101,8 +101,7 @@ type compiler struct {
 
 	http       bool // an http block was seen
 	afterMerge []func() error
-	tlsClients map[string]*tlsClientSetup // by what their directives say
-	discarded  map[discardedAt]any        // fields of directives without effect
+	discarded  map[discardedAt]any // fields of directives without effect
 }
 
 // place is where in the tree of directives the compiler is.
@@ -153,9 +152,8 @@ func compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 		modules: opts.Modules,
 		table:   directiveIndex(opts.Modules),
 
-		tlsClients: map[string]*tlsClientSetup{},
-		discarded:  map[discardedAt]any{},
-		place:      place{level: inMain},
+		discarded: map[discardedAt]any{},
+		place:     place{level: inMain},
 	}
 	if err := c.block(tree); err != nil {
 		return nil, err

@@ -128,7 +128,7 @@ func luaDirectives() []directive {
 		{"lua_socket_buffer_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.socketBufferSize }))},
 		{"lua_socket_send_lowat", where, take1, discardLowat("lua_socket_send_lowat")},
 		{"lua_socket_log_errors", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.socketLogErrors })},
-	}, tlsClientDirectives(luaSSL, func(l *Location) *tlsClient { return &l.ssl })...)
+	}, tlsClientDirectives(luaSSL, func(c *compiler) *tlsClient { return &c.loc.ssl })...)
 }
 
 // path stores a file name, from the folder of the configuration file.

@@ -4,6 +4,8 @@ package phases
 // what stands last is asked first. Each place has its reason.
 func allModules() []*Module {
 	return []*Module{
+		opensslModule, // what others' TLS connections need
+
 		logModule, // behind log_by_lua
 		upstreamModule,
 

@@ -203,7 +203,7 @@ func proxyDirectives() []directive {
 		directive{"proxy_limit_rate", where, take1, setProxyLimitRate},
 		directive{"proxy_force_ranges", where, takeFlag, refusedUnless("off", "ranges of proxied responses would not be answered")},
 	)
-	return append(list, tlsClientDirectives(proxySSL, func(l *Location) *tlsClient { return &l.proxySSL })...)
+	return append(list, tlsClientDirectives(proxySSL, func(c *compiler) *tlsClient { return &c.loc.proxySSL })...)
 }
 
 // refusedUnless is refused for every value but the one that asks for nothing.

@@ -3,11 +3,9 @@ package phases
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 
 	"github.com/moonphase/moonphase/phases/conf"
-	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
 const proxySSL = "proxy_ssl_"
@@ -84,16 +82,4 @@ func (x *exchange) handshake() (nextKind, int) {
 		}
 	}
 	return 0, rcOK
-}
-
-// judge says what is wrong with an upstream's certificate, as nginx logs it.
-func (s *tlsClientSetup) judge(state tls.ConnectionState, name string) error {
-	certs := state.PeerCertificates
-	if err := s.verifier.Verify(certs); err != nil {
-		return fmt.Errorf("upstream SSL certificate verify error: (%d:%s)", err.Code, err.Text)
-	}
-	if !openssl.MatchesHost(certs[0], name) {
-		return fmt.Errorf("upstream SSL certificate does not match \"%s\"", name)
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package phases
 
 import (
 	"crypto/tls"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -38,9 +37,6 @@ type serverTLS struct {
 	http2    *tls.Config       // the same for addresses that also speak HTTP/2
 	verifier *openssl.Verifier // of client certificates
 }
-
-// tlsVersions is a range of protocol versions.
-type tlsVersions struct{ min, max uint16 }
 
 // sslDirectives are the directives of ngx_http_ssl_module. Those that tune
 // OpenSSL alone are accepted without effect; stapling, whose want a client hardly
@@ -216,37 +212,6 @@ func (c *compiler) fullConfPath(path string) string {
 		return path
 	}
 	return c.opts.ConfPath[:strings.LastIndexByte(c.opts.ConfPath, '/')+1] + path
-}
-
-// loadKeyPair reads a certificate chain and its key.
-func loadKeyPair(certPath, keyPath string) (tls.Certificate, error) {
-	certText, err := readPEM("certificate", certPath)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	keyText, err := readPEM("certificate key", keyPath)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	pair, err := tls.X509KeyPair(certText, keyText)
-	if err != nil {
-		err = &conf.Error{Msg: fmt.Sprintf(`SSL_CTX_use_PrivateKey("%s") failed (%v)`, keyPath, err)}
-	}
-	return pair, err
-}
-
-func readPEM(what, path string) ([]byte, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		_, reason, _ := strings.Cut(errText(err), ": ")
-		return nil, &conf.Error{Msg: fmt.Sprintf(`cannot load %s "%s": BIO_new_file() failed (SSL: error:80000002:system library::%s:`+
-			`calling fopen(%s, r) error:10000080:BIO routines::no such file)`, what, path, reason, path), Outside: true}
-	}
-	if block, _ := pem.Decode(text); block == nil {
-		return nil, &conf.Error{Msg: fmt.Sprintf(`cannot load %s "%s": PEM_read_bio_X509_AUX() failed `+
-			`(SSL: error:0480006C:PEM routines::no start line)`, what, path)}
-	}
-	return text, nil
 }
 
 // errRejected ends handshakes for servers with ssl_reject_handshake.

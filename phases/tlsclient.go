@@ -2,17 +2,27 @@ package phases
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/runtime/openssl"
 )
+
+// opensslModule is ngx_openssl_module: what the families of *_ssl_* directives have
+// in common.
+var opensslModule = &Module{
+	name: "openssl",
+	directives: func() []directive {
+		return []directive{
+			{"ssl_engine", inMain, take1, refused("keys in hardware cannot be used")},
+		}
+	},
+	conf: []confSlot{tlsClientMain},
+}
+
+// tlsClientMain are the setups of a configuration, by what their directives say.
+var tlsClientMain = newMainSlot[map[string]*tlsClientSetup](nil)
 
 // tlsClient is what the directives of one family (lua_ssl_*, proxy_ssl_*) say
 // about connections on which this server is the client.
@@ -37,23 +47,23 @@ type tlsClientSetup struct {
 }
 
 // tlsClientDirectives are the directives of a family by its prefix.
-func tlsClientDirectives(prefix string, field func(l *Location) *tlsClient) []directive {
+func tlsClientDirectives(prefix string, field func(c *compiler) *tlsClient) []directive {
 	file := func(f func(t *tlsClient) *opt[string]) setter {
-		return path(loc(func(l *Location) *opt[string] { return f(field(l)) }))
+		return path(func(c *compiler) *opt[string] { return f(field(c)) })
 	}
 	return []directive{
 		{prefix + "protocols", inHTTPSrvLoc, takeMore1, func(c *compiler, d *conf.Directive) error {
-			return putProtocols(&field(c.loc).protocols, d.Args)
+			return putProtocols(&field(c).protocols, d.Args)
 		}},
-		{prefix + "ciphers", inHTTPSrvLoc, take1, text(loc(func(l *Location) *opt[string] { return &field(l).ciphers }))},
-		{prefix + "verify_depth", inHTTPSrvLoc, take1, number(loc(func(l *Location) *opt[int] { return &field(l).depth }))},
+		{prefix + "ciphers", inHTTPSrvLoc, take1, text(func(c *compiler) *opt[string] { return &field(c).ciphers })},
+		{prefix + "verify_depth", inHTTPSrvLoc, take1, number(func(c *compiler) *opt[int] { return &field(c).depth })},
 		{prefix + "trusted_certificate", inHTTPSrvLoc, take1, file(func(t *tlsClient) *opt[string] { return &t.trusted })},
 		{prefix + "crl", inHTTPSrvLoc, take1, file(func(t *tlsClient) *opt[string] { return &t.crl })},
 		{prefix + "certificate", inHTTPSrvLoc, take1, file(func(t *tlsClient) *opt[string] { return &t.certificate })},
 		{prefix + "certificate_key", inHTTPSrvLoc, take1, file(func(t *tlsClient) *opt[string] { return &t.key })},
 		{prefix + "password_file", inHTTPSrvLoc, take1, refused("keys with a password")},
 		{prefix + "conf_command", inHTTPSrvLoc, take2, func(c *compiler, d *conf.Directive) error {
-			t := field(c.loc)
+			t := field(c)
 			t.commands = append(t.commands, [2]string{d.Args[0], d.Args[1]})
 			return nil
 		}},
@@ -76,13 +86,18 @@ func (t *tlsClient) merge(outer *tlsClient) {
 // build loads the files of a merged family, once for all locations that name the same.
 func (t *tlsClient) build(c *compiler, prefix string) (err error) {
 	key := fmt.Sprintf("%v", *t)
-	if t.tlsClientSetup = c.tlsClients[key]; t.tlsClientSetup != nil {
+	known := tlsClientMain.at(c)
+	if t.tlsClientSetup = (*known)[key]; t.tlsClientSetup != nil {
 		return nil
 	}
-	if t.tlsClientSetup, err = t.setup(prefix); err == nil {
-		c.tlsClients[key] = t.tlsClientSetup
+	if t.tlsClientSetup, err = t.setup(prefix); err != nil {
+		return err
 	}
-	return err
+	if *known == nil {
+		*known = map[string]*tlsClientSetup{}
+	}
+	(*known)[key] = t.tlsClientSetup
+	return nil
 }
 
 func (t *tlsClient) setup(prefix string) (*tlsClientSetup, error) {
@@ -112,15 +127,20 @@ func (t *tlsClient) setup(prefix string) (*tlsClientSetup, error) {
 	return s, runCommands(cfg, t.commands)
 }
 
-// runCommands carries out the *_ssl_conf_command directives of a level.
-func runCommands(cfg *tls.Config, commands [][2]string) error {
-	for _, command := range commands {
-		if err := openssl.Command(cfg, command[0], command[1]); err != nil {
-			return &conf.Error{Msg: err.Error()}
-		}
+// judge says what is wrong with an upstream's certificate, as nginx logs it.
+func (s *tlsClientSetup) judge(state tls.ConnectionState, name string) error {
+	certs := state.PeerCertificates
+	if err := s.verifier.Verify(certs); err != nil {
+		return fmt.Errorf("upstream SSL certificate verify error: (%d:%s)", err.Code, err.Text)
+	}
+	if !openssl.MatchesHost(certs[0], name) {
+		return fmt.Errorf("upstream SSL certificate does not match \"%s\"", name)
 	}
 	return nil
 }
+
+// tlsVersions is a range of protocol versions.
+type tlsVersions struct{ min, max uint16 }
 
 // putProtocols stores the range of protocol versions that a directive names.
 func putProtocols(field *opt[tlsVersions], names []string) error {
@@ -146,65 +166,12 @@ func putProtocols(field *opt[tlsVersions], names []string) error {
 	return field.put(v)
 }
 
-// loadTrusted reads the certificates of a file, none without a path.
-func loadTrusted(path string) (list []*x509.Certificate, err error) {
-	failed := &conf.Error{Msg: fmt.Sprintf("SSL_CTX_load_verify_locations(\"%s\") failed", path)}
-	blocks, err := pemBlocks(path)
-	if err != nil {
-		failed.Outside = errors.Is(err, fs.ErrNotExist)
-		return nil, failed
-	}
-	for _, block := range blocks {
-		if block.Type != "CERTIFICATE" && block.Type != "X509 CERTIFICATE" {
-			continue
+// runCommands carries out the *_ssl_conf_command directives of a level.
+func runCommands(cfg *tls.Config, commands [][2]string) error {
+	for _, command := range commands {
+		if err := openssl.Command(cfg, command[0], command[1]); err != nil {
+			return &conf.Error{Msg: err.Error()}
 		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, failed
-		}
-		list = append(list, c)
 	}
-	if path != "" && len(list) == 0 {
-		return nil, failed
-	}
-	return list, nil
-}
-
-// loadCRLs reads the lists of revoked certificates of a file, none without a path.
-func loadCRLs(path string) (list []*x509.RevocationList, err error) {
-	failed := &conf.Error{Msg: fmt.Sprintf("X509_LOOKUP_load_file(\"%s\") failed", path)}
-	blocks, err := pemBlocks(path)
-	if err != nil {
-		failed.Outside = errors.Is(err, fs.ErrNotExist)
-		return nil, failed
-	}
-	for _, block := range blocks {
-		if block.Type != "X509 CRL" {
-			continue
-		}
-		l, err := x509.ParseRevocationList(block.Bytes)
-		if err != nil {
-			return nil, failed
-		}
-		list = append(list, l)
-	}
-	if path != "" && len(list) == 0 {
-		return nil, failed
-	}
-	return list, nil
-}
-
-func pemBlocks(path string) (list []*pem.Block, err error) {
-	if path == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(path)
-	for err == nil {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			break
-		}
-		list = append(list, block)
-	}
-	return list, err
+	return nil
 }
