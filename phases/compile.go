@@ -123,6 +123,9 @@ type CompileOptions struct {
 
 	Modules []*Module // in the order of nginx's ngx_modules.c
 
+	// Previous is the configuration that this one replaces, whose zones are kept.
+	Previous *Cycle
+
 	// Chunks is the Lua code compiled into the binary. A directive whose code
 	// is not in it is an error, unless the set is nil (nothing is looked up).
 	Chunks rt.ChunkSet

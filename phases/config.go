@@ -28,6 +28,9 @@ type Cycle struct {
 	modules []*Module
 	confs   []any // configuration of modules, by mainSlot
 
+	zones    []*Zone // in the order of the file
+	previous *Cycle  // until Start: the configuration that a reload replaces
+
 	vars     variableSet
 	hostname string
 
@@ -58,6 +61,9 @@ type Cycle struct {
 // Start makes what requests need before the first one comes: Lua states, in
 // which init_by_lua runs.
 func (c *Cycle) Start() error {
+	if err := c.startZones(); err != nil {
+		return err
+	}
 	for _, m := range c.modules {
 		if m.start != nil {
 			if err := m.start(c); err != nil {
@@ -130,6 +136,7 @@ func newCycle(opts CompileOptions) *Cycle {
 		ConfPath:   opts.ConfPath,
 		Log:        opts.Log,
 		modules:    opts.Modules,
+		previous:   opts.Previous,
 		confs:      freshSlots(opts.Modules, slotMain),
 		vars:       newVariableSet(opts.Modules),
 		hostname:   lowerString(name),

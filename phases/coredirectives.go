@@ -121,6 +121,9 @@ func (c *compiler) finish() error {
 	if err := c.settleVariables(); err != nil {
 		return &conf.Error{Msg: err.Error()}
 	}
+	if err := c.checkZones(); err != nil {
+		return err
+	}
 	m := &c.cycle.Main
 	m.Daemon.merge(opt[bool]{}, true)
 	m.MasterProcess.merge(opt[bool]{}, true)

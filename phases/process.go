@@ -89,6 +89,7 @@ func (p *process) load() (*Cycle, error) {
 		ConfPath: p.opts.conf,
 		Log:      p.start,
 		Logs:     p.logs,
+		Previous: p.cycle.Load(),
 		Chunks:   p.chunks,
 		sources:  p.sources,
 	})
