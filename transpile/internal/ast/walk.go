@@ -1,5 +1,13 @@
 package ast
 
+import "fmt"
+
+// Unknown stops a walk at a statement or expression that it has no case for: one
+// that it passed over in silence would be left out of the program.
+func Unknown(walk string, node any) {
+	panic(fmt.Sprintf("%s does not know %T", walk, node))
+}
+
 // Walk calls visit for every statement and expression below n, n itself
 // included, in program order, and into functions. n is a *Block, Stmt or Expr.
 // visit returns false to skip what is inside.
@@ -17,6 +25,8 @@ func Walk(n any, visit func(n any) bool) {
 		if visit(n) {
 			walkExpr(n, visit)
 		}
+	default:
+		Unknown("ast.Walk", n)
 	}
 }
 
@@ -65,6 +75,9 @@ func walkStmt(s Stmt, visit func(any) bool) {
 		Walk(s.Body, visit)
 	case *ReturnStmt:
 		walkExprs(s.Exprs, visit)
+	case *BreakStmt, *GotoStmt, *LabelStmt:
+	default:
+		Unknown("ast.Walk", s)
 	}
 }
 
@@ -97,6 +110,9 @@ func walkExpr(e Expr, visit func(any) bool) {
 			}
 			Walk(f.Value, visit)
 		}
+	case *NilExpr, *TrueExpr, *FalseExpr, *VarargExpr, *NumberExpr, *StringExpr, *Name:
+	default:
+		Unknown("ast.Walk", e)
 	}
 }
 

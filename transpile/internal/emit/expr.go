@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -75,7 +76,7 @@ func (e *emitter) bare(x ir.Expr) *jen.Statement {
 		}
 		return rt("SetEnv").Call(jen.Id("th"), e.expr(x.Fn), jen.Id("env"), e.expr(x.Table))
 	}
-	panic("emit: unknown expression")
+	panic(fmt.Sprintf("emit does not know %T", x))
 }
 
 func (e *emitter) record(x *ir.NewRecord) *jen.Statement {

@@ -1,6 +1,8 @@
 package emit
 
 import (
+	"fmt"
+
 	"github.com/dave/jennifer/jen"
 
 	"github.com/moonphase/moonphase/transpile/internal/ir"
@@ -105,7 +107,7 @@ func (e *emitter) stmt(g *jen.Group, s ir.Stmt) *jen.Statement {
 	case *ir.Leave:
 		return jen.Id("th").Dot("Leave").Call(jen.Lit(s.Weight))
 	}
-	panic("emit: unknown statement")
+	panic(fmt.Sprintf("emit does not know %T", s))
 }
 
 func label(s *jen.Statement, name string) *jen.Statement {

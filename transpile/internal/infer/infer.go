@@ -154,6 +154,9 @@ func (f *Facts) stmt(s ast.Stmt) {
 				f.joinResult(st, i, f.nth(s.Exprs, i))
 			}
 		}
+	case *ast.BreakStmt, *ast.GotoStmt, *ast.LabelStmt:
+	default:
+		ast.Unknown("infer", s)
 	}
 }
 
@@ -294,6 +297,9 @@ func (f *Facts) visit(e ast.Expr) {
 			}
 			f.visit(fl.Value)
 		}
+	case *ast.NilExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.VarargExpr, *ast.NumberExpr, *ast.StringExpr, *ast.Name:
+	default:
+		ast.Unknown("infer", e)
 	}
 }
 
@@ -344,6 +350,9 @@ func (f *Facts) expr(e ast.Expr) Kind {
 		return l.Truthy().Join(r)
 	case *ast.Unary:
 		return f.unary(e)
+	case *ast.VarargExpr, *ast.Index:
+	default:
+		ast.Unknown("infer", e)
 	}
 	return Any
 }

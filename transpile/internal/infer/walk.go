@@ -62,6 +62,9 @@ func (w *walker) stmt(s ast.Stmt) {
 			}
 		}
 		w.list(s.Exprs, true)
+	case *ast.LocalFuncStmt, *ast.BreakStmt, *ast.GotoStmt, *ast.LabelStmt:
+	default:
+		ast.Unknown("infer", s)
 	}
 }
 
@@ -107,5 +110,8 @@ func (w *walker) expr(e ast.Expr, open bool) {
 			}
 			w.expr(f.Value, f.Key == nil && i == len(e.Fields)-1 && ast.IsOpen(f.Value))
 		}
+	case *ast.NilExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.VarargExpr, *ast.NumberExpr, *ast.StringExpr, *ast.FuncExpr:
+	default:
+		ast.Unknown("infer", e)
 	}
 }

@@ -135,6 +135,9 @@ func (p *printer) jump(s Stmt) {
 		p.line("leave %d", s.Weight)
 	case *Comment:
 		p.line("-- %s", s.Text)
+	case *Blank:
+	default:
+		unknown("Print", s)
 	}
 }
 
@@ -211,6 +214,8 @@ func (p *printer) expr(x Expr) string {
 		head = "env"
 	case *Select:
 		head = "select " + x.Args.Name
+	default:
+		unknown("Print", x)
 	}
 	s := "(" + head
 	for _, in := range operands(x) {

@@ -82,6 +82,9 @@ func (k *checker) stmt(s Stmt) {
 		k.ret(s)
 	case *ReturnList:
 		k.want(s.X, List, "returned list")
+	case *Declare, *Do, *Poll, *Block, *Break, *Continue, *Goto, *Label, *Leave, *Comment, *Blank:
+	default:
+		unknown("Check", s)
 	}
 }
 
@@ -168,6 +171,9 @@ func (k *checker) expr(x Expr) {
 		if len(x.Vals) != len(x.Shape.Keys) {
 			k.errorf("%d values for %d keys", len(x.Vals), len(x.Shape.Keys))
 		}
+	case *Const, *Ref, *Pair, *Result, *IterValue, *Finish, *Join, *NewTable, *NewArray, *NewData, *Select, *EnvCall:
+	default:
+		unknown("Check", x)
 	}
 }
 

@@ -1,5 +1,13 @@
 package ir
 
+import "fmt"
+
+// unknown stops a walk at a kind that it has no case for: one that it passed over
+// in silence would be left out of the program.
+func unknown(walk string, node any) {
+	panic(fmt.Sprintf("ir: %s does not know %T", walk, node))
+}
+
 // Walk calls visit for x and every expression inside it, function bodies left out.
 func Walk(x Expr, visit func(Expr)) {
 	if x == nil {
@@ -50,6 +58,9 @@ func operands(x Expr) []Expr {
 		add(x.Fn, x.Index)
 	case *EnvCall:
 		add(x.Fn, x.Table)
+	case *Const, *Ref, *Pair, *Result, *IterValue, *Closure, *NewTable, *NewData:
+	default:
+		unknown("operands", x)
 	}
 	return list
 }
@@ -67,6 +78,10 @@ func variables(x Expr) []*Var {
 		return []*Var{x.Iter}
 	case *Select:
 		return []*Var{x.Args}
+	case *Const, *Op, *Not, *Logic, *Call, *StaticCall, *First, *Finish, *Join,
+		*Closure, *NewTable, *NewRecord, *NewArray, *NewData, *EnvCall:
+	default:
+		unknown("variables", x)
 	}
 	return nil
 }
@@ -92,6 +107,9 @@ func Exprs(s Stmt) []Expr {
 		return s.X
 	case *ReturnList:
 		return []Expr{s.X}
+	case *Declare, *DefineFunc, *Poll, *Block, *Break, *Continue, *Goto, *Label, *Leave, *Comment, *Blank:
+	default:
+		unknown("Exprs", s)
 	}
 	return nil
 }
@@ -114,6 +132,10 @@ func Inner(s Stmt) [][]Stmt {
 		return [][]Stmt{s.Body}
 	case *Block:
 		return [][]Stmt{s.Body}
+	case *Define, *Declare, *Assign, *Do, *DefineFunc, *Poll, *Break, *Continue, *Goto, *Label,
+		*Return, *ReturnList, *Leave, *Comment, *Blank:
+	default:
+		unknown("Inner", s)
 	}
 	return nil
 }

@@ -99,7 +99,8 @@ func (f *fn) expr(e ast.Expr) ir.Expr {
 	case *ast.Table:
 		return f.table(e)
 	}
-	panic("lower: unknown expression")
+	ast.Unknown("lower", e)
+	return nil
 }
 
 // number is a numeric constant: an int where it is one, for loops and indexes.

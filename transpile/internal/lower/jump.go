@@ -151,6 +151,9 @@ func jumpsTo(s ast.Stmt, l *ast.LabelStmt) bool {
 			}
 		}
 		return any(s.Else)
+	case *ast.LocalStmt, *ast.LocalFuncStmt, *ast.AssignStmt, *ast.CallStmt, *ast.ReturnStmt, *ast.BreakStmt, *ast.LabelStmt:
+	default:
+		ast.Unknown("lower", s)
 	}
 	return false
 }
@@ -161,6 +164,9 @@ func declares(list []ast.Stmt) bool {
 		case *ast.LocalStmt, *ast.LocalFuncStmt, *ast.AssignStmt, *ast.CallStmt, *ast.ReturnStmt, *ast.IfStmt, *ast.NumForStmt, *ast.GenForStmt:
 			// All of these can declare variables of the compiler's own.
 			return true
+		case *ast.DoStmt, *ast.WhileStmt, *ast.RepeatStmt, *ast.BreakStmt, *ast.GotoStmt, *ast.LabelStmt:
+		default:
+			ast.Unknown("lower", s)
 		}
 	}
 	return false

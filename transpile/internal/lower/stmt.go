@@ -64,6 +64,8 @@ func (f *fn) stmt(s ast.Stmt) {
 		f.dead = true
 	case *ast.LabelStmt:
 		f.place(s)
+	default:
+		ast.Unknown("lower", s)
 	}
 }
 

@@ -182,6 +182,8 @@ func (r *resolver) stmt(s ast.Stmt, b *ast.Block, i int) {
 		r.gotoStmt(s)
 	case *ast.LabelStmt:
 		r.labelStmt(s, b, i)
+	default:
+		ast.Unknown("resolve", s)
 	}
 }
 
@@ -280,6 +282,9 @@ func (r *resolver) expr(e ast.Expr) {
 			}
 			r.expr(f.Value)
 		}
+	case *ast.NilExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.NumberExpr:
+	default:
+		ast.Unknown("resolve", e)
 	}
 }
 
