@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,39 +14,57 @@ import (
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
+// serveLoads are requests on a kept connection, and what the server may allocate for
+// one when it has served some before.
+var serveLoads = []struct {
+	name, conf string
+	allocs     float64
+}{
+	{"return", `location /t { return 200 "hello world\n"; }`, 0},
+	{"echo", `location /t { echo hello world; }`, 2},
+	{"rewrite", `location /t { set $a 1; if ($arg_x = 2) { return 404; } rewrite ^/t(.*)$ /u$1; return 200 "$uri $a\n"; }`, 3},
+	{"lua", `location /t { content_by_lua 'ngx.say("hello world")'; }`, 1},
+}
+
 // BenchmarkServe measures a request on a kept connection, client included.
 // The client allocates nothing, so allocs/op are the server's.
 func BenchmarkServe(b *testing.B) {
-	for _, c := range []struct{ name, conf string }{
-		{"return", `location /t { return 200 "hello world\n"; }`},
-		{"echo", `location /t { echo hello world; }`},
-		{"rewrite", `location /t { set $a 1; if ($arg_x = 2) { return 404; } rewrite ^/t(.*)$ /u$1; return 200 "$uri $a\n"; }`},
-		{"lua", `location /t { content_by_lua 'ngx.say("hello world")'; }`},
-	} {
+	for _, c := range serveLoads {
 		b.Run(c.name, func(b *testing.B) {
-			ar := &txtar.Archive{Files: []txtar.File{{Name: "server", Data: []byte(c.conf)}}}
-			s := newServeCase(b, ar)
-			s.chunks = rt.ChunkSet{sayHello}
-			s.start(b)
-			nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer nc.Close()
-			rd := bufio.NewReader(nc)
-			request := []byte("GET /t?x=1 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n")
-			size := answerSize(b, nc, rd, request)
-			buf := make([]byte, size)
+			ask := serveLoad(b, c.conf)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := nc.Write(request); err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.ReadFull(rd, buf); err != nil {
-					b.Fatal(err)
-				}
+				ask()
 			}
 		})
+	}
+}
+
+// serveLoad starts a server and gives the function that asks it once.
+func serveLoad(t testing.TB, conf string) (ask func()) {
+	ar := &txtar.Archive{Files: []txtar.File{{Name: "server", Data: []byte(conf)}}}
+	s := newServeCase(t, ar)
+	s.conf = strings.Replace(s.conf, "error.log debug;", "error.log error;", 1) // the server is measured, not its log
+	if err := os.WriteFile(s.prefix+"conf/nginx.conf", []byte(s.conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.chunks = rt.ChunkSet{sayHello}
+	s.start(t)
+	nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	rd := bufio.NewReader(nc)
+	request := []byte("GET /t?x=1 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n")
+	buf := make([]byte, answerSize(t, nc, rd, request))
+	return func() {
+		if _, err := nc.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(rd, buf); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -63,7 +82,7 @@ var helloSites = [2]rt.Site{{Key: "ngx"}, {Key: "say"}}
 
 // answerSize asks once and counts the bytes of the answer, all of which have
 // the same length.
-func answerSize(b *testing.B, nc net.Conn, rd *bufio.Reader, request []byte) int {
+func answerSize(b testing.TB, nc net.Conn, rd *bufio.Reader, request []byte) int {
 	b.Helper()
 	if _, err := nc.Write(request); err != nil {
 		b.Fatal(err)

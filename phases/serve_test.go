@@ -97,18 +97,14 @@ func newServeCase(t testing.TB, ar *txtar.Archive) *serveCase {
 			t.Fatal(err)
 		}
 	}
-	level := "debug"
-	if _, ok := t.(*testing.B); ok {
-		level = "error" // a benchmark measures the server, not its log
-	}
-	c.conf = fmt.Sprintf(`worker_processes 1; daemon off; master_process off; error_log %[1]slogs/error.log %[5]s; pid %[1]slogs/nginx.pid;
+	c.conf = fmt.Sprintf(`worker_processes 1; daemon off; master_process off; error_log %[1]slogs/error.log debug; pid %[1]slogs/nginx.pid;
 events { worker_connections 64; }
 http { access_log off; keepalive_requests 1000000000; default_type text/plain; client_body_temp_path %[1]sbody; proxy_temp_path %[1]sproxy;
 %[3]s
 server { listen 127.0.0.1:%[2]d; server_name localhost;
 %[4]s
 } }
-`, c.prefix, c.port, part["http"], part["server"], level)
+`, c.prefix, c.port, part["http"], part["server"])
 	if err := os.WriteFile(c.prefix+"conf/nginx.conf", []byte(c.conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
