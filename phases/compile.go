@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
-	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // level is a set of places where a directive may stand.
@@ -126,11 +125,9 @@ type CompileOptions struct {
 	// Previous is the configuration that this one replaces, whose zones are kept.
 	Previous *Cycle
 
-	// Chunks is the Lua code compiled into the binary. A directive whose code
-	// is not in it is an error, unless the set is nil (nothing is looked up).
-	Chunks rt.ChunkSet
-	// sources compares that code with its files; nil does not.
-	sources *sources
+	// Prepare, when not nil, puts into the new Cycle what modules need that no
+	// directive says.
+	Prepare func(c *Cycle)
 
 	// Outside, when not nil, takes the complaints about what is missing on this machine,
 	// for those who build for another one: such a complaint is no error then.
@@ -158,13 +155,13 @@ func compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 		discarded: map[discardedAt]any{},
 		place:     place{level: inMain},
 	}
+	if opts.Prepare != nil {
+		opts.Prepare(c.cycle)
+	}
 	if err := c.block(tree); err != nil {
 		return nil, err
 	}
 	if err := c.finish(); err != nil {
-		return nil, err
-	}
-	if err := c.cycle.checkSources(); err != nil {
 		return nil, err
 	}
 	return c.cycle, nil

@@ -7,9 +7,6 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"github.com/moonphase/moonphase/phases/shdict"
-	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // Cycle is one generation of the server: a compiled configuration and the
@@ -23,7 +20,6 @@ type Cycle struct {
 	Main    MainConf
 	Listens []*Listen
 	Servers []*Server
-	Workers []*Worker
 
 	modules []*Module
 	confs   []any // configuration of modules, by mainSlot
@@ -34,25 +30,14 @@ type Cycle struct {
 	vars     variableSet
 	hostname string
 
-	http              *Location // the http level
-	upstreams         map[string]*Upstream
-	charsets          map[string]bool // that charset directives name
-	logFormats        map[string]*logFormat
-	logBuffers        []*logBuffer
-	rewriteNoPostpone opt[bool]
-	accessNoPostpone  opt[bool]
-
-	lua   LuaMain
-	dicts []*shdict.Dict // lua_shared_dict, in the order of the file
+	http       *Location // the http level
+	upstreams  map[string]*Upstream
+	charsets   map[string]bool // that charset directives name
+	logFormats map[string]*logFormat
+	logBuffers []*logBuffer
 
 	slots       *connSlots // worker_connections; nil: not counted
 	threadPools map[string]*threadPool
-	chunks      rt.ChunkSet
-	sources     *sources
-	batons      *rt.BatonPool
-	// openState is OpenNgx. States made later, by requests, reach it through
-	// here, as the functions it installs lead back to requests.
-	openState func(*rt.State, *Worker)
 
 	stopping atomic.Bool  // the server drains: no connection is kept alive
 	requests atomic.Int64 // that are being served
@@ -140,8 +125,6 @@ func newCycle(opts CompileOptions) *Cycle {
 		confs:      freshSlots(opts.Modules, slotMain),
 		vars:       newVariableSet(opts.Modules),
 		hostname:   lowerString(name),
-		chunks:     opts.Chunks,
-		sources:    opts.sources,
 		upstreams:  map[string]*Upstream{},
 		charsets:   map[string]bool{},
 		logFormats: map[string]*logFormat{},

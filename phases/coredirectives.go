@@ -365,7 +365,6 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	l.coreConf.merge(&outer.coreConf)
 	l.bodyConf.merge(&outer.bodyConf)
 	l.headersConf.merge(&outer.headersConf)
-	l.luaConf.merge(&outer.luaConf)
 	l.proxyConf.merge(&outer.proxyConf, l.kind == matchIf)
 	if l != c.cycle.http { // http{} itself serves nothing
 		if err := l.checkBuffers(); err != nil {
@@ -377,9 +376,6 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	}
 	if outer.limited != nil && outer.limited.loc == l && l.handler == nil && l.proxyPass != nil {
 		l.handler = (*Request).proxyHandler
-	}
-	if err := c.outside(l.ssl.build(c, luaSSL)); err != nil {
-		return err
 	}
 	if err := l.buildProxySSL(c); err != nil {
 		return err

@@ -17,8 +17,6 @@ func directiveGroups() [][]directive {
 		proxyDirectives(),
 		sslDirectives(),
 		http2Directives(),
-		luaDirectives(),
-		luaPhaseDirectives(),
 		acceptedDirectives(),
 	}
 }

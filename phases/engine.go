@@ -372,7 +372,7 @@ func (r *Request) finish() {
 	}
 	r.logging = true
 	r.action = " while logging request"
-	r.closeSockets()
+	runCleanups(&r.cleanups, r)
 	r.logPhase()
 	r.cleanup()
 }

@@ -77,15 +77,16 @@ func scriptWorker(chunks rt.ChunkSet) (*Worker, error) {
 	logs := NewLogFiles()
 	logs.LeaveConsole()
 	log := logs.NewErrorLog(stderrPath, LogWarn)
-	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: dir + "/", Log: log, Logs: logs})
+	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: dir + "/", Log: log, Logs: logs,
+		Prepare: luaCode{chunks: chunks}.prepare})
 	if err != nil {
 		return nil, err
 	}
-	cycle.Log, cycle.chunks = log, chunks
+	cycle.Log = log
 	if err := cycle.Start(); err != nil {
 		return nil, err
 	}
-	return cycle.Workers[0], nil
+	return luaMain.of(cycle).workers[0], nil
 }
 
 // scriptFailed reports an error that the script did not catch as the command

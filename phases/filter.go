@@ -245,16 +245,15 @@ func (r *Request) Output(p []byte, last bool) int {
 
 func (r *Request) output(p []byte, flags int) int { return filterPlace(0).pass(r, p, flags) }
 
-// ownOutput is what comes behind the filters that each request has for itself: what
-// is captured stays in memory, and what else a subrequest makes goes on as a part of
-// the main request's body. done says that the piece has been dealt with.
+// ownOutput is what comes behind the filters that each request has for itself: what a
+// subrequest makes goes on as a part of the main request's body, but for one that was
+// asked for its head. done says that the piece has been dealt with.
 func (r *Request) ownOutput(p []byte, flags int) (done bool, rc int) {
 	if flags&outLast != 0 {
 		r.outputEnded = true
 	}
 	switch {
-	case r.captured != nil:
-		r.captured.write(p)
+	case r != r.Main && r.HeaderOnly:
 		return true, rcOK
 	case r != r.Main:
 		return true, r.Main.Loc.postpone.passMain(r.Main, p, flags&^outLast)
@@ -300,7 +299,7 @@ func (m *Request) frame(p []byte, flags int) int {
 // flushBeforeWait starts sending what is buffered, as nginx's event loop does
 // when a handler waits.
 func (r *Request) flushBeforeWait() {
-	if conn := r.Main.Conn; conn != nil && r.captured == nil && r.Main.HeadersSent && int64(conn.Buffered()) >= r.Loc.postponeOutput.v {
+	if conn := r.Main.Conn; conn != nil && !r.inMemory && r.Main.HeadersSent && int64(conn.Buffered()) >= r.Loc.postponeOutput.v {
 		conn.Push()
 	}
 }

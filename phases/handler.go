@@ -46,8 +46,8 @@ func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := newProcess(options{prefix: prefix, errorLog: stderrPath}, chunks)
-	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: prefix, Log: p.start, Logs: p.logs, Chunks: chunks})
+	p := newProcess(options{prefix: prefix, errorLog: stderrPath}, luaCode{chunks: chunks}.prepare)
+	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: prefix, Log: p.start, Logs: p.logs, Prepare: p.prepare})
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,6 @@ type Location struct {
 	coreConf
 	bodyConf
 	headersConf
-	luaConf
 	proxyConf
 }
 

@@ -16,8 +16,8 @@ type clientWatch struct {
 
 // watchClient begins to watch on behalf of a handler; nil when that is not
 // wanted. The caller holds the baton and sets over at the end.
-func (r *Request) watchClient(run *luaRun) *clientWatch {
-	if !r.Loc.checkClientAbort.v || r != r.Main {
+func watchClient(r *Request, run *luaRun) *clientWatch {
+	if !luaLoc.of(r.Loc).checkClientAbort.v || r != r.Main {
 		return nil
 	}
 	gone := r.Conn.Aborted()
@@ -66,7 +66,7 @@ func (w *clientWatch) stop() {
 
 // ngxOnAbort is ngx.on_abort(callback).
 func ngxOnAbort(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if c := luaCtx(th); c.R != nil && !c.R.Loc.checkClientAbort.v {
+	if c := luaCtx(th); c.R != nil && !luaLoc.of(c.R.Loc).checkClientAbort.v {
 		th.CheckFunction(args, 0)
 		return fail(th, "lua_check_client_abort is off")
 	}

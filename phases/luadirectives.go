@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/shdict"
+	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // luaConf is what the Lua module's directives say in a location.
@@ -31,7 +33,12 @@ type luaConf struct {
 	ssl tlsClient // lua_ssl_*
 }
 
-func (l *luaConf) merge(outer *luaConf) {
+var (
+	luaMain = newMainSlot(mergeLuaMain)
+	luaLoc  = newLocSlot(mergeLua)
+)
+
+func mergeLua(l, outer *luaConf, _ bool) {
 	for p := range l.handlers {
 		if l.handlers[p] == nil {
 			l.handlers[p] = outer.handlers[p]
@@ -54,8 +61,18 @@ func (l *luaConf) merge(outer *luaConf) {
 	l.ssl.merge(&outer.ssl)
 }
 
-// LuaMain is what the Lua module's directives say to the whole http block.
-type LuaMain struct {
+// luaMainConf is what Lua is for the whole http block: what the directives say, the
+// code, and the workers.
+type luaMainConf struct {
+	luaCode
+
+	workers []*Worker
+	batons  *rt.BatonPool  // one a worker
+	dicts   []*shdict.Dict // lua_shared_dict, in the order of the file
+	// openState is OpenNgx. States made later, by requests, reach it through here, as
+	// the functions it installs lead back to requests.
+	openState func(*rt.State, *Worker)
+
 	SharedDicts          []SharedDict
 	packagePath          opt[string]
 	packageCPath         opt[string]
@@ -69,6 +86,8 @@ type LuaMain struct {
 	captureErrorLog      opt[int64]
 	loadRestyCore        opt[bool]
 	saRestart            opt[bool]
+	rewriteNoPostpone    opt[bool]
+	accessNoPostpone     opt[bool]
 
 	// captures: some handler could make a subrequest, so that responses pass
 	// the filter that takes them in.
@@ -85,50 +104,45 @@ type SharedDict struct {
 	Size int64
 }
 
-// luaMain makes a field selector for a value of the http block.
-func luaMain[T any](f func(m *LuaMain) *opt[T]) func(*compiler) *opt[T] {
-	return func(c *compiler) *opt[T] { return f(&c.cycle.lua) }
-}
-
 const luaSSL = "lua_ssl_"
 
 func luaDirectives() []directive {
 	const where = inAnyLoc
-	millis := func(f func(l *Location) *opt[time.Duration]) setter { return duration(loc(f)) }
-	on := func(f func(l *Location) *opt[bool]) setter { return onOff(loc(f)) }
+	millis := func(f func(l *luaConf) *opt[time.Duration]) setter { return duration(in(luaLoc, f)) }
+	on := func(f func(l *luaConf) *opt[bool]) setter { return onOff(in(luaLoc, f)) }
 	return append([]directive{
-		{"lua_package_path", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packagePath }))},
-		{"lua_package_cpath", inHTTP, take1, text(luaMain(func(m *LuaMain) *opt[string] { return &m.packageCPath }))},
+		{"lua_package_path", inHTTP, take1, text(in(luaMain, func(m *luaMainConf) *opt[string] { return &m.packagePath }))},
+		{"lua_package_cpath", inHTTP, take1, text(in(luaMain, func(m *luaMainConf) *opt[string] { return &m.packageCPath }))},
 		{"lua_shared_dict", inHTTP, take2, setSharedDict},
 		{"lua_code_cache", where, takeFlag, setCodeCache},
-		{"lua_max_pending_timers", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.maxPendingTimers }))},
-		{"lua_max_running_timers", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.maxRunningTimers }))},
-		{"lua_regex_cache_max_entries", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.regexCacheMaxEntries }))},
-		{"lua_regex_match_limit", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.regexMatchLimit }))},
-		{"lua_thread_cache_max_entries", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.threadCacheMax }))},
-		{"lua_worker_thread_vm_pool_size", inHTTP, take1, number(luaMain(func(m *LuaMain) *opt[int] { return &m.workerThreadPool }))},
+		{"lua_max_pending_timers", inHTTP, take1, number(in(luaMain, func(m *luaMainConf) *opt[int] { return &m.maxPendingTimers }))},
+		{"lua_max_running_timers", inHTTP, take1, number(in(luaMain, func(m *luaMainConf) *opt[int] { return &m.maxRunningTimers }))},
+		{"lua_regex_cache_max_entries", inHTTP, take1, number(in(luaMain, func(m *luaMainConf) *opt[int] { return &m.regexCacheMaxEntries }))},
+		{"lua_regex_match_limit", inHTTP, take1, number(in(luaMain, func(m *luaMainConf) *opt[int] { return &m.regexMatchLimit }))},
+		{"lua_thread_cache_max_entries", inHTTP, take1, number(in(luaMain, func(m *luaMainConf) *opt[int] { return &m.threadCacheMax }))},
+		{"lua_worker_thread_vm_pool_size", inHTTP, take1, number(in(luaMain, func(m *luaMainConf) *opt[int] { return &m.workerThreadPool }))},
 		{"lua_malloc_trim", inHTTP, take1, setMallocTrim},
-		{"lua_capture_error_log", inHTTP, take1, size(luaMain(func(m *LuaMain) *opt[int64] { return &m.captureErrorLog }))},
-		{"lua_load_resty_core", inHTTP, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.loadRestyCore }))},
-		{"lua_sa_restart", inHTTP, takeFlag, onOff(luaMain(func(m *LuaMain) *opt[bool] { return &m.saRestart }))},
-		{"rewrite_by_lua_no_postpone", inHTTP, takeFlag, onOff(func(c *compiler) *opt[bool] { return &c.cycle.rewriteNoPostpone })},
-		{"access_by_lua_no_postpone", inHTTP, takeFlag, onOff(func(c *compiler) *opt[bool] { return &c.cycle.accessNoPostpone })},
+		{"lua_capture_error_log", inHTTP, take1, size(in(luaMain, func(m *luaMainConf) *opt[int64] { return &m.captureErrorLog }))},
+		{"lua_load_resty_core", inHTTP, takeFlag, onOff(in(luaMain, func(m *luaMainConf) *opt[bool] { return &m.loadRestyCore }))},
+		{"lua_sa_restart", inHTTP, takeFlag, onOff(in(luaMain, func(m *luaMainConf) *opt[bool] { return &m.saRestart }))},
+		{"rewrite_by_lua_no_postpone", inHTTP, takeFlag, onOff(in(luaMain, func(m *luaMainConf) *opt[bool] { return &m.rewriteNoPostpone }))},
+		{"access_by_lua_no_postpone", inHTTP, takeFlag, onOff(in(luaMain, func(m *luaMainConf) *opt[bool] { return &m.accessNoPostpone }))},
 
-		{"lua_need_request_body", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.needBody })},
-		{"lua_http10_buffering", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.http10Buffering })},
-		{"lua_use_default_type", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.useDefaultType })},
-		{"lua_transform_underscores_in_response_headers", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.transformUnderscores })},
-		{"lua_check_client_abort", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.checkClientAbort })},
-		{"lua_isolate_globals", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.isolateGlobals })},
-		{"lua_socket_connect_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketConnectTimeout })},
-		{"lua_socket_send_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketSendTimeout })},
-		{"lua_socket_read_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketReadTimeout })},
-		{"lua_socket_keepalive_timeout", where, take1, millis(func(l *Location) *opt[time.Duration] { return &l.socketKeepaliveTimeout })},
-		{"lua_socket_pool_size", where, take1, number(loc(func(l *Location) *opt[int] { return &l.socketPoolSize }))},
-		{"lua_socket_buffer_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.socketBufferSize }))},
+		{"lua_need_request_body", where, takeFlag, on(func(l *luaConf) *opt[bool] { return &l.needBody })},
+		{"lua_http10_buffering", where, takeFlag, on(func(l *luaConf) *opt[bool] { return &l.http10Buffering })},
+		{"lua_use_default_type", where, takeFlag, on(func(l *luaConf) *opt[bool] { return &l.useDefaultType })},
+		{"lua_transform_underscores_in_response_headers", where, takeFlag, on(func(l *luaConf) *opt[bool] { return &l.transformUnderscores })},
+		{"lua_check_client_abort", where, takeFlag, on(func(l *luaConf) *opt[bool] { return &l.checkClientAbort })},
+		{"lua_isolate_globals", where, takeFlag, on(func(l *luaConf) *opt[bool] { return &l.isolateGlobals })},
+		{"lua_socket_connect_timeout", where, take1, millis(func(l *luaConf) *opt[time.Duration] { return &l.socketConnectTimeout })},
+		{"lua_socket_send_timeout", where, take1, millis(func(l *luaConf) *opt[time.Duration] { return &l.socketSendTimeout })},
+		{"lua_socket_read_timeout", where, take1, millis(func(l *luaConf) *opt[time.Duration] { return &l.socketReadTimeout })},
+		{"lua_socket_keepalive_timeout", where, take1, millis(func(l *luaConf) *opt[time.Duration] { return &l.socketKeepaliveTimeout })},
+		{"lua_socket_pool_size", where, take1, number(in(luaLoc, func(l *luaConf) *opt[int] { return &l.socketPoolSize }))},
+		{"lua_socket_buffer_size", where, take1, size(in(luaLoc, func(l *luaConf) *opt[int64] { return &l.socketBufferSize }))},
 		{"lua_socket_send_lowat", where, take1, discardLowat("lua_socket_send_lowat")},
-		{"lua_socket_log_errors", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.socketLogErrors })},
-	}, tlsClientDirectives(luaSSL, func(c *compiler) *tlsClient { return &c.loc.ssl })...)
+		{"lua_socket_log_errors", where, takeFlag, on(func(l *luaConf) *opt[bool] { return &l.socketLogErrors })},
+	}, tlsClientDirectives(luaSSL, func(c *compiler) *tlsClient { return &luaLoc.at(c).ssl })...)
 }
 
 // path stores a file name, from the folder of the configuration file.
@@ -139,11 +153,11 @@ func path(field func(c *compiler) *opt[string]) setter {
 // setCodeCache reads lua_code_cache. Without the cache each request gets a Lua
 // state of its own; compiled code cannot change under it.
 func setCodeCache(c *compiler, d *conf.Directive) error {
-	set := onOff(loc(func(l *Location) *opt[bool] { return &l.codeCache }))
+	set := onOff(in(luaLoc, func(l *luaConf) *opt[bool] { return &l.codeCache }))
 	if err := set(c, d); err != nil {
 		return err
 	}
-	if !c.loc.codeCache.v && c.opts.Log != nil {
+	if !luaLoc.at(c).codeCache.v && c.opts.Log != nil {
 		c.opts.Log.Output(LogAlert, 0, d.Errorf("lua_code_cache is off; this will hurt performance").Error())
 	}
 	return nil
@@ -151,7 +165,7 @@ func setCodeCache(c *compiler, d *conf.Directive) error {
 
 // setMallocTrim reads lua_malloc_trim, whose complaint has a form of its own.
 func setMallocTrim(c *compiler, d *conf.Directive) error {
-	err := number(luaMain(func(m *LuaMain) *opt[int] { return &m.mallocTrim }))(c, d)
+	err := number(in(luaMain, func(m *luaMainConf) *opt[int] { return &m.mallocTrim }))(c, d)
 	if err == errInvalidNumber {
 		return errInvalidNumber + " in the 1st argument"
 	}
@@ -170,12 +184,12 @@ func setSharedDict(c *compiler, d *conf.Directive) error {
 	if !ok || n <= minDictSize {
 		return fmt.Errorf("invalid lua shared dict size \"%s\"", d.Args[1])
 	}
-	for _, other := range c.cycle.lua.SharedDicts {
+	for _, other := range luaMain.at(c).SharedDicts {
 		if other.Name == name {
 			return fmt.Errorf("lua_shared_dict \"%s\" is already defined as \"%s\"", name, name)
 		}
 	}
-	c.cycle.lua.SharedDicts = append(c.cycle.lua.SharedDicts, SharedDict{Name: name, Size: n})
+	luaMain.at(c).SharedDicts = append(luaMain.at(c).SharedDicts, SharedDict{Name: name, Size: n})
 	return nil
 }
 
@@ -189,9 +203,9 @@ func luaPhaseDirectives() []directive {
 			directive{tag + "_file", in, n, set},
 			directive{tag + "_block", in, n>>1 | takeBlock, set})
 	}
-	add("init_by_lua", inHTTP, 1, setLuaMain(func(m *LuaMain) **luaHandler { return &m.init }))
-	add("init_worker_by_lua", inHTTP, 1, setLuaMain(func(m *LuaMain) **luaHandler { return &m.initWorker }))
-	add("exit_worker_by_lua", inHTTP, 1, setLuaMain(func(m *LuaMain) **luaHandler { return &m.exitWorker }))
+	add("init_by_lua", inHTTP, 1, setLuaMain(func(m *luaMainConf) **luaHandler { return &m.init }))
+	add("init_worker_by_lua", inHTTP, 1, setLuaMain(func(m *luaMainConf) **luaHandler { return &m.initWorker }))
+	add("exit_worker_by_lua", inHTTP, 1, setLuaMain(func(m *luaMainConf) **luaHandler { return &m.exitWorker }))
 	add("server_rewrite_by_lua", inHTTP|inServer, 1, setLuaPhase)
 	add("rewrite_by_lua", inAnyLoc, 1, setLuaPhase)
 	add("access_by_lua", inAnyLoc, 1, setLuaPhase)
@@ -215,23 +229,23 @@ func luaPhaseDirectives() []directive {
 
 // luaHandler makes the handler of a directive, and gives it its place in the
 // workers.
-func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
+func newLuaHandler(c *compiler, d *conf.Directive) (*luaHandler, error) {
 	ref, err := chunkRefOf(d, c.opts.Prefix)
 	if err != nil {
 		return nil, err
 	}
-	m := &c.cycle.lua
+	m := luaMain.at(c)
 	h := &luaHandler{ref: ref, index: len(m.handlers)}
 	if ref.HasVars {
 		if h.path, err = c.template(ref.Path); err != nil {
 			return nil, err
 		}
 	} else {
-		h.chunk = c.opts.Chunks.Find(ref.Key)
+		h.chunk = luaMain.at(c).chunks.Find(ref.Key)
 		if h.chunk == nil && ref.Path != "" {
-			h.chunk = c.cycle.fileChunk(ref.Path)
+			h.chunk = fileChunk(c.cycle, ref.Path)
 		}
-		if err := c.checkChunk(d, h); err != nil {
+		if err := checkChunk(c, d, h); err != nil {
 			return nil, err
 		}
 	}
@@ -242,13 +256,13 @@ func (c *compiler) luaHandler(d *conf.Directive) (*luaHandler, error) {
 // checkChunk refuses code that is not part of this binary, and a file that is not what
 // the binary has. A file that neither has is no error: requests for it are answered
 // with 404.
-func (c *compiler) checkChunk(d *conf.Directive, h *luaHandler) error {
+func checkChunk(c *compiler, d *conf.Directive, h *luaHandler) error {
 	ref := &h.ref
 	switch {
-	case h.chunk == nil && c.opts.Chunks != nil && (ref.Path == "" || isFile(ref.Path)):
+	case h.chunk == nil && luaMain.at(c).chunks != nil && (ref.Path == "" || isFile(ref.Path)):
 		return fmt.Errorf("the Lua code of \"%s\" is not compiled into this binary %s, key %s", d.Name, rebuild, ref.Key)
 	case h.chunk != nil && ref.Path != "":
-		if err := c.opts.sources.check(h.chunk, ref.Path); err != nil {
+		if err := luaMain.at(c).sources.check(h.chunk, ref.Path); err != nil {
 			return ref.staleError(fmt.Errorf("the Lua file \"%s\" %w", ref.Path, err))
 		}
 	}
@@ -262,32 +276,33 @@ func isFile(path string) bool {
 
 // setLuaPhase gives the current level a handler.
 func setLuaPhase(c *compiler, d *conf.Directive) error {
-	h, err := c.luaHandler(d)
+	h, err := newLuaHandler(c, d)
 	if err != nil {
 		return err
 	}
 	p := h.ref.Phase
-	if c.loc.handlers[p] != nil {
+	l := luaLoc.at(c)
+	if l.handlers[p] != nil {
 		return errDuplicate
 	}
-	c.loc.handlers[p] = h
+	l.handlers[p] = h
 	switch p {
 	case PhaseServerRewrite, PhaseRewrite, PhaseAccess, PhasePrecontent, PhaseContent:
-		c.cycle.lua.captures = true
+		luaMain.at(c).captures = true
 	}
 	if p == PhaseContent {
-		c.loc.handler = (*Request).luaContent
+		c.loc.handler = luaContent
 	}
 	return nil
 }
 
-func setLuaMain(field func(m *LuaMain) **luaHandler) setter {
+func setLuaMain(field func(m *luaMainConf) **luaHandler) setter {
 	return func(c *compiler, d *conf.Directive) error {
-		h, err := c.luaHandler(d)
+		h, err := newLuaHandler(c, d)
 		if err != nil {
 			return err
 		}
-		f := field(&c.cycle.lua)
+		f := field(luaMain.at(c))
 		if *f != nil {
 			return errDuplicate
 		}
@@ -305,7 +320,7 @@ func setLuaSet(c *compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	h, err := c.luaHandler(d)
+	h, err := newLuaHandler(c, d)
 	if err != nil {
 		return err
 	}
@@ -321,17 +336,14 @@ func setLuaSet(c *compiler, d *conf.Directive) error {
 	return nil
 }
 
-// finishLua settles the defaults of the Lua module.
-func (c *compiler) finishLua() error {
-	m := &c.cycle.lua
-	m.maxPendingTimers.merge(opt[int]{}, 1024)
-	m.maxRunningTimers.merge(opt[int]{}, 256)
-	m.regexCacheMaxEntries.merge(opt[int]{}, 1024)
-	m.regexMatchLimit.merge(opt[int]{}, 0)
-	m.threadCacheMax.merge(opt[int]{}, 1024)
-	m.workerThreadPool.merge(opt[int]{}, 10)
-	m.mallocTrim.merge(opt[int]{}, 1000)
-	m.loadRestyCore.merge(opt[bool]{}, true)
-	m.saRestart.merge(opt[bool]{}, true)
-	return nil
+func mergeLuaMain(m, outer *luaMainConf, _ bool) {
+	m.maxPendingTimers.merge(outer.maxPendingTimers, 1024)
+	m.maxRunningTimers.merge(outer.maxRunningTimers, 256)
+	m.regexCacheMaxEntries.merge(outer.regexCacheMaxEntries, 1024)
+	m.regexMatchLimit.merge(outer.regexMatchLimit, 0)
+	m.threadCacheMax.merge(outer.threadCacheMax, 1024)
+	m.workerThreadPool.merge(outer.workerThreadPool, 10)
+	m.mallocTrim.merge(outer.mallocTrim, 1000)
+	m.loadRestyCore.merge(outer.loadRestyCore, true)
+	m.saRestart.merge(outer.saRestart, true)
 }

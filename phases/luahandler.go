@@ -29,7 +29,7 @@ func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
 	if loc == nil { // in a TLS handshake
 		loc = r.Server.loc
 	}
-	if rc == rcOK && loc.isolateGlobals.v {
+	if rc == rcOK && luaLoc.of(loc).isolateGlobals.v {
 		f = w.State.Isolated(f)
 	}
 	return f, rc
@@ -44,10 +44,10 @@ func (w *Worker) sharedCode(r *Request, h *luaHandler) (rt.Value, int) {
 			return f, rcOK
 		}
 		if h.chunk == nil { // a file that was not there at the start
-			if status := r.missingFile(h.ref.Path); status != rcOK {
+			if status := missingFile(r, h.ref.Path); status != rcOK {
 				return rt.Nil, status
 			}
-			return rt.Nil, r.notCompiled(h.ref.Path)
+			return rt.Nil, notCompiled(r, h.ref.Path)
 		}
 		return w.load(r, h, h.chunk, h.ref.Name, h.ref.Path)
 	}
@@ -55,12 +55,12 @@ func (w *Worker) sharedCode(r *Request, h *luaHandler) (rt.Value, int) {
 	if f, ok := w.files[path]; ok {
 		return f, rcOK
 	}
-	chunk := r.Cycle.fileChunk(path)
+	chunk := fileChunk(r.Cycle, path)
 	if chunk == nil {
-		if status := r.missingFile(path); status != rcOK {
+		if status := missingFile(r, path); status != rcOK {
 			return rt.Nil, status
 		}
-		return rt.Nil, r.notCompiled(path)
+		return rt.Nil, notCompiled(r, path)
 	}
 	f, rc := w.load(r, nil, chunk, "@"+path, path)
 	if rc == rcOK {
@@ -70,14 +70,14 @@ func (w *Worker) sharedCode(r *Request, h *luaHandler) (rt.Value, int) {
 }
 
 // notCompiled refuses a file that exists and that this binary does not have.
-func (r *Request) notCompiled(path string) int {
+func notCompiled(r *Request, path string) int {
 	r.Logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, rebuild)
 	return 500
 }
 
 // missingFile logs why a Lua file cannot be opened or read and gives the status for
 // that; rcOK when the file is there.
-func (r *Request) missingFile(path string) int {
+func missingFile(r *Request, path string) int {
 	verb := "open"
 	f, err := os.Open(path)
 	if err == nil {
@@ -113,11 +113,11 @@ func errnoText(err error) string {
 // says so now, at run time, as ngx_lua does; so does one whose file is not what was
 // compiled.
 func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path string) (rt.Value, int) {
-	if path != "" && !r.Cycle.sources.trusts() {
-		if status := r.missingFile(path); status != rcOK {
+	if path != "" && !luaMain.of(r.Cycle).sources.trusts() {
+		if status := missingFile(r, path); status != rcOK {
 			return rt.Nil, status
 		}
-		if err := r.Cycle.sources.check(chunk, path); err != nil {
+		if err := luaMain.of(r.Cycle).sources.check(chunk, path); err != nil {
 			r.Logf(LogErr, "failed to load external Lua file \"%s\": it %v %s", path, err, rebuild)
 			return rt.Nil, 500
 		}
@@ -138,23 +138,23 @@ func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path str
 }
 
 // lua is the handler that a phase runs in this location, nil without one.
-func (l *Location) lua(p Phase) *luaHandler { return l.handlers[p] }
+func luaHandlerOf(l *Location, p Phase) *luaHandler { return luaLoc.of(l).handlers[p] }
 
 // runLuaPhase runs a handler of the phases from server_rewrite to content and
 // gives the answer for the phase engine.
-func (r *Request) runLuaPhase(h *luaHandler, p Phase) int {
-	if r.Loc.needBody.v {
+func runLuaPhase(r *Request, h *luaHandler, p Phase) int {
+	if luaLoc.of(r.Loc).needBody.v {
 		if rc := r.ReadBody(nil); rc != rcOK {
 			return rc
 		}
 	}
-	w := r.enterLua()
-	defer r.leaveLua()
-	return r.runEntry(w, h, p)
+	w := enterLua(r)
+	defer leaveLua(r)
+	return runEntry(r, w, h, p)
 }
 
 // runEntry runs the handler's code as an entry thread with its light threads.
-func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
+func runEntry(r *Request, w *Worker, h *luaHandler, p Phase) int {
 	fn, rc := w.luaCode(r, h)
 	if rc != rcOK {
 		return rc
@@ -164,7 +164,7 @@ func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
 	}
 	run := w.takeRun()
 	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
-	watch := r.watchClient(run)
+	watch := watchClient(r, run)
 	w.noteRun(run)
 	_, failure, abort := run.call(fn)
 	if watch != nil {
@@ -177,11 +177,11 @@ func (r *Request) runEntry(w *Worker, h *luaHandler, p Phase) int {
 	w.giveRun(run, abort == nil && failure == nil && watch == nil)
 	switch {
 	case abort != nil:
-		return r.luaAborted(abort, p)
+		return luaAborted(r, abort, p)
 	case failure != nil:
-		return r.luaFailed()
+		return luaFailed(r)
 	}
-	return r.luaEnded(p)
+	return luaEnded(r, p)
 }
 
 // errorText is an error's message as the log shows it.
@@ -198,7 +198,7 @@ func entryTraceback(e *rt.Error) string {
 }
 
 // luaFailed is the answer of a handler that ended with an error.
-func (r *Request) luaFailed() int {
+func luaFailed(r *Request) int {
 	if r.HeadersSent {
 		return rcError
 	}
@@ -207,12 +207,12 @@ func (r *Request) luaFailed() int {
 
 // luaEnded is the answer of a handler that came to its end, or to
 // ngx.exit(ngx.OK).
-func (r *Request) luaEnded(p Phase) int {
+func luaEnded(r *Request, p Phase) int {
 	if p == PhaseContent {
-		return r.luaFinishOutput()
+		return luaFinishOutput(r)
 	}
 	if r.HeadersSent { // output that is only kept back (HTTP/1.0) ends nothing
-		if rc := r.luaFinishOutput(); rc != rcOK {
+		if rc := luaFinishOutput(r); rc != rcOK {
 			return rc
 		}
 		return 200
@@ -224,10 +224,10 @@ func (r *Request) luaEnded(p Phase) int {
 }
 
 // luaAborted acts on what unwound a handler.
-func (r *Request) luaAborted(abort rt.Abort, p Phase) int {
+func luaAborted(r *Request, abort rt.Abort, p Phase) int {
 	switch a := abort.(type) {
 	case luaExit:
-		return r.luaExited(a.code, p)
+		return luaExited(r, a.code, p)
 	case luaCut:
 		return rcError
 	case luaExec:
@@ -239,26 +239,26 @@ func (r *Request) luaAborted(abort rt.Abort, p Phase) int {
 		r.emptyArgs = a.hasArgs
 		return rc
 	case luaJump:
-		r.releaseLua()
+		luaClear(r)
 		return rcDeclined
 	case *guard.Defect:
 		r.Log(LogAlert, a.Error())
-		return r.luaFailed()
+		return luaFailed(r)
 	}
 	r.Logf(LogErr, "lua handler aborted: %v", abort)
-	return r.luaFailed()
+	return luaFailed(r)
 }
 
 // luaExited is the answer after ngx.exit(code)
 // (ngx_http_lua_handle_exit).
-func (r *Request) luaExited(code int, p Phase) int {
+func luaExited(r *Request, code int, p Phase) int {
 	r.Logf(LogDebug, "lua exit with code %d", code)
 	if !r.HeadersSent && r.Out.Status == 0 && code >= 200 {
 		r.Out.Status = code
 	}
 	silent := code == rcError || code == statusRequestTimeout || code == statusClientClosed || code == statusClose
-	if r.lua.pending() && r.Out.Status != 0 && !silent {
-		if rc := r.luaFinishOutput(); rc != rcOK {
+	if luaNote.of(r).buffering && r.Out.Status != 0 && !silent {
+		if rc := luaFinishOutput(r); rc != rcOK {
 			return rc
 		}
 		if code >= 200 {
@@ -267,7 +267,7 @@ func (r *Request) luaExited(code int, p Phase) int {
 		return code
 	}
 	if code == rcOK && p == PhaseContent || code >= 200 && code < 300 && code != 204 {
-		if rc := r.luaFinishOutput(); rc != rcOK {
+		if rc := luaFinishOutput(r); rc != rcOK {
 			return rc
 		}
 		if code > rcOK {
@@ -276,7 +276,7 @@ func (r *Request) luaExited(code int, p Phase) int {
 	}
 	switch {
 	case code == rcOK && p != PhaseContent, code == rcDeclined && p != PhaseContent && p != PhaseAccess:
-		return r.luaEnded(p)
+		return luaEnded(r, p)
 	case code == rcDeclined && p == PhaseContent && (!r.HeadersSent || r.outputEnded):
 		return rcOK
 	case code == rcDeclined && p == PhaseAccess:
@@ -290,20 +290,20 @@ func (r *Request) luaExited(code int, p Phase) int {
 }
 
 // luaContent is the content handler of a location with content_by_lua.
-func (r *Request) luaContent() int {
-	h := r.Loc.lua(PhaseContent)
+func luaContent(r *Request) int {
+	h := luaHandlerOf(r.Loc, PhaseContent)
 	if h == nil {
 		return rcDeclined
 	}
-	return r.runLuaPhase(h, PhaseContent)
+	return runLuaPhase(r, h, PhaseContent)
 }
 
 // runFilter runs a handler that may not wait, on a thread of its own. exit is
 // what the code gave to ngx.exit; rc is a status when it did not run to its
 // end. use, when not nil, is called before and after with the context.
-func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx)) (results []rt.Value, exit, rc int) {
-	w := r.enterLua()
-	defer r.leaveLua()
+func runFilter(r *Request, h *luaHandler, p Phase, use func(ctx *LuaCtx)) (results []rt.Value, exit, rc int) {
+	w := enterLua(r)
+	defer leaveLua(r)
 	fn, rc := w.luaCode(r, h)
 	if rc != rcOK {
 		return nil, rcOK, rc
@@ -332,49 +332,35 @@ func (r *Request) runFilter(h *luaHandler, p Phase, use func(ctx *LuaCtx)) (resu
 
 // luaHeader runs header_filter_by_lua. ngx.exit in it sends an error page instead
 // of this response (ngx_http_lua_header_filter).
-func (r *Request) luaHeader() int {
-	h := r.Loc.lua(PhaseHeaderFilter)
+func luaHeader(r *Request) int {
+	h := luaHandlerOf(r.Loc, PhaseHeaderFilter)
 	if h == nil {
 		return rcOK
 	}
 	r.Logf(LogDebug, "lua header filter for user lua code, uri \"%s\"", r.URI)
-	_, exit, rc := r.runFilter(h, PhaseHeaderFilter, nil)
+	_, exit, rc := runFilter(r, h, PhaseHeaderFilter, nil)
+	l := luaNote.of(r)
 	switch {
 	case rc != rcOK:
 		return rcError
-	case exit == rcOK || exit == rcDeclined || r.lua.filterExit && exit > rcOK:
+	case exit == rcOK || exit == rcDeclined || l.filterExit && exit > rcOK:
 		return rcOK
 	case exit > rcOK:
-		r.lua.filterExit = true
+		l.filterExit = true
 		return r.filterFinalize("lua", exit)
 	}
 	return rcError
 }
 
-// luaCaptureHeader ends the chain for a subrequest that Lua captures.
-func (r *Request) luaCaptureHeader() int {
-	if r.Cycle.lua.captures && r.logs(LogDebug) {
-		r.Logf(LogDebug, "lua capture header filter, uri \"%s\"", r.URI)
-	}
-	if r.captured == nil {
-		return rcOK
-	}
-	r.HeadersSent = true
-	if r.Method == "HEAD" {
-		r.HeaderOnly = true
-	}
-	return rcDone
-}
-
 // luaBody runs body_filter_by_lua on a piece of the body. What a script makes
 // empty goes no further unless it ends or flushes the body
 // (ngx_http_lua_body_filter).
-func (r *Request) luaBody(p []byte, flags int, next filterPlace) int {
-	h := r.Loc.lua(PhaseBodyFilter)
+func luaBody(r *Request, p []byte, flags int, next filterPlace) int {
+	h := luaHandlerOf(r.Loc, PhaseBodyFilter)
 	if h == nil || r.HeaderOnly {
 		return next.pass(r, p, flags)
 	}
-	if r.lua.bodyEnded { // the script has set ngx.arg[2]: the rest is dropped
+	if l := luaNote.get(r); l != nil && l.bodyEnded { // the script has set ngx.arg[2]: the rest is dropped
 		return rcOK
 	}
 	if r.logs(LogDebug) {
@@ -382,7 +368,7 @@ func (r *Request) luaBody(p []byte, flags int, next filterPlace) int {
 	}
 	first := true
 	eof := flags&outLast != 0
-	results, code, rc := r.runFilter(h, PhaseBodyFilter, func(ctx *LuaCtx) {
+	results, code, rc := runFilter(r, h, PhaseBodyFilter, func(ctx *LuaCtx) {
 		if first {
 			ctx.Chunk, ctx.EOF, first = p, eof, false
 			return
@@ -401,7 +387,7 @@ func (r *Request) luaBody(p []byte, flags int, next filterPlace) int {
 	flags &^= outLast
 	if eof {
 		flags |= outLast
-		r.lua.bodyEnded = true
+		luaNote.of(r).bodyEnded = true
 	}
 	if len(p) == 0 && flags == 0 {
 		return rcOK
@@ -410,9 +396,9 @@ func (r *Request) luaBody(p []byte, flags int, next filterPlace) int {
 }
 
 // luaLog runs log_by_lua.
-func (r *Request) luaLog() int {
+func luaLog(r *Request) int {
 	r.Logf(LogDebug, "lua log handler, uri:\"%s\" c:0", r.URI)
-	r.runFilter(r.Loc.lua(PhaseLog), PhaseLog, nil)
+	runFilter(r, luaHandlerOf(r.Loc, PhaseLog), PhaseLog, nil)
 	return rcOK
 }
 
@@ -428,7 +414,7 @@ func (o *setLuaOp) exec(r *Request) int {
 	for i := range o.args {
 		args[i] = o.args[i].eval(r)
 	}
-	results, _, rc := r.runFilter(o.handler, PhaseSet, func(ctx *LuaCtx) { ctx.SetArgs = args })
+	results, _, rc := runFilter(r, o.handler, PhaseSet, func(ctx *LuaCtx) { ctx.SetArgs = args })
 	if rc != rcOK {
 		r.scriptStatus = 500
 		return stopScript

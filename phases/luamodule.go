@@ -2,47 +2,57 @@ package phases
 
 // luaModule is ngx_http_lua_module.
 var luaModule = &Module{
-	name:   "lua",
-	build:  buildLua,
-	finish: (*compiler).finishLua,
-	fork:   func(parent, sub *Request) { sub.lua.worker = parent.lua.worker },
-	clear:  (*Request).releaseLua,
-	start:  (*Cycle).InitWorkers,
-	ready:  (*Cycle).StartWorkers,
-	drain:  (*Cycle).AbortTimers,
-	wait:   (*Cycle).WaitTimers,
-	stop:   (*Cycle).StopWorkers,
+	name:       "lua",
+	directives: func() []directive { return append(luaDirectives(), luaPhaseDirectives()...) },
+	conf:       []confSlot{luaMain, luaLoc},
+	build:      buildLua,
+	finish:     func(c *compiler) error { return checkSources(c.cycle) },
+	fork:       luaFork,
+	clear:      luaClear,
+	start:      initWorkers,
+	ready:      startWorkers,
+	drain:      abortTimers,
+	cut:        cutWorkers,
+	wait:       waitTimers,
+	stop:       stopWorkers,
 }
 
 // buildLua puts in what the location's *_by_lua directives do. Handlers of the
 // rewrite and access phases run behind all others', unless they are not to be
 // postponed.
 func buildLua(b *builder, l *Location) {
-	has := func(p Phase) bool { return l.lua(p) != nil }
+	conf, main := luaLoc.of(l), luaMain.of(b.cycle)
+	if err := b.outside(conf.ssl.build(b.compiler, luaSSL)); err != nil {
+		b.fail(err)
+	}
+	has := func(p Phase) bool { return conf.handlers[p] != nil }
 	if has(PhaseServerRewrite) {
 		b.handle(stepServerRewrite, luaRewriter(PhaseServerRewrite))
 	}
 	if has(PhaseRewrite) {
-		b.handleAt(stepRewrite, b.cycle.rewriteNoPostpone.v, luaRewriter(PhaseRewrite))
+		b.handleAt(stepRewrite, main.rewriteNoPostpone.v, luaRewriter(PhaseRewrite))
 	}
 	if has(PhaseAccess) {
-		b.handleAt(stepAccess, b.cycle.accessNoPostpone.v, luaPhaseHandler(PhaseAccess))
+		b.handleAt(stepAccess, main.accessNoPostpone.v, luaPhaseHandler(PhaseAccess))
 	}
 	if has(PhasePrecontent) {
 		b.handleLast(stepPrecontent, luaPhaseHandler(PhasePrecontent))
 	}
 	if has(PhaseHeaderFilter) {
-		b.filterHeader((*Request).luaHeader)
+		b.filterHeader(luaHeader)
 	}
-	b.filterHeader((*Request).luaCaptureHeader)
+	if main.captures {
+		b.filterHeader(luaCaptureHeader)
+	}
 	if has(PhaseBodyFilter) {
-		b.filterBody((*Request).luaBody)
+		b.filterBody(luaBody)
+		l.seesPieces = true
 	}
-	if b.cycle.lua.captures {
+	if main.captures {
 		b.filterBody(luaCaptureBody)
 	}
 	if has(PhaseLog) {
-		b.handle(stepLog, (*Request).luaLog)
+		b.handle(stepLog, luaLog)
 	}
 }
 
@@ -57,7 +67,7 @@ func (b *builder) handleAt(s step, early bool, h handler) {
 
 // luaPhaseHandler makes the handler that runs a phase's code.
 func luaPhaseHandler(p Phase) handler {
-	return func(r *Request) int { return r.runLuaPhase(r.Loc.lua(p), p) }
+	return func(r *Request) int { return runLuaPhase(r, luaHandlerOf(r.Loc, p), p) }
 }
 
 // luaRewriter is luaPhaseHandler for the rewrite phases, which do nothing more
@@ -67,15 +77,6 @@ func luaRewriter(p Phase) handler {
 		if r.URIChanged {
 			return rcDeclined
 		}
-		return r.runLuaPhase(r.Loc.lua(p), p)
+		return runLuaPhase(r, luaHandlerOf(r.Loc, p), p)
 	}
-}
-
-// luaCaptureBody says what ngx_lua's capture filter says. What is captured is kept
-// back where the core does it with all subrequests in memory.
-func luaCaptureBody(r *Request, p []byte, flags int, next filterPlace) int {
-	if r.logs(LogDebug) {
-		r.Logf(LogDebug, "lua capture body filter, uri \"%s\"", r.URI)
-	}
-	return next.pass(r, p, flags)
 }

@@ -3,19 +3,19 @@ package phases
 // luaSendHeader sends the head before the first byte of a script's output; a
 // length that came from elsewhere is forgotten, as the script decides how much
 // follows (ngx_http_lua_send_header_if_needed).
-func (r *Request) luaSendHeader() bool {
+func luaSendHeader(r *Request) bool {
 	if r.HeadersSent {
 		return true
 	}
 	if r.Out.Status == 0 {
 		r.Out.Status = 200
 	}
-	r.luaContentType()
-	if !r.lua.headersSet {
+	luaContentType(r)
+	if !luaNote.of(r).headersSet {
 		r.Out.ClearLength()
 		r.Out.clearRanges()
 	}
-	if r.lua.buffering {
+	if luaNote.of(r).buffering {
 		return true
 	}
 	return r.SendHeader() == rcOK
@@ -23,8 +23,8 @@ func (r *Request) luaSendHeader() bool {
 
 // luaContentType gives the response a type unless the script set or removed
 // one: default_type, or nothing with lua_use_default_type off.
-func (r *Request) luaContentType() {
-	if r.Out.ContentType == "" && r.Out.Status != 304 && !r.Out.noContentType && r.Loc.useDefaultType.v {
+func luaContentType(r *Request) {
+	if r.Out.ContentType == "" && r.Out.Status != 304 && !r.Out.noContentType && luaLoc.of(r.Loc).useDefaultType.v {
 		r.setContentType()
 	}
 }
@@ -32,19 +32,20 @@ func (r *Request) luaContentType() {
 // luaWrite sends a piece of a script's output. For an HTTP/1.0 client it is
 // kept until the end, so that the length can be announced
 // (lua_http10_buffering). An empty piece only sends the head.
-func (r *Request) luaWrite(p []byte) bool {
+func luaWrite(r *Request, p []byte) bool {
 	if len(p) == 0 {
-		return r.luaSendHeader()
+		return luaSendHeader(r)
 	}
-	rc, ended := r.luaBeginOutput()
+	rc, ended := luaBeginOutput(r)
+	l := luaNote.of(r)
 	switch {
 	case rc != rcOK:
 		return false
 	case ended:
 		return true
-	case r.lua.buffering:
+	case l.buffering:
 		r.Logf(LogDebug, "lua buffering output bufs for the HTTP 1.0 request")
-		r.lua.out = append(r.lua.out, p...)
+		l.out = append(l.out, p...)
 		return true
 	}
 	return r.output(p, 0) == rcOK
@@ -53,55 +54,56 @@ func (r *Request) luaWrite(p []byte) bool {
 // luaBeginOutput is what comes before any output of a script: the head is sent, or
 // output begins to be kept back. ended says that there is no body to send
 // (ngx_http_lua_send_chain_link).
-func (r *Request) luaBeginOutput() (rc int, ended bool) {
+func luaBeginOutput(r *Request) (rc int, ended bool) {
+	l := luaNote.of(r)
 	if r.Method == "HEAD" {
 		r.HeaderOnly = true
 	}
-	if r.Loc.http10Buffering.v && !r.HeadersSent && r.Out.ContentLength < 0 &&
+	if luaLoc.of(r.Loc).http10Buffering.v && !r.HeadersSent && r.Out.ContentLength < 0 &&
 		(r.HTTPMajor < 1 || r.HTTPMajor == 1 && r.HTTPMinor == 0) {
-		r.lua.buffering = true
+		l.buffering = true
 	}
-	if !r.luaSendHeader() {
+	if !luaSendHeader(r) {
 		return rcError, false
 	}
 	if !r.HeaderOnly {
 		return rcOK, false
 	}
 	r.outputEnded = true
-	if r.lua.buffering {
-		return r.luaSendBufferedHead(), true
+	if l.buffering {
+		return luaSendBufferedHead(r), true
 	}
 	return rcOK, true
 }
 
 // luaFinishOutput ends the body after a script has; a request body that it did not
 // read is thrown away.
-func (r *Request) luaFinishOutput() int {
+func luaFinishOutput(r *Request) int {
 	if rc := r.DiscardBody(); rc != rcOK {
 		return rc
 	}
-	return r.luaSendLast()
+	return luaSendLast(r)
 }
 
 // luaSendLast ends the body unless the script has done so.
-func (r *Request) luaSendLast() int {
+func luaSendLast(r *Request) int {
 	if r.outputEnded || r.rawSocket {
 		return rcOK
 	}
-	rc, ended := r.luaBeginOutput()
-	if rc != rcOK && r.captured != nil { // what is captured has no head to miss
+	rc, ended := luaBeginOutput(r)
+	if rc != rcOK && luaNote.of(r).capture != nil { // what is captured has no head to miss
 		r.outputEnded = true
 		return rcOK
 	}
 	if rc != rcOK || ended {
 		return rc
 	}
-	if r.lua.buffering {
-		if rc := r.luaSendBufferedHead(); rc != rcOK {
+	if l := luaNote.of(r); l.buffering {
+		if rc := luaSendBufferedHead(r); rc != rcOK {
 			return rc
 		}
-		if len(r.lua.out) > 0 {
-			if rc := r.output(r.lua.out, 0); rc != rcOK {
+		if len(l.out) > 0 {
+			if rc := r.output(l.out, 0); rc != rcOK {
 				return rc
 			}
 		}
@@ -110,16 +112,14 @@ func (r *Request) luaSendLast() int {
 }
 
 // luaSendBufferedHead sends the head of output that was kept back, with its length.
-func (r *Request) luaSendBufferedHead() int {
-	r.lua.buffering = false
+func luaSendBufferedHead(r *Request) int {
+	l := luaNote.of(r)
+	l.buffering = false
 	if !r.HeaderOnly && r.Out.ContentLength < 0 {
-		r.Out.ContentLength = int64(len(r.lua.out))
+		r.Out.ContentLength = int64(len(l.out))
 	}
 	if r.SendHeader() != rcOK {
 		return rcError
 	}
 	return rcOK
 }
-
-// pending reports whether output is kept back.
-func (l *luaRequest) pending() bool { return l.buffering }

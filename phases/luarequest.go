@@ -1,10 +1,6 @@
 package phases
 
-import (
-	"sync"
-
-	rt "github.com/moonphase/moonphase/runtime"
-)
+import rt "github.com/moonphase/moonphase/runtime"
 
 // luaRequest is what the Lua handlers of a request share.
 type luaRequest struct {
@@ -13,11 +9,11 @@ type luaRequest struct {
 
 	depth int // Lua handlers of this request on the stack, filters included
 
-	sockets  *socketHost // nil until the script makes its first socket
-	bodyConn *bodyConn   // of ngx.req.socket()
+	sockets  *socketHost   // nil until the script makes its first socket
+	open     []*socketHost // of a main request: its own and its subrequests'
+	bodyConn *bodyConn     // of ngx.req.socket()
 
-	mu         sync.Mutex // for subSockets
-	subSockets []*socketHost
+	capture *luaCapture // of a captured subrequest
 
 	bodyEnded  bool // body_filter_by_lua has seen or made the end of the body
 	headersSet bool // the script changed response headers
@@ -26,65 +22,66 @@ type luaRequest struct {
 	out        []byte
 }
 
-// releaseCtx forgets ngx.ctx.
-func (r *Request) releaseCtx() {
-	if r.lua.ctx != nil {
-		r.lua.ctx = nil
-		r.Log(LogDebug, "lua release ngx.ctx at ref 1")
+var luaNote = newNote(func(l *luaRequest) {
+	out := l.out[:0]
+	if cap(out) > maxOutBuf {
+		out = nil
 	}
-}
+	clear(l.open)
+	*l = luaRequest{open: l.open[:0], out: out}
+})
 
-// releaseLua forgets what the Lua handlers so far left behind, as a jump to another
+// luaClear forgets what the Lua handlers so far left behind, as a jump to another
 // location does: ngx.ctx, output that was kept back.
-func (r *Request) releaseLua() {
-	r.releaseCtx()
-	r.lua.headersSet, r.lua.filterExit, r.lua.buffering, r.lua.out = false, false, false, nil
-}
-
-// closeLua lets go of what the Lua code of a request that has ended left.
-func (r *Request) closeLua() {
-	if r.lua.ctx != nil {
-		r.Log(LogDebug, "lua release ngx.ctx at ref 1")
-	}
-	if w := r.lua.worker; w != nil && w.users > 0 && r == r.Main {
-		w.baton.Acquire()
-		w.drop(r.Log)
-		w.baton.Release()
+func luaClear(r *Request) {
+	if l := luaNote.get(r); l != nil {
+		l.ctx, l.headersSet, l.filterExit, l.buffering, l.out = nil, false, false, false, l.out[:0]
 	}
 }
 
-// holdsBaton reports whether the goroutine that runs r may touch Lua values.
-func (r *Request) holdsBaton() bool { return r.lua.depth > 0 || r.baton != nil }
+// setLuaCtx gives the request its ngx.ctx.
+func setLuaCtx(r *Request, t *rt.Table) {
+	l := luaNote.of(r)
+	if l.ctx == nil {
+		r.onFree(ctxReleased)
+	}
+	l.ctx = t
+}
+
+// ctxReleased says that a table of ngx.ctx is not needed any more.
+func ctxReleased(main *Request) { main.Log(LogDebug, "lua release ngx.ctx at ref 1") }
 
 // enterLua gets the baton of the request's worker, choosing the worker first
 // when this is its first Lua handler.
-func (r *Request) enterLua() *Worker {
-	r.lua.depth++
-	w := r.lua.worker
-	if r.lua.depth > 1 || r.baton != nil {
+func enterLua(r *Request) *Worker {
+	l := luaNote.of(r)
+	l.depth++
+	w := l.worker
+	if l.depth > 1 || r.baton != nil {
 		return w
 	}
 	if w != nil {
 		w.baton.Acquire()
 		return w
 	}
-	if !r.Loc.codeCache.v {
-		w = r.privateWorker()
+	if !luaLoc.of(r.Loc).codeCache.v {
+		w = privateWorker(r)
 	}
 	if w == nil {
 		w = connCtxOf(r).take(r.Cycle)
 	}
 	if w == nil {
-		w = r.Cycle.takeWorker(int(r.Conn.Number()))
+		w = takeWorker(r.Cycle, int(r.Conn.Number()))
 	}
-	r.lua.worker = w
+	l.worker = w
 	return w
 }
 
 // leaveLua undoes enterLua.
-func (r *Request) leaveLua() {
-	r.lua.depth--
-	if r.lua.depth == 0 && r.baton == nil {
-		r.lua.worker.baton.Release()
+func leaveLua(r *Request) {
+	l := luaNote.of(r)
+	l.depth--
+	if l.depth == 0 && r.baton == nil {
+		l.worker.baton.Release()
 	}
 }

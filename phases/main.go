@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
-	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -42,14 +41,13 @@ func Main(args []string, b Binary) int {
 		printVersion(o, b.Version)
 		return 0
 	}
-	p := newProcess(o, b.Chunks)
-	p.sources = newSources(b)
+	p := newProcess(o, luaCode{b.Chunks, newSources(b)}.prepare)
 	switch {
 	case o.test:
 		return p.testConfig()
 	case o.signal != "":
 		// Whether its Lua is built in does not matter to a server that shall stop.
-		p.chunks, p.sources = nil, nil
+		p.prepare = nil
 		return p.sendSignal()
 	}
 	foreground := os.Getenv(ForegroundEnv) != ""
@@ -168,9 +166,9 @@ Options:
 `
 
 // newProcess prepares the start: from here on errors go to the log of -e.
-func newProcess(o options, chunks rt.ChunkSet) *process {
+func newProcess(o options, prepare func(*Cycle)) *process {
 	p := &process{
-		opts: o, chunks: chunks, test: o.test,
+		opts: o, prepare: prepare, test: o.test,
 		logs:      NewLogFiles(),
 		env:       os.Environ(),
 		listeners: map[string]*listener{},

@@ -20,6 +20,7 @@ type Module struct {
 	start func(c *Cycle) error // before the first request: shared memory, Lua states
 	ready func(c *Cycle)       // the workers run (init_process)
 	drain func(c *Cycle)       // no new requests: what is idle is closed; more than once
+	cut   func(c *Cycle)       // ends what requests wait for, whose connections are closed
 	wait  func(c *Cycle)       // waits for what goes on without a request
 	stop  func(c *Cycle)       // the workers end (exit_process)
 
@@ -77,6 +78,7 @@ type stages struct {
 	headerFilters []headerFilter
 	bodyFilters   []bodyFilter
 	postpone      filterPlace // those before it see subrequests too
+	seesPieces    bool        // one of them shows in which pieces the body came
 }
 
 // builder makes the lists of one location. It asks the modules from the last

@@ -46,6 +46,6 @@ func ngxFinishBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 0 argument but seen %d", len(args))
 	}
 	r, b := bodyBeingWritten(th)
-	r.setBodyLength(b.written())
+	setBodyLength(r, b.written())
 	return rt.Nil, 0
 }

@@ -51,7 +51,7 @@ func headerGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // headerName turns the underscores of a name into hyphens, unless
 // lua_transform_underscores_in_response_headers is off.
 func headerName(r *Request, name string) string {
-	if strings.IndexByte(name, '_') >= 0 && r.Loc.transformUnderscores.v {
+	if strings.IndexByte(name, '_') >= 0 && luaLoc.of(r.Loc).transformUnderscores.v {
 		return strings.ReplaceAll(name, "_", "-")
 	}
 	return name
@@ -67,7 +67,7 @@ func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Nil, 0
 	}
 	name = escapeHeaderName(headerName(r, name))
-	r.lua.headersSet = true
+	luaNote.of(r).headersSet = true
 	if name == "" {
 		return rt.Nil, 0
 	}

@@ -133,7 +133,7 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 		th.Errorf("unsafe uri in argument #1: %s", uriText)
 	}
 	o := SubrequestOptions{URI: uri, Args: args, EmptyArgs: strings.IndexByte(uriText, '?') >= 0,
-		Capture: true, Baton: r.lua.worker.baton, Post: luaCaptured, Unwatched: !r.Main.Loc.checkClientAbort.v}
+		InMemory: true, Baton: luaNote.of(r).worker.baton, Post: luaCaptured, Unwatched: !luaLoc.of(r.Main.Loc).checkClientAbort.v}
 	opts := captureOptions{th: th, o: &o}
 	if v := q.Int(2); !v.IsNil() {
 		if !v.IsTable() {
@@ -142,11 +142,15 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 		opts.read(v.Table())
 	}
 	opts.settleBody()
-	sub := r.Subrequest(o)
-	if sub == nil {
+	if r.Depth <= 1 {
+		r.Logf(LogErr, "lua subrequests cycle while processing \"%s\"", o.URI)
 		return nil
 	}
-	sub.lua.ctx = opts.ctx
+	sub := r.Subrequest(o)
+	luaNote.of(sub).capture = &luaCapture{}
+	if opts.ctx != nil {
+		setLuaCtx(sub, opts.ctx)
+	}
 	opts.eachVar(func(name, value string) {
 		v := r.Cycle.vars.byName[lowerString(name)]
 		switch {
@@ -269,11 +273,8 @@ var captureShape = rt.NewShape("status", "truncated", "body", "header")
 
 // captureResult makes the table that ngx.location.capture returns.
 func captureResult(sub *Request) rt.Value {
-	body := ""
+	body := string(luaNote.of(sub).capture.body)
 	truncated := !sub.outputEnded || sub.HeaderOnly
-	if sub.captured != nil {
-		body, truncated = string(sub.captured.body), truncated || sub.captured.truncated
-	}
 	o := &sub.Out
 	if o.Status >= 200 && o.Status != 304 {
 		sub.setContentType()

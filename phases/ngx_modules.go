@@ -224,7 +224,7 @@ var ngxReqModule = lib{{"add_header", func(th *rt.Thread, args []rt.Value) (rt.V
 		th.Errorf("bad 'value' argument: non-empty table expected")
 	}
 	if oneValueHeaders.has(key) {
-		if !r.setRequestHeader(key, values) {
+		if !setRequestHeader(r, key, values) {
 			th.Errorf("failed to set header")
 		}
 		return rt.Nil, 0

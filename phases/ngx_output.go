@@ -40,7 +40,7 @@ func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
 	if cap(b) <= maxOutBuf {
 		api.outBuf = b[:0]
 	}
-	if !r.luaWrite(b) {
+	if !luaWrite(r, b) {
 		return fail(th, "nginx output filter error")
 	}
 	return one()
@@ -88,7 +88,7 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, "header only")
 	case r.outputEnded:
 		return fail(th, "seen eof")
-	case r.lua.buffering:
+	case luaNote.of(r).buffering:
 		r.Log(LogDebug, "lua http 1.0 buffering makes ngx.flush() a no-op")
 		return fail(th, "buffering")
 	case !r.HeadersSent:
@@ -123,7 +123,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	case r.outputEnded:
 		return fail(th, "seen eof")
 	}
-	if r.luaSendLast() != rcOK {
+	if luaSendLast(r) != rcOK {
 		return fail(th, "nginx output filter error")
 	}
 	if r == r.Main {
@@ -135,7 +135,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // ngxSendHeaders is ngx.send_headers().
 func ngxSendHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r := gate(th, outputPhases, noRequest).R
-	if !r.luaSendHeader() {
+	if !luaSendHeader(r) {
 		return fail(th, "nginx output filter error")
 	}
 	return one()

@@ -139,7 +139,7 @@ func compileRegex(th *rt.Thread, args []rt.Value, opt int) *luaRegex {
 		l.err = regexErrorText(k.pattern, err)
 		return l
 	}
-	lua := &api.worker.Cycle.lua
+	lua := luaMain.of(api.worker.Cycle)
 	l.re.SetMatchLimit(lua.regexMatchLimit.orDefault(0))
 	for _, n := range l.re.Names() {
 		l.names = append(l.names, rt.String(n.Name))

@@ -160,8 +160,8 @@ func ngxReqSetHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	name := escapeHeaderName(luaText(th, args[0]))
 	if v := rt.ArgAt(args, 1); v.IsNil() {
-		r.setRequestHeader(name, nil)
-	} else if !r.setRequestHeader(name, headerValues(th, v)) {
+		setRequestHeader(r, name, nil)
+	} else if !setRequestHeader(r, name, headerValues(th, v)) {
 		th.Errorf("failed to set header")
 	}
 	return rt.Nil, 0
@@ -187,7 +187,7 @@ func headerValues(th *rt.Thread, v rt.Value) []string {
 }
 
 func ngxReqClearHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	requestOf(th).setRequestHeader(escapeHeaderName(textOrNil(th, rt.ArgAt(args, 0))), nil)
+	setRequestHeader(requestOf(th), escapeHeaderName(textOrNil(th, rt.ArgAt(args, 0))), nil)
 	return rt.Nil, 0
 }
 
@@ -209,7 +209,7 @@ var oneValueHeaders = nameSetOf("Host", "Connection", "If-Modified-Since", "If-U
 // setRequestHeader gives a header of the request the values, and what the server
 // itself took from it. None, or an empty first one, removes it. It is false for a
 // value that the header cannot have.
-func (r *Request) setRequestHeader(name string, values []string) bool {
+func setRequestHeader(r *Request, name string, values []string) bool {
 	if r.HTTPMajor < 1 { // HTTP/0.9 has no headers
 		return true
 	}

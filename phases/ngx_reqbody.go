@@ -41,7 +41,7 @@ func ngxDiscardBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if r.DiscardBody() != rcOK {
 		th.Errorf("failed to discard request body")
 	}
-	if r.Body.Discarded && r.discardArrived() {
+	if r.Body.Discarded && discardArrived(r) {
 		r.bodyDiscarded()
 	}
 	return rt.Nil, 0
@@ -83,10 +83,10 @@ func replaceableBody(th *rt.Thread, missing string) (*Request, *RequestBody) {
 }
 
 // setLength makes the headers tell the length of a new body.
-func (r *Request) setBodyLength(n int64) {
+func setBodyLength(r *Request, n int64) {
 	r.ContentLength = n
 	r.Chunked = false
-	r.setRequestHeader("Content-Length", []string{itoa(n)})
+	setRequestHeader(r, "Content-Length", []string{itoa(n)})
 }
 
 func ngxSetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
@@ -99,7 +99,7 @@ func ngxSetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if data != "" {
 		b.Data = []byte(data)
 	}
-	r.setBodyLength(int64(len(data)))
+	setBodyLength(r, int64(len(data)))
 	return rt.Nil, 0
 }
 
@@ -117,6 +117,6 @@ func ngxSetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	b.dropFile()
 	b.File = name
 	b.KeepFile = !rt.ArgAt(args, 1).Truthy()
-	r.setBodyLength(info.Size())
+	setBodyLength(r, info.Size())
 	return rt.Nil, 0
 }

@@ -43,11 +43,11 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 func (h *socketHost) rawSocket(th *rt.Thread) (rt.Value, int) {
 	r := h.r
 	switch {
-	case r.Body.Reading, r.Body.Taken && r.bodyLeft() > 0:
+	case r.Body.Reading, r.Body.Taken && bodyLeft(r) > 0:
 		return fail(th, "pending request body reading in some other thread")
 	case r.Conn.Blocked():
 		return fail(th, "pending data to write")
-	case r.lua.pending():
+	case luaNote.of(r).buffering:
 		return fail(th, "http 1.0 buffering")
 	}
 	r.HeadersSent, r.Body.Taken = true, true
@@ -74,13 +74,13 @@ func (h *socketHost) bodySocket(th *rt.Thread) (rt.Value, int) {
 	}
 	r.Body.Taken = true
 	c := &bodyConn{r: r, left: r.ContentLength}
-	r.lua.bodyConn = c
+	luaNote.of(r).bodyConn = c
 	return h.api.sockets.Downstream(cosocket.NewDownstream(h, c, false)), 1
 }
 
 // discardArrived throws away what has come of a discarded body, and reports whether
 // that was all of it.
-func (r *Request) discardArrived() bool {
+func discardArrived(r *Request) bool {
 	tb, ok := r.Conn.(timedBody)
 	if !ok || r.ContentLength <= 0 {
 		return true
@@ -94,8 +94,8 @@ func (r *Request) discardArrived() bool {
 }
 
 // bodyLeft is how much of the body that a socket owns has not been read.
-func (r *Request) bodyLeft() int64 {
-	if c := r.lua.bodyConn; c != nil {
+func bodyLeft(r *Request) int64 {
+	if c := luaNote.of(r).bodyConn; c != nil {
 		return c.left
 	}
 	return 0

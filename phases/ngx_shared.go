@@ -48,7 +48,7 @@ var dictMethods = lib{
 func (api *ngxAPI) sharedTable() *rt.Table {
 	api.dictMeta = dictMethods.table(1)
 	api.dictMeta.SetStr("__index", rt.TableValue(api.dictMeta))
-	dicts := api.worker.Cycle.dicts
+	dicts := luaMain.of(api.worker.Cycle).dicts
 	t := rt.NewTable(0, len(dicts))
 	for _, d := range dicts {
 		object := rt.NewTable(1, 0)

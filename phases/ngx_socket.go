@@ -53,12 +53,12 @@ func socketHostOf(th *rt.Thread) *socketHost {
 	}
 	at := &c.sockets
 	if c.R != nil {
-		at = &c.R.lua.sockets
+		at = &luaNote.of(c.R).sockets
 	}
 	if *at == nil {
 		h := &socketHost{r: c.R, c: c, api: apiOf(th)}
-		if *at = h; c.R != nil && c.R.IsSubrequest() {
-			c.R.Main.keepSockets(h)
+		if *at = h; c.R != nil {
+			keepSockets(c.R, h)
 		}
 	}
 	return *at
@@ -72,20 +72,19 @@ func (h *socketHost) closeSockets() {
 	}
 }
 
-// keepSockets notes the sockets of a subrequest, which live as long as the main
-// request.
-func (r *Request) keepSockets(h *socketHost) {
-	r.lua.mu.Lock() // subrequests may run in different workers
-	defer r.lua.mu.Unlock()
-	r.lua.subSockets = append(r.lua.subSockets, h)
+// keepSockets notes the sockets of a request or subrequest, which live as long as the
+// main request. The caller holds the baton, which all of them run under.
+func keepSockets(r *Request, h *socketHost) {
+	main := luaNote.of(r.Main)
+	if len(main.open) == 0 {
+		r.onEnd(closeSockets)
+	}
+	main.open = append(main.open, h)
 }
 
-// closeSockets closes the sockets of a main request at its end.
-func (r *Request) closeSockets() {
-	for _, h := range r.lua.subSockets {
-		h.closeUnderBaton()
-	}
-	if h := r.lua.sockets; h != nil {
+// closeSockets closes the sockets of a main request and its subrequests at its end.
+func closeSockets(main *Request) {
+	for _, h := range luaNote.of(main).open {
 		h.closeUnderBaton()
 	}
 }
@@ -117,8 +116,9 @@ func (h *socketHost) location() *Location {
 
 // Config implements cosocket.Host.
 func (h *socketHost) Config() *cosocket.Config {
-	if l := h.location(); l != h.loc && l != nil { // nil: the request has ended
-		h.loc = l
+	if at := h.location(); at != h.loc && at != nil { // nil: the request has ended
+		h.loc = at
+		l := luaLoc.of(at)
 		h.cfg = cosocket.Config{
 			ConnectTimeout:   l.socketConnectTimeout.v,
 			SendTimeout:      l.socketSendTimeout.v,
@@ -127,7 +127,7 @@ func (h *socketHost) Config() *cosocket.Config {
 			PoolSize:         l.socketPoolSize.v,
 			BufferSize:       int(l.socketBufferSize.v),
 			LogErrors:        l.socketLogErrors.v,
-			NoDelay:          l.tcpNodelay.v,
+			NoDelay:          at.tcpNodelay.v,
 		}
 	}
 	return &h.cfg
@@ -178,7 +178,7 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 
 // TLS implements cosocket.Trust.
 func (h *socketHost) TLS() (*tls.Config, *openssl.Verifier) {
-	ssl := &h.location().ssl
+	ssl := &luaLoc.of(h.location()).ssl
 	return ssl.config.Clone(), ssl.verifier
 }
 

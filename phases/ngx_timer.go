@@ -84,7 +84,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if set.exiting && delay > 0 {
 		return fail(th, "process exiting")
 	}
-	if len(set.pending) >= api.worker.Cycle.lua.maxPendingTimers.orDefault(defaultPendingTimers) {
+	if len(set.pending) >= luaMain.of(api.worker.Cycle).maxPendingTimers.orDefault(defaultPendingTimers) {
 		return fail(th, "too many pending timers")
 	}
 	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), loc: c.location()}
@@ -129,7 +129,7 @@ func (t *luaTimer) fire(premature bool) {
 	set, w := &t.api.timers, t.api.worker
 	c := &LuaCtx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.loc}
 	c.logf(LogDebug, "lua ngx.timer expired")
-	if limit := w.Cycle.lua.maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
+	if limit := luaMain.of(w.Cycle).maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
 		c.logf(LogAlert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
 			w.State.FunctionSource(t.callback), limit)
 		w.giveRun(t.run, true)
@@ -178,8 +178,8 @@ func (s *timerSet) wake() {
 // AbortTimers ends the timers of the cycle's workers, as when a worker of nginx
 // begins to exit: each pending callback runs at once with premature = true, and a
 // new timer must have no delay. It does not wait for the callbacks.
-func (c *Cycle) AbortTimers() {
-	for _, w := range c.Workers {
+func abortTimers(c *Cycle) {
+	for _, w := range luaMain.of(c).workers {
 		w.baton.Acquire()
 		if api, ok := w.State.Host.(*ngxAPI); ok {
 			api.pools.Shutdown() // callbacks shall find that nothing is kept any more
@@ -190,8 +190,8 @@ func (c *Cycle) AbortTimers() {
 }
 
 // WaitTimers returns when no callback of a timer runs or is about to.
-func (c *Cycle) WaitTimers() {
-	for _, w := range c.Workers {
+func waitTimers(c *Cycle) {
+	for _, w := range luaMain.of(c).workers {
 		w.baton.Acquire()
 		api, ok := w.State.Host.(*ngxAPI)
 		var idle chan struct{}

@@ -46,17 +46,23 @@ func ctxTable(th *rt.Thread) *rt.Table {
 	if c.Phase == PhaseInit {
 		th.Errorf(noRequest)
 	}
-	t := &c.Table
-	if c.R != nil {
-		t = &c.R.lua.ctx
+	r := c.R
+	switch {
+	case r == nil && c.Table == nil:
+		c.Table = rt.NewTable(0, 4)
+		fallthrough
+	case r == nil:
+		return c.Table
 	}
-	if *t == nil && c.R != nil {
-		*t = connCtxOf(c.R).copyFor(c.Worker)
+	l := luaNote.of(r)
+	if l.ctx == nil {
+		t := connCtxOf(r).copyFor(c.Worker)
+		if t == nil {
+			t = rt.NewTable(0, 4)
+		}
+		setLuaCtx(r, t)
 	}
-	if *t == nil {
-		*t = rt.NewTable(0, 4)
-	}
-	return *t
+	return l.ctx
 }
 
 // setCtxTable is ngx.ctx = table.
@@ -69,7 +75,7 @@ func setCtxTable(th *rt.Thread, v rt.Value) {
 	case c.Phase == PhaseInit:
 		th.Errorf(noRequest)
 	case c.R != nil:
-		c.R.lua.ctx = v.Table()
+		setLuaCtx(c.R, v.Table())
 	default:
 		c.Table = v.Table()
 	}

@@ -1,53 +1,13 @@
 package phases
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 
-	"github.com/moonphase/moonphase/phases/conf"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
-
-// threadPool is a thread_pool: so many calls of ngx.run_worker_thread run at once.
-type threadPool struct {
-	slots chan struct{}
-}
-
-// defaultPoolThreads is the number of threads of the pool that needs no directive.
-const defaultPoolThreads = 32
-
-// setThreadPool reads thread_pool NAME threads=N [max_queue=N].
-func setThreadPool(c *compiler, d *conf.Directive) error {
-	name := d.Args[0]
-	threads := 0
-	for _, arg := range d.Args[1:] {
-		key, value, given := strings.Cut(arg, "=")
-		n, ok := parseDecimal(value)
-		switch {
-		case key == "threads" && given:
-			threads, ok = int(n), ok && n > 0
-		case key == "max_queue" && given:
-		default:
-			return fmt.Errorf("invalid parameter \"%s\"", arg)
-		}
-		if !ok {
-			return fmt.Errorf("invalid %s value \"%s\"", key, arg)
-		}
-	}
-	switch {
-	case c.cycle.threadPools[name] != nil:
-		return fmt.Errorf("duplicate thread pool \"%s\"", name)
-	case threads == 0 && name != "default":
-		return fmt.Errorf("missing \"threads\" parameter")
-	case threads == 0:
-		threads = defaultPoolThreads
-	}
-	c.cycle.threadPools[name] = &threadPool{slots: make(chan struct{}, threads)}
-	return nil
-}
 
 // vmPool is the Lua states in which a worker's ngx.run_worker_thread runs code.
 type vmPool struct {
@@ -68,13 +28,13 @@ func (p *vmPool) take(w *Worker) *Worker {
 		p.idle = p.idle[:n-1]
 		return vm
 	}
-	if p.count >= w.Cycle.lua.workerThreadPool.orDefault(defaultVMs) {
+	if p.count >= luaMain.of(w.Cycle).workerThreadPool.orDefault(defaultVMs) {
 		return nil
 	}
 	p.count++
-	vm := w.Cycle.newWorker(w.ID, rt.NewBaton())
-	w.Cycle.openState(vm.State, vm)
-	w.Cycle.setPackagePaths(vm.State)
+	vm := newWorker(w.Cycle, w.ID, rt.NewBaton())
+	luaMain.of(w.Cycle).openState(vm.State, vm)
+	setPackagePaths(w.Cycle, vm.State)
 	keepThreadAPI(vm.State)
 	return vm
 }
@@ -137,9 +97,9 @@ func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	done, killed := make(chan struct{}), make(chan struct{})
 	guard.Go(func() {
 		defer close(done)
-		pool.slots <- struct{}{}
+		pool.threads <- struct{}{}
 		call.run(vm)
-		<-pool.slots
+		<-pool.threads
 		vms.give(vm)
 	})
 	th.Block(func() { close(killed) }, func() {

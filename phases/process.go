@@ -14,7 +14,6 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
-	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -22,10 +21,8 @@ import (
 // configuration it serves. nginx's master and workers are one process here, so
 // the signals that nginx's master takes are taken by it.
 type process struct {
-	opts   options
-	chunks rt.ChunkSet
-	// sources is nil when no Lua is to be compared with its files.
-	sources *sources
+	opts    options
+	prepare func(*Cycle) // for each configuration that is read; nil for nothing
 	logs    *LogFiles
 	test    bool // -t: nothing is served
 
@@ -90,8 +87,7 @@ func (p *process) load() (*Cycle, error) {
 		Log:      p.start,
 		Logs:     p.logs,
 		Previous: p.cycle.Load(),
-		Chunks:   p.chunks,
-		sources:  p.sources,
+		Prepare:  p.prepare,
 	})
 	if err != nil {
 		return nil, err

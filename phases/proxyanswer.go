@@ -112,7 +112,7 @@ func (x *exchange) copyBody() int {
 		received := x.in.received
 		r.wait(func() {
 			piece, err = x.in.next(x.buffering)
-			if r.captured == nil && r.Main.Conn.Buffered() > maxPending {
+			if !r.inMemory && r.Main.Conn.Buffered() > maxPending {
 				r.Main.Conn.Flush()
 			}
 		})
@@ -185,8 +185,7 @@ func (x *exchange) brokenBody(err error) int {
 	default:
 		r.Logf(LogErr, "recv() failed %s", sysText(err))
 	}
-	if r.captured != nil {
-		r.captured.truncated = true
+	if r.inMemory { // its maker sees that the body has no end
 		return rcOK
 	}
 	if flush && r == r.Main {

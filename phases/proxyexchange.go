@@ -163,17 +163,13 @@ func (x *exchange) choose() (addr string, rc int) {
 	return x.peer.addr, rcOK
 }
 
-// balance runs balancer_by_lua.
+// balance asks the balancer, which is told of the attempts so far.
 func (x *exchange) balance() int {
 	st := x.st
 	st.Peer, st.moreTries, st.tries = "", 0, x.choice.tries
 	st.runs++
-	_, exit, rc := x.r.runFilter(x.up.balancer, PhaseBalancer, nil)
-	switch {
-	case rc != rcOK:
-		return 500
-	case exit >= 200 || exit == rcError:
-		return exit
+	if rc := x.up.balancer(x.r); rc != rcOK {
+		return rc
 	}
 	if st.rebuild {
 		st.rebuild = false

@@ -22,7 +22,7 @@ const pipeBuffers = 8
 
 // newBodyPipe returns a pipe for the body of x, nil where pieces do not matter.
 func (x *exchange) newBodyPipe(flags int) *bodyPipe {
-	if x.r.Loc.lua(PhaseBodyFilter) == nil {
+	if !x.r.Loc.seesPieces {
 		return nil
 	}
 	size := int(x.r.Loc.proxyBufferSize.v)

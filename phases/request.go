@@ -84,7 +84,7 @@ type Request struct {
 	noServer     bool // a regex of server_name gave up
 
 	// State of the output.
-	captured    *capture // body of a captured subrequest, nil otherwise
+	inMemory    bool // the response of a subrequest that goes to no client
 	outputEnded bool
 	logging     bool // the log phase: the answer is done and, for nginx, keep-alive spent
 	// filterFinalized: a header filter answered with an error page; the
@@ -107,6 +107,9 @@ type Request struct {
 	notes []any  // of modules, by Note; a value stays when the request is pooled
 	noted uint32 // those in use
 
+	cleanups     []func(*Request) // before the log phase: see onEnd
+	poolCleanups []func(*Request) // behind it: see onFree
+
 	// Of a subrequest.
 	baton      Baton                      // that its phases run under, nil for none
 	takesBaton bool                       // runSubrequest takes and releases it
@@ -114,7 +117,6 @@ type Request struct {
 	ownBody    *RequestBody               // instead of the main request's
 	unwatched  bool                       // its client is the business of who made it
 
-	lua      luaRequest
 	upstream *upstreamState
 	tries    []upstreamTry // attempts at upstreams, those before internal redirects included
 }
@@ -148,7 +150,8 @@ func (c *Cycle) NewRequest(conn Downstream, listen *Listen) *Request {
 
 // Release gives the request back; the caller must not use it afterwards.
 func (r *Request) Release() {
-	r.releaseCtx()
+	runCleanups(&r.cleanups, r)
+	runCleanups(&r.poolCleanups, r)
 	r.dropNotes()
 	clear(r.In)
 	clear(r.Captures)
@@ -159,10 +162,33 @@ func (r *Request) Release() {
 	clear(r.Out.Headers)
 	in, out, captures, vars, head := r.In[:0], r.Out.Headers[:0], r.Captures[:0], r.vars[:0], r.headBuf[:0]
 	input, places, notes := r.regexInput, r.regexPlaces, r.notes
+	cleanups, poolCleanups := r.cleanups, r.poolCleanups
 	*r = Request{} // in place; a literal with the fields below would be made elsewhere and copied
 	r.In, r.Out.Headers, r.Captures, r.vars, r.headBuf = in, out, captures, vars, head
 	r.regexInput, r.regexPlaces, r.notes = input, places, notes
+	r.cleanups, r.poolCleanups = cleanups, poolCleanups
 	requestPool.Put(r)
+}
+
+// onEnd calls f when the main request has ended, before it is logged
+// (ngx_http_cleanup_add).
+func (r *Request) onEnd(f func(main *Request)) { r.Main.cleanups = append(r.Main.cleanups, f) }
+
+// onFree calls f when the main request has been logged (ngx_pool_cleanup_add). A
+// subrequest may not be there any more.
+func (r *Request) onFree(f func(main *Request)) {
+	r.Main.poolCleanups = append(r.Main.poolCleanups, f)
+}
+
+// runCleanups calls the functions of a list, the last one first, and empties it.
+func runCleanups(list *[]func(*Request), r *Request) {
+	for len(*list) > 0 {
+		last := len(*list) - 1
+		f := (*list)[last]
+		(*list)[last] = nil
+		*list = (*list)[:last]
+		f(r)
+	}
 }
 
 // IsSubrequest reports whether r was made by another request.

@@ -42,6 +42,17 @@ type sources struct {
 	good map[string]fileState // files that are what the binary has, by path
 }
 
+// luaCode is the Lua of the binary.
+type luaCode struct {
+	// chunks is nil when nothing is looked up; else a directive whose code is not in it
+	// is an error.
+	chunks  rt.ChunkSet
+	sources *sources // compares the code with its files; nil does not
+}
+
+// prepare gives the code to a configuration that is about to be read.
+func (code luaCode) prepare(c *Cycle) { luaMain.of(c).luaCode = code }
+
 // fileState tells that a file was not touched since.
 type fileState struct {
 	size         int64
@@ -107,32 +118,34 @@ func cannotRead(err error) error {
 }
 
 // fileChunk finds the code of a Lua file by its path, nil when it is not compiled in.
-func (c *Cycle) fileChunk(path string) *rt.Chunk {
-	if chunk := c.chunks.Find(FileKey(path)); chunk != nil || c.sources == nil {
+func fileChunk(c *Cycle, path string) *rt.Chunk {
+	m := luaMain.of(c)
+	if chunk := m.chunks.Find(FileKey(path)); chunk != nil || m.sources == nil {
 		return chunk
 	}
 	if rest, ok := strings.CutPrefix(path, c.Prefix); ok {
-		return c.chunks.Find(FileKey(c.sources.built + rest))
+		return m.chunks.Find(FileKey(m.sources.built + rest))
 	}
 	return nil
 }
 
 // modulePath is where the file of a module is: a path below the prefix of the build is
 // one below the prefix of this server, and so is a relative one.
-func (c *Cycle) modulePath(name string) string {
-	path := strings.TrimPrefix(name, "@")
-	if rest, ok := strings.CutPrefix(path, c.sources.built); ok && c.sources.built != "" {
+func modulePath(c *Cycle, name string) string {
+	path, built := strings.TrimPrefix(name, "@"), luaMain.of(c).sources.built
+	if rest, ok := strings.CutPrefix(path, built); ok && built != "" {
 		path = c.Prefix + rest
 	}
 	return filepath.Clean(fullPath(c.Prefix, path))
 }
 
 // checkModule compares a module with its file.
-func (c *Cycle) checkModule(chunk *rt.Chunk) error {
-	if c.sources == nil || c.sources.sealed {
+func checkModule(c *Cycle, chunk *rt.Chunk) error {
+	s := luaMain.of(c).sources
+	if s == nil || s.sealed {
 		return nil
 	}
-	return c.sources.check(chunk, c.modulePath(chunk.Name))
+	return s.check(chunk, modulePath(c, chunk.Name))
 }
 
 // moduleUse is a module with the Lua directive that leads to it; nil when it was added
@@ -146,11 +159,11 @@ type moduleUse struct {
 // with the files on disk. The constant paths of *_by_lua_file were looked at where they
 // stand. The error is that of the first directive in the file that something is wrong
 // with.
-func (c *Cycle) checkSources() error {
-	if c.sources == nil || c.sources.sealed || len(c.chunks) == 0 {
+func checkSources(c *Cycle) error {
+	if m := luaMain.of(c); m.sources == nil || m.sources.sealed || len(m.chunks) == 0 {
 		return nil
 	}
-	uses, err := c.usedChunks()
+	uses, err := usedChunks(c)
 	if err != nil {
 		return err
 	}
@@ -161,7 +174,7 @@ func (c *Cycle) checkSources() error {
 	for w := range min(workers, len(uses)) {
 		wg.Go(func() {
 			for i := w; i < len(uses); i += workers {
-				errs[i] = c.checkUse(uses[i], search)
+				errs[i] = checkUse(c, uses[i], search)
 			}
 		})
 	}
@@ -175,12 +188,12 @@ func (c *Cycle) checkSources() error {
 }
 
 // checkUse compares one module with its file, and with what require would find now.
-func (c *Cycle) checkUse(u moduleUse, search *moduleSearch) error {
-	path := c.modulePath(u.chunk.Name)
+func checkUse(c *Cycle, u moduleUse, search *moduleSearch) error {
+	path := modulePath(c, u.chunk.Name)
 	if other := search.earlier(u.chunk.Module, path); other != "" {
 		return fmt.Errorf("the Lua module \"%s\" is \"%s\" now, and \"%s\" in this binary", u.chunk.Module, other, path)
 	}
-	if err := c.sources.check(u.chunk, path); err != nil {
+	if err := luaMain.of(c).sources.check(u.chunk, path); err != nil {
 		return fmt.Errorf("the Lua module \"%s\" (\"%s\") %w", u.chunk.Module, path, err)
 	}
 	return nil
@@ -201,9 +214,10 @@ func (c *ChunkRef) staleError(err error) error {
 
 // usedChunks lists the modules that the handlers can require, each once, with the first
 // directive that leads to it. Files that a variable chooses from are compared here.
-func (c *Cycle) usedChunks() ([]moduleUse, error) {
+func usedChunks(c *Cycle) ([]moduleUse, error) {
+	m := luaMain.of(c)
 	var uses []moduleUse
-	index := newModuleIndex(c.chunks)
+	index := newModuleIndex(m.chunks)
 	seen := map[*rt.Chunk]bool{}
 	follow := func(chunk *rt.Chunk, by *luaHandler) {
 		for work := []*rt.Chunk{chunk}; len(work) > 0; {
@@ -220,7 +234,7 @@ func (c *Cycle) usedChunks() ([]moduleUse, error) {
 			}
 		}
 	}
-	for _, h := range c.lua.handlers {
+	for _, h := range m.handlers {
 		if h.chunk != nil {
 			follow(h.chunk, h)
 		}
@@ -229,17 +243,17 @@ func (c *Cycle) usedChunks() ([]moduleUse, error) {
 		}
 		files, _ := h.ref.Files()
 		for _, path := range files {
-			chunk := c.fileChunk(path)
+			chunk := fileChunk(c, path)
 			if chunk == nil {
 				continue // a request for it is told
 			}
-			if err := c.sources.check(chunk, path); err != nil {
+			if err := m.sources.check(chunk, path); err != nil {
 				return nil, h.ref.staleError(fmt.Errorf("the Lua file \"%s\" %w", path, err))
 			}
 			follow(chunk, h)
 		}
 	}
-	follow(&rt.Chunk{Requires: c.sources.modules}, nil)
+	follow(&rt.Chunk{Requires: m.sources.modules}, nil)
 	return uses, nil
 }
 
@@ -302,7 +316,7 @@ type moduleSearch struct {
 
 func newModuleSearch(c *Cycle) *moduleSearch {
 	s := &moduleSearch{prefix: c.Prefix, folders: map[string]bool{}}
-	path := c.luaPath()
+	path := luaPath(c)
 	for t := range strings.SplitSeq(path, ";") {
 		if t == "" {
 			continue

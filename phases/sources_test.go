@@ -81,7 +81,7 @@ func (l *luaTree) compileConf(prefix, text string) error {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	_, err = Compile(tree.Directives, CompileOptions{Prefix: prefix, Chunks: l.binary.Chunks, sources: newSources(l.binary)})
+	_, err = Compile(tree.Directives, CompileOptions{Prefix: prefix, Prepare: luaCode{l.binary.Chunks, newSources(l.binary)}.prepare})
 	return err
 }
 
@@ -162,7 +162,7 @@ func TestReloadStale(t *testing.T) {
 	if err := os.CopyFS(s.dir+"/", os.DirFS(l.dir)); err != nil {
 		t.Fatal(err)
 	}
-	s.p.chunks, s.p.sources = l.binary.Chunks, newSources(l.binary)
+	s.p.prepare = luaCode{l.binary.Chunks, newSources(l.binary)}.prepare
 	s.p.reload()
 	if body := s.get("/app?app=x"); !strings.Contains(body, "200 OK") {
 		t.Fatalf("before: %s\n%s", body, s.read("logs/error.log"))
@@ -187,7 +187,7 @@ func TestStaleAtFirstUse(t *testing.T) {
 	if err := os.CopyFS(s.dir+"/", os.DirFS(l.dir)); err != nil {
 		t.Fatal(err)
 	}
-	s.p.chunks, s.p.sources = l.binary.Chunks, newSources(l.binary)
+	s.p.prepare = luaCode{l.binary.Chunks, newSources(l.binary)}.prepare
 	s.p.reload()
 	s.write("lua/app/x.lua", "other")
 	s.write("lua/a.lua", "other")
@@ -201,7 +201,7 @@ func TestStaleAtFirstUse(t *testing.T) {
 	if body := s.get("/app?app=none"); !strings.Contains(body, " 404 ") {
 		t.Errorf("a file that is not there: %s", body)
 	}
-	_, err := s.p.cycle.Load().Workers[0].State.Main().PCall(s.p.cycle.Load().Workers[0].State.Globals.GetStr("require"), rt.String("m"))
+	_, err := luaMain.of(s.p.cycle.Load()).workers[0].State.Main().PCall(luaMain.of(s.p.cycle.Load()).workers[0].State.Globals.GetStr("require"), rt.String("m"))
 	if err == nil || !strings.Contains(err.Error(), "error loading module 'm' from file") || !strings.Contains(err.Error(), "has changed") {
 		t.Errorf("require of a changed module: %v", err)
 	}

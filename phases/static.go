@@ -251,7 +251,7 @@ func (s *fileSender) send(b byteRange, head, tail []byte, last bool) int {
 // drain waits until the client has taken what was sent.
 func (s *fileSender) drain() bool {
 	r := s.r
-	if r.captured != nil {
+	if r.inMemory {
 		return true
 	}
 	var err error

@@ -5,7 +5,6 @@ import (
 	"syscall"
 	"time"
 
-	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -102,51 +101,7 @@ func (p *process) cutConns(c *Cycle) {
 		_ = conn.socket.Close()
 	}
 	p.mu.Unlock()
-	for _, w := range c.Workers {
-		w.abortRuns()
-	}
-}
-
-// luaCut ends a Lua handler whose connection the server has closed.
-type luaCut struct{}
-
-// Error and LuaAbort implement rt.Abort.
-func (luaCut) Error() string { return "connection closed by the server" }
-func (luaCut) LuaAbort()     {}
-
-// noteRun and forgetRun keep the handlers of requests that run on w. The caller holds
-// the baton.
-func (w *Worker) noteRun(run *luaRun) {
-	run.next = w.running
-	if run.next != nil {
-		run.next.prev = run
-	}
-	w.running = run
-}
-
-func (w *Worker) forgetRun(run *luaRun) {
-	if run.prev != nil {
-		run.prev.next = run.next
-	} else {
-		w.running = run.next
-	}
-	if run.next != nil {
-		run.next.prev = run.prev
-	}
-	run.prev, run.next = nil, nil
-}
-
-// abortRuns ends the handlers of requests that run on w.
-func (w *Worker) abortRuns() {
-	w.baton.Acquire()
-	var groups []*rt.ThreadGroup
-	for run := w.running; run != nil; run = run.next {
-		groups = append(groups, &run.group)
-	}
-	w.baton.Release()
-	for _, g := range groups {
-		g.Abort(luaCut{})
-	}
+	c.each(func(m *Module) func(*Cycle) { return m.cut })
 }
 
 // warnFiles tells of worker_connections for which the system has no descriptors.

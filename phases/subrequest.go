@@ -17,7 +17,9 @@ type SubrequestOptions struct {
 	// KeepBody passes the parent's body on.
 	KeepBody bool
 
-	Capture    bool // keep the output in memory
+	// InMemory: what it answers goes to no client, so nothing waits for one
+	// (NGX_HTTP_SUBREQUEST_IN_MEMORY).
+	InMemory   bool
 	HeaderOnly bool
 
 	// Baton is taken for the phases of the subrequest, which its maker must not
@@ -34,24 +36,12 @@ type SubrequestOptions struct {
 	ShareVars, CopyVars bool
 }
 
-// capture holds the body of a captured subrequest.
-type capture struct {
-	body      []byte
-	truncated bool
-}
-
-func (c *capture) write(p []byte) { c.body = append(c.body, p...) }
-
 // Subrequest makes a request for another location of the same server. It is
 // nil when subrequests nest too deep. runSubrequest answers it; Release gives
 // it back.
 func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	if r.Depth <= 1 {
-		who := ""
-		if o.Capture {
-			who = "lua "
-		}
-		r.Logf(LogErr, "%ssubrequests cycle while processing \"%s\"", who, o.URI)
+		r.Logf(LogErr, "subrequests cycle while processing \"%s\"", o.URI)
 		return nil
 	}
 	sub := requestPool.Get().(*Request)
@@ -68,11 +58,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	sub.In = append(sub.In[:0], r.In...)
 	sub.subrequestBody(r, &o)
 	sub.HeaderOnly = o.HeaderOnly
-	if o.Capture || o.HeaderOnly {
-		sub.captured = &capture{}
-	} else if r.captured != nil {
-		sub.captured = r.captured
-	}
+	sub.inMemory = o.InMemory || o.HeaderOnly || r.inMemory
 	for _, m := range r.Cycle.modules {
 		if m.fork != nil {
 			m.fork(r, sub)
@@ -145,7 +131,7 @@ func (r *Request) runSubrequest() {
 
 // cleanup removes what the request left on disk.
 func (r *Request) cleanup() {
-	r.closeLua()
+	runCleanups(&r.poolCleanups, r)
 	r.Body.cleanup()
 }
 

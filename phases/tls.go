@@ -150,7 +150,7 @@ func (c *compiler) buildTLS() error {
 			}
 			s.tls.config = &tls.Config{}
 		}
-		if s.tls.config == nil && (s.loc.lua(PhaseSSLCert) != nil || s.loc.lua(PhaseSSLClientHello) != nil) {
+		if s.tls.config == nil && (luaHandlerOf(s.loc, PhaseSSLCert) != nil || luaHandlerOf(s.loc, PhaseSSLClientHello) != nil) {
 			return &conf.Error{Msg: "no ssl configured for the server"}
 		}
 	}

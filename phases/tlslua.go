@@ -44,7 +44,7 @@ var tlsCallbacks = map[Phase]struct {
 // run runs a server's handler of a TLS phase and tells whether the handshake may
 // go on.
 func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
-	h := s.loc.lua(p)
+	h := luaHandlerOf(s.loc, p)
 	if h == nil {
 		if p == PhaseSSLCert {
 			t.logNoScript(b, s)
@@ -57,7 +57,7 @@ func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
 	}
 	w := t.conn.ctx.take(b.cycle)
 	if w == nil {
-		w = b.cycle.takeWorker(int(t.conn.number))
+		w = takeWorker(b.cycle, int(t.conn.number))
 	}
 	rc := func() int {
 		defer w.baton.Release() // whatever happens
@@ -75,7 +75,7 @@ func (t *tlsHandshake) run(b *binding, s *Server, p Phase) bool {
 // own, or that of the default server when it has no certificate either. That
 // server's must not go out past its code, so the handshake then fails.
 func asksScript(b *binding, s *Server) bool {
-	return s.loc.lua(PhaseSSLCert) != nil || s.tls.config == nil && b.listen.Default.loc.lua(PhaseSSLCert) != nil
+	return luaHandlerOf(s.loc, PhaseSSLCert) != nil || s.tls.config == nil && luaHandlerOf(b.listen.Default.loc, PhaseSSLCert) != nil
 }
 
 func (t *tlsHandshake) logNoScript(b *binding, s *Server) {

@@ -30,7 +30,7 @@ type luaSession struct {
 // withSessions gives the configuration for a handshake whose session scripts may
 // store and fetch.
 func (t *tlsHandshake) withSessions(b *binding, s *Server, config *tls.Config) *tls.Config {
-	store, fetch := s.loc.lua(PhaseSSLSessionStore) != nil, s.loc.lua(PhaseSSLSessionFetch) != nil
+	store, fetch := luaHandlerOf(s.loc, PhaseSSLSessionStore) != nil, luaHandlerOf(s.loc, PhaseSSLSessionFetch) != nil
 	if !store && !fetch {
 		return config
 	}

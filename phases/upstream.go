@@ -31,8 +31,8 @@ type Upstream struct {
 	backup   peerSet
 	method   balanceMethod
 	hashKey  template
-	ring     []ringPoint // of the consistent hash
-	balancer *luaHandler
+	ring     []ringPoint          // of the consistent hash
+	balancer func(r *Request) int // says where the next attempt goes; nil without
 	pool     idlePool
 
 	// balanced: balancer_by_lua has named a peer, so even a single server's
@@ -103,10 +103,7 @@ func setUpstream(c *compiler, d *conf.Directive) error {
 	if u.method == methodConsistent {
 		u.buildRing()
 	}
-	c.afterMerge = append(c.afterMerge, func() error {
-		u.pool.limit = u.pool.size * max(len(c.cycle.Workers), 1)
-		return nil
-	})
+	u.pool.limit = u.pool.size
 	return nil
 }
 
@@ -286,17 +283,5 @@ func setUpstreamRequests(c *compiler, d *conf.Directive) error {
 		return directiveError("invalid number")
 	}
 	c.upstream.pool.requests = n
-	return nil
-}
-
-func setLuaBalancer(c *compiler, d *conf.Directive) error {
-	h, err := c.luaHandler(d)
-	if err != nil {
-		return err
-	}
-	if c.upstream.balancer != nil {
-		return errDuplicate
-	}
-	c.upstream.balancer = h
 	return nil
 }

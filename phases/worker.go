@@ -71,7 +71,7 @@ func (w *Worker) takeRun() *luaRun {
 // giveRun puts an entry thread back. After an error or an exit its stack was
 // cut off in the middle, so it is thrown away.
 func (w *Worker) giveRun(run *luaRun, clean bool) {
-	if !clean || len(w.runs) >= w.Cycle.lua.threadCacheMax.orDefault(maxIdleRuns) {
+	if !clean || len(w.runs) >= luaMain.of(w.Cycle).threadCacheMax.orDefault(maxIdleRuns) {
 		return
 	}
 	if run.ctx.logEnabled(LogDebug) {
@@ -83,24 +83,26 @@ func (w *Worker) giveRun(run *luaRun, clean bool) {
 
 // takeWorker waits for a worker whose baton is free, trying the one of the
 // hint first.
-func (c *Cycle) takeWorker(hint int) *Worker {
-	return c.Workers[c.batons.Acquire(hint%len(c.Workers)).ID]
+func takeWorker(c *Cycle, hint int) *Worker {
+	m := luaMain.of(c)
+	return m.workers[m.batons.Acquire(hint%len(m.workers)).ID]
 }
 
 // InitWorkers makes the Lua states and runs init_by_lua in each: where nginx
 // forks workers from one state, every worker here has one of its own.
-func (c *Cycle) InitWorkers() error {
+func initWorkers(c *Cycle) error {
+	m := luaMain.of(c)
 	n := max(c.Main.WorkerProcesses.v, 1)
-	c.batons = rt.NewBatonPool(n)
-	c.openState = OpenNgx
+	m.batons = rt.NewBatonPool(n)
+	m.openState = OpenNgx
 	var err error
-	if c.dicts, err = openDicts(c.lua.SharedDicts); err != nil {
+	if m.dicts, err = openDicts(m.SharedDicts); err != nil {
 		return err
 	}
 	for i := range n {
-		c.Workers = append(c.Workers, c.newWorker(i, c.batons.Baton(i)))
+		m.workers = append(m.workers, newWorker(c, i, m.batons.Baton(i)))
 	}
-	for _, w := range c.Workers {
+	for _, w := range m.workers {
 		if err := w.open(); err != nil {
 			if c.Log != nil {
 				c.Log.Output(LogErr, 0, err.Error())
@@ -112,22 +114,24 @@ func (c *Cycle) InitWorkers() error {
 }
 
 // newWorker makes a Lua state for a baton.
-func (c *Cycle) newWorker(id int, baton *rt.Baton) *Worker {
+func newWorker(c *Cycle, id int, baton *rt.Baton) *Worker {
+	m := luaMain.of(c)
+	check := func(chunk *rt.Chunk) error { return checkModule(c, chunk) }
 	return &Worker{
 		ID:        id,
 		Cycle:     c,
-		State:     rt.NewState(rt.Options{Chunks: c.chunks, Baton: baton, CheckModule: c.checkModule}),
+		State:     rt.NewState(rt.Options{Chunks: m.chunks, Baton: baton, CheckModule: check}),
 		baton:     baton,
-		functions: make([]rt.Value, len(c.lua.handlers)),
+		functions: make([]rt.Value, len(m.handlers)),
 		files:     map[string]rt.Value{},
 	}
 }
 
 // open fills the worker's state and runs init_by_lua in it.
 func (w *Worker) open() error {
-	w.Cycle.openState(w.State, w)
-	w.Cycle.setPackagePaths(w.State)
-	if h := w.Cycle.lua.init; h != nil {
+	luaMain.of(w.Cycle).openState(w.State, w)
+	setPackagePaths(w.Cycle, w.State)
+	if h := luaMain.of(w.Cycle).init; h != nil {
 		if err := w.runMain(h, PhaseInit); err != nil {
 			return fmt.Errorf("%s error: %w", h.label(), err)
 		}
@@ -137,13 +141,18 @@ func (w *Worker) open() error {
 
 // privateWorker makes a state that serves only r (lua_code_cache off) and
 // takes its baton; nil when init_by_lua fails in it.
-func (r *Request) privateWorker() *Worker {
-	w := r.Cycle.newWorker(0, rt.NewBaton())
+func privateWorker(r *Request) *Worker {
+	w := newWorker(r.Cycle, 0, rt.NewBaton())
 	w.users = 1
 	if err := w.open(); err != nil {
 		r.Log(LogErr, err.Error())
 		return nil
 	}
+	r.onFree(func(main *Request) {
+		w.baton.Acquire()
+		w.drop(main.Log)
+		w.baton.Release()
+	})
 	w.baton.Acquire()
 	return w
 }
@@ -179,8 +188,8 @@ const debianLuaPath = "/usr/share/lua/5.1/?.lua;"
 func DefaultLuaPath() string { return debianLuaPath + ";" + rt.DefaultPath() }
 
 // luaPath is package.path under the configuration, as far as directives set it.
-func (c *Cycle) luaPath() string {
-	path := strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(c.lua.packagePath.v)
+func luaPath(c *Cycle) string {
+	path := strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(luaMain.of(c).packagePath.v)
 	if path == "" {
 		return DefaultLuaPath()
 	}
@@ -188,25 +197,25 @@ func (c *Cycle) luaPath() string {
 }
 
 // setPackagePaths applies lua_package_path and lua_package_cpath.
-func (c *Cycle) setPackagePaths(st *rt.State) {
-	st.Loaded.GetStr("package").Table().SetStr("path", rt.String(c.luaPath()))
-	st.SetPackagePath("", strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(c.lua.packageCPath.v))
+func setPackagePaths(c *Cycle, st *rt.State) {
+	st.Loaded.GetStr("package").Table().SetStr("path", rt.String(luaPath(c)))
+	st.SetPackagePath("", strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(luaMain.of(c).packageCPath.v))
 }
 
 // StartWorkers runs init_worker_by_lua in every worker. An error is logged and
 // does not keep the server from running.
-func (c *Cycle) StartWorkers() { c.everyWorker(c.lua.initWorker, PhaseInitWorker) }
+func startWorkers(c *Cycle) { everyWorker(c, luaMain.of(c).initWorker, PhaseInitWorker) }
 
 // StopWorkers runs exit_worker_by_lua in every worker.
-func (c *Cycle) StopWorkers() {
-	c.everyWorker(c.lua.exitWorker, PhaseExitWorker)
+func stopWorkers(c *Cycle) {
+	everyWorker(c, luaMain.of(c).exitWorker, PhaseExitWorker)
 }
 
-func (c *Cycle) everyWorker(h *luaHandler, p Phase) {
+func everyWorker(c *Cycle, h *luaHandler, p Phase) {
 	if h == nil {
 		return
 	}
-	for _, w := range c.Workers {
+	for _, w := range luaMain.of(c).workers {
 		if err := w.runMain(h, p); err != nil && c.Log != nil {
 			c.Log.Output(LogErr, 0, fmt.Sprintf("%s error: %v", h.label(), err))
 		}
@@ -240,4 +249,53 @@ func (w *Worker) runMain(h *luaHandler, p Phase) error {
 		return abort
 	}
 	return nil
+}
+
+// luaCut ends a Lua handler whose connection the server has closed.
+type luaCut struct{}
+
+// Error and LuaAbort implement rt.Abort.
+func (luaCut) Error() string { return "connection closed by the server" }
+func (luaCut) LuaAbort()     {}
+
+// noteRun and forgetRun keep the handlers of requests that run on w. The caller holds
+// the baton.
+func (w *Worker) noteRun(run *luaRun) {
+	run.next = w.running
+	if run.next != nil {
+		run.next.prev = run
+	}
+	w.running = run
+}
+
+func (w *Worker) forgetRun(run *luaRun) {
+	if run.prev != nil {
+		run.prev.next = run.next
+	} else {
+		w.running = run.next
+	}
+	if run.next != nil {
+		run.next.prev = run.prev
+	}
+	run.prev, run.next = nil, nil
+}
+
+// abortRuns ends the handlers of requests that run on w.
+func (w *Worker) abortRuns() {
+	w.baton.Acquire()
+	var groups []*rt.ThreadGroup
+	for run := w.running; run != nil; run = run.next {
+		groups = append(groups, &run.group)
+	}
+	w.baton.Release()
+	for _, g := range groups {
+		g.Abort(luaCut{})
+	}
+}
+
+// cutWorkers ends the handlers of requests.
+func cutWorkers(c *Cycle) {
+	for _, w := range luaMain.of(c).workers {
+		w.abortRuns()
+	}
 }
