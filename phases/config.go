@@ -39,8 +39,9 @@ type Cycle struct {
 	slots       *connSlots // worker_connections; nil: not counted
 	threadPools map[string]*threadPool
 
-	stopping atomic.Bool  // the server drains: no connection is kept alive
-	requests atomic.Int64 // that are being served
+	stopping atomic.Bool // the server drains: no connection is kept alive
+	flow     flow
+	stat     func() Stat // of the process that serves it
 }
 
 // Start makes what requests need before the first one comes: Lua states, in
@@ -71,7 +72,7 @@ func (c *Cycle) Drain() {
 
 // Wait waits for the last requests and for what goes on without them.
 func (c *Cycle) Wait() {
-	for c.requests.Load() > 0 {
+	for c.Running() > 0 {
 		time.Sleep(drainPoll)
 	}
 	c.each(func(m *Module) func(*Cycle) { return m.wait })

@@ -222,7 +222,7 @@ func (c *conn) serve() {
 func (c *conn) request() *Request {
 	b := c.owner.bound.Load()
 	h := &c.head
-	b.cycle.requests.Add(1)
+	b.cycle.Begin()
 	r := b.cycle.NewRequest(c, b.listen)
 	c.req = r
 	c.output.begin()
@@ -245,7 +245,7 @@ func (c *conn) release(r *Request) {
 	cycle := r.Cycle
 	c.req = nil
 	r.Release()
-	cycle.requests.Add(-1)
+	cycle.End()
 }
 
 // refuse ends a connection whose next request could not be read. What nginx logs

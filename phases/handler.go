@@ -119,8 +119,8 @@ func serveForeign(c *Cycle, l *Listen, number int64, w http.ResponseWriter, req 
 	x := &foreignConn{req: req, number: number, writer: &responseConn{w: w, control: http.NewResponseController(w)}}
 	x.output.reset(x.writer, nil)
 	x.output.timeout = time.Minute
-	c.requests.Add(1)
-	defer c.requests.Add(-1)
+	c.Begin()
+	defer c.End()
 	r := c.NewRequest(x, l)
 	defer r.Release()
 	x.r = r

@@ -101,7 +101,7 @@ func (h *http2Conn) begin() error {
 		return nil
 	}
 	b := h.c.owner.bound.Load()
-	b.cycle.requests.Add(1)
+	b.cycle.Begin()
 	h.requests++
 	s := &http2Stream{
 		h: h, id: f.id, number: h.requests, inClosed: f.flags&http2EndStream != 0,

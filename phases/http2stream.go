@@ -107,7 +107,7 @@ func (s *http2Stream) run() {
 	}
 	cycle := r.Cycle
 	r.Release()
-	cycle.requests.Add(-1)
+	cycle.End()
 }
 
 // end closes the stream (ngx_http_v2_close_stream).

@@ -189,11 +189,13 @@ func (l *listener) serve() {
 		nc, err := l.socket.Accept()
 		switch {
 		case err == nil:
+			l.process.accepted.Add(1)
 			if err := l.process.slots.take(l.process.log); err != nil {
 				l.process.log(LogAlert, err.Error())
 				_ = nc.Close()
 				continue
 			}
+			l.process.handled.Add(1)
 			guard.Go(l.accepted(nc).handle)
 		case errors.Is(err, net.ErrClosed):
 			return

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +43,10 @@ type process struct {
 	drained  chan struct{}  // closed when all is done after SIGQUIT
 	exited   sync.Once      // exit_worker_by_lua has been run
 	old      sync.WaitGroup // configurations that were replaced and are still in use
+
+	accepted, handled atomic.Int64 // connections
+	serving           []*Cycle     // the configurations in use, guarded by mu
+	past              int64        // requests of those that are not any more
 }
 
 // errLogged stands for an error whose text is in the log already.
@@ -199,7 +204,7 @@ func (p *process) activate(c *Cycle) error {
 	}
 	p.setEnvironment(c)
 	p.slots.configure(c)
-	c.slots = p.slots
+	c.slots, c.stat = p.slots, p.stat
 	if err := c.Start(); err != nil {
 		closeAll(opened)
 		return errLogged
@@ -223,6 +228,9 @@ func (p *process) activate(c *Cycle) error {
 		}
 	}
 	p.cycle.Store(c)
+	p.mu.Lock()
+	p.serving = append(p.serving, c)
+	p.mu.Unlock()
 	c.Ready()
 	for _, l := range opened {
 		guard.Go(l.serve)
@@ -263,7 +271,30 @@ func (p *process) reload() {
 		p.interruptConns()
 		old.Wait()
 		old.Stop()
+		p.mu.Lock()
+		p.past += old.Begun()
+		p.serving = slices.DeleteFunc(p.serving, func(c *Cycle) bool { return c == old })
+		p.mu.Unlock()
 	})
+}
+
+// stat counts what is going on. A request costs nothing for it: who asks looks at
+// all connections.
+func (p *process) stat() Stat {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := Stat{Accepted: p.accepted.Load(), Handled: p.handled.Load(), Requests: p.past, Active: int64(len(p.conns))}
+	for c := range p.conns {
+		if c.wait.state() != clientBusy {
+			s.Waiting++
+		}
+	}
+	for _, c := range p.serving {
+		s.Requests += c.Begun()
+		s.Writing += c.Running()
+	}
+	s.Reading = max(s.Active-s.Waiting-s.Writing, 0)
+	return s
 }
 
 // track notes a connection, untrack that it has ended.
