@@ -421,6 +421,14 @@ func (c *compiler) warnf(d *conf.Directive, format string, args ...any) {
 // fullPath takes a path of the configuration from the prefix.
 func (c *compiler) fullPath(path string) string { return fullPath(c.opts.Prefix, path) }
 
+// fullConfPath takes a path from the folder of the configuration file.
+func (c *compiler) fullConfPath(path string) string {
+	if strings.HasPrefix(path, "/") {
+		return path
+	}
+	return c.opts.ConfPath[:strings.LastIndexByte(c.opts.ConfPath, '/')+1] + path
+}
+
 func fullPath(prefix, path string) string {
 	if strings.HasPrefix(path, "/") || path == "" {
 		return path

@@ -29,13 +29,9 @@ type conn struct {
 	served int64 // requests so far, with the current one
 	req    *Request
 	taken  bool // the script has the raw connection
-	tls    bool // the address is one for TLS
-	plain  bool // and the client does not speak it
 	proxy  clientClaim
 
-	ctx     connCtx                       // of the handshake's Lua code
-	verdict atomic.Pointer[clientVerdict] // of the client's certificate, once asked for
-
+	ssl       *sslConnection            // nil when the client does not speak TLS
 	wait      clientWait                // for a request: a shutdown may cut the connection then
 	late      bool                      // the client was too slow: reset_timedout_connection
 	slotGiven atomic.Bool               // its place among the worker_connections is another's
@@ -57,8 +53,7 @@ func (l *listener) accepted(nc net.Conn) *conn {
 		c.wait.begin(clientWaits)
 	}
 	c.owner, c.number, c.served, c.taken, c.req = l, connNumbers.Add(1), 0, false, nil
-	c.ctx, c.late = connCtx{}, false
-	c.verdict.Store(nil)
+	c.ssl, c.late = nil, false
 	c.slotGiven.Store(false)
 	l.process.track(c)
 	return c
@@ -92,7 +87,6 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 		raw, _ = sc.SyscallConn()
 	}
 	c.watch.reset(raw)
-	c.tls, c.plain = b.listen.TLS, false
 	c.output.reset(nc, raw)
 	c.proxy = clientClaim{}
 	if b.listen.Proxy {
@@ -103,7 +97,7 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 		}
 		c.output.reset(nc, raw)
 	}
-	if c.tls {
+	if b.listen.TLS {
 		secure, err := c.handshake(b, nc)
 		if err != nil {
 			return nc, false
@@ -194,7 +188,7 @@ func (c *conn) serve() {
 			c.release(r)
 			return
 		}
-		if status := r.tlsStatus(); status != 0 {
+		if status := sslStatus(r); status != 0 {
 			r.ServeError(status)
 		} else {
 			r.Serve()
@@ -390,11 +384,11 @@ func (c *conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 // LocalAddr implements Downstream.
 func (c *conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
-// transport implements overConn.
-func (c *conn) transport() *conn { return c }
+// SSL implements sslDownstream.
+func (c *conn) SSL() *sslConnection { return c.ssl }
 
 // TLS implements Downstream.
-func (c *conn) TLS() bool { return c.tls && !c.plain }
+func (c *conn) TLS() bool { return c.ssl != nil }
 
 // NetConn implements Downstream.
 func (c *conn) NetConn() net.Conn {

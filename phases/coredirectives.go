@@ -81,9 +81,6 @@ func (c *compiler) endHTTP(root *Location, defaults *Server) error {
 		}
 		s.loc.buildTree()
 	}
-	if err := c.buildTLS(); err != nil {
-		return err
-	}
 	for _, l := range c.cycle.Listens {
 		for _, s := range l.servers {
 			l.names.add(c, l.Addr, s)
@@ -354,7 +351,6 @@ func (s *Server) merge(modules []*Module, outer *Server) {
 	s.ignoreInvalid.merge(outer.ignoreInvalid, true)
 	s.underscores.merge(outer.underscores, false)
 	s.mergeSlashes.merge(outer.mergeSlashes, true)
-	s.tls.merge(&outer.tls)
 	s.http2.merge(&outer.http2)
 }
 

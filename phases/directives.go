@@ -15,7 +15,6 @@ func directiveGroups() [][]directive {
 		contentDirectives(),
 		upstreamDirectives(),
 		proxyDirectives(),
-		sslDirectives(),
 		http2Directives(),
 		acceptedDirectives(),
 	}

@@ -16,11 +16,6 @@ type headWriter interface {
 	endBody()
 }
 
-// overConn is a Downstream upon a connection of the server's own.
-type overConn interface {
-	transport() *conn
-}
-
 // Downstream is the client's side of a main request as the engine sees it.
 // The connection loop implements it over a net.Conn; tests and NewHandler
 // bring their own.
@@ -77,4 +72,12 @@ type Downstream interface {
 	NetConn() net.Conn
 	// TLS reports whether the connection is encrypted.
 	TLS() bool
+}
+
+// downstream is the client's connection, also before the request is set up.
+func (r *Request) downstream() Downstream {
+	if r.Main != nil {
+		return r.Main.Conn
+	}
+	return r.Conn
 }

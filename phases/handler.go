@@ -2,6 +2,7 @@ package phases
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -90,6 +91,7 @@ type foreignConn struct {
 	r      *Request
 	writer *responseConn
 	number int64
+	ssl    *sslConnection
 }
 
 // responseConn makes a connection for output of a ResponseWriter.
@@ -117,6 +119,9 @@ func (c *responseConn) SetWriteDeadline(t time.Time) error { return c.control.Se
 // serveForeign answers a request of net/http.
 func serveForeign(c *Cycle, l *Listen, number int64, w http.ResponseWriter, req *http.Request) {
 	x := &foreignConn{req: req, number: number, writer: &responseConn{w: w, control: http.NewResponseController(w)}}
+	if req.TLS != nil {
+		x.ssl = &sslConnection{state: func() tls.ConnectionState { return *req.TLS }}
+	}
 	x.output.reset(x.writer, nil)
 	x.output.timeout = time.Minute
 	c.Begin()
@@ -127,7 +132,7 @@ func serveForeign(c *Cycle, l *Listen, number int64, w http.ResponseWriter, req 
 	status := r.fill(req)
 	r.Server = l.FindServer(r, r.Host)
 	if status == 0 {
-		status = r.tlsStatus()
+		status = sslStatus(r)
 	}
 	if status != 0 {
 		r.ServeError(status)
@@ -248,6 +253,9 @@ func closedConn() net.Conn {
 	_ = there.Close()
 	return here
 }
+
+// SSL implements sslDownstream.
+func (x *foreignConn) SSL() *sslConnection { return x.ssl }
 
 // TLS implements Downstream.
 func (x *foreignConn) TLS() bool { return x.req.TLS != nil }

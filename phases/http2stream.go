@@ -99,7 +99,7 @@ func (s *http2Stream) run() {
 	case s.refusal == http2Refused:
 		r.ServeError(s.status)
 	default:
-		if status := r.tlsStatus(); status != 0 {
+		if status := sslStatus(r); status != 0 {
 			r.ServeError(status)
 		} else {
 			r.Serve()
@@ -197,8 +197,8 @@ func (s *http2Stream) log(msg string) {
 	log.Output(LogInfo, s.h.c.number, msg)
 }
 
-// transport implements overConn.
-func (s *http2Stream) transport() *conn { return s.h.c }
+// SSL implements sslDownstream.
+func (s *http2Stream) SSL() *sslConnection { return s.h.c.ssl }
 
 // Write implements Downstream.
 func (s *http2Stream) Write(p []byte) (int, error) {

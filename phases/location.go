@@ -160,7 +160,6 @@ type Server struct {
 	underscores      opt[bool]
 	mergeSlashes     opt[bool]
 	listens          int
-	tls              serverTLS
 	http2            serverHTTP2
 }
 

@@ -22,7 +22,7 @@ type LuaCtx struct {
 
 	Table *rt.Table // ngx.ctx of a context without a request
 
-	handshake *tlsHandshake // of the TLS phases
+	handshake *sslHandshake // of the TLS phases
 
 	Loc     *Location   // a timer's configuration: that of where it was made
 	sockets *socketHost // of a context without a request

@@ -26,6 +26,9 @@ func buildLua(b *builder, l *Location) {
 		b.fail(err)
 	}
 	has := func(p Phase) bool { return conf.handlers[p] != nil }
+	if l.isServer() {
+		hookSSL(l)
+	}
 	if has(PhaseServerRewrite) {
 		b.handle(stepServerRewrite, luaRewriter(PhaseServerRewrite))
 	}

@@ -34,7 +34,7 @@ func (api *ngxAPI) openModules() {
 	api.loaded("ngx.process", ngxProcess.table(0))
 	api.loaded("ngx.req", ngxReqModule.table(0))
 	api.loaded("ngx.semaphore", semaphoreModule())
-	api.loaded("ngx.ssl", sslModule())
+	api.loaded("ngx.ssl", sslTable())
 	api.loaded("ngx.ssl.clienthello", ngxSSLClientHello.table(0))
 	api.loaded("ngx.ssl.session", ngxSSLSession.table(0))
 	api.loaded("ngx.resp", ngxRespModule.table(0))

@@ -48,8 +48,8 @@ var sslVersions = []struct {
 	{"TLS1_2_VERSION", tls.VersionTLS12}, {"TLS1_3_VERSION", tls.VersionTLS13},
 }
 
-// sslModule makes the table of ngx.ssl.
-func sslModule() *rt.Table {
+// sslTable makes the table of ngx.ssl.
+func sslTable() *rt.Table {
 	t := ngxSSL.table(len(sslVersions) + 1)
 	for _, v := range sslVersions {
 		t.SetStr(v.name, rt.Int(int(v.version)))
@@ -60,7 +60,7 @@ func sslModule() *rt.Table {
 
 // handshakeOf is the handshake of the running code, which must belong to one of
 // the phases.
-func handshakeOf(th *rt.Thread, phases ...Phase) *tlsHandshake {
+func handshakeOf(th *rt.Thread, phases ...Phase) *sslHandshake {
 	c := luaCtx(th)
 	if c.handshake == nil || !slices.Contains(phases, c.Phase) {
 		th.Errorf("API disabled in the current context")
@@ -230,7 +230,7 @@ func helloName(th *rt.Thread) (string, bool) {
 		return c.handshake.hello.ServerName, true
 	}
 	if c.R != nil {
-		if s, ok := c.R.tlsState(); ok {
+		if s, ok := sslState(c.R); ok {
 			return s.ServerName, true
 		}
 	}
@@ -248,8 +248,8 @@ func sslServerName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	return rt.String(name), 1
 }
 
-// sslConn is the connection of the running code.
-func sslConn(th *rt.Thread) Downstream {
+// clientConn is the connection of the running code.
+func clientConn(th *rt.Thread) Downstream {
 	c := luaCtx(th)
 	switch {
 	case c.handshake != nil:
@@ -262,18 +262,18 @@ func sslConn(th *rt.Thread) Downstream {
 }
 
 func sslServerPort(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	if a, ok := sslConn(th).LocalAddr().(*net.TCPAddr); ok {
+	if a, ok := clientConn(th).LocalAddr().(*net.TCPAddr); ok {
 		return rt.Int(a.Port), 1
 	}
 	return fail(th, "unix domain has no port")
 }
 
 func sslServerAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	return rawAddr(th, sslConn(th).LocalAddr())
+	return rawAddr(th, clientConn(th).LocalAddr())
 }
 
 func sslClientAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	return rawAddr(th, sslConn(th).RemoteAddr())
+	return rawAddr(th, clientConn(th).RemoteAddr())
 }
 
 // rawAddr gives an address as bytes and its kind.
@@ -295,7 +295,7 @@ func rawAddr(th *rt.Thread, addr net.Addr) (rt.Value, int) {
 func connVersion(th *rt.Thread) (uint16, bool) {
 	c := luaCtx(th)
 	if t := c.handshake; t != nil {
-		versions := t.conn.owner.bound.Load().listen.Default.tls.protocols.v
+		versions := sslServer.of(t.listen.Default).protocols.v
 		for _, v := range t.hello.SupportedVersions {
 			if v >= versions.min && v <= versions.max {
 				return v, true
@@ -304,7 +304,7 @@ func connVersion(th *rt.Thread) (uint16, bool) {
 		return 0, false
 	}
 	if c.R != nil {
-		if s, ok := c.R.tlsState(); ok {
+		if s, ok := sslState(c.R); ok {
 			return s.Version, true
 		}
 	}

@@ -124,6 +124,9 @@ func (c *compiler) newLevel(l Location) *Location {
 	return &l
 }
 
+// isServer tells that l is what a whole server says.
+func (l *Location) isServer() bool { return l.kind == matchServer && l.server != nil }
+
 // setServer compiles a server{} block.
 func setServer(c *compiler, d *conf.Directive) error {
 	s := c.newServer()

@@ -28,7 +28,7 @@ func TestSessionScripts(t *testing.T) {
 	chunks := rt.ChunkSet{
 		chunk("ssl_session_store_by_lua", " store ", func(th *rt.Thread) {
 			id := call(th, sslSessionID).Str()
-			if len(id) != 2*sessionIDLen {
+			if len(id) != 2*sslSessionIDLen {
 				t.Errorf("session id %q", id)
 			}
 			kept[id] = call(th, sslSerialized)

@@ -209,7 +209,7 @@ func builtinVariables() []variable {
 	header := func(name string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) { return r.In.Get(name) }
 	}
-	return append(append(append(tlsVariables(), proxyVariables()...), upstreamVariables()...), []variable{
+	return append(append(proxyVariables(), upstreamVariables()...), []variable{
 		{name: "args", get: (*Request).args, set: (*Request).setArgs, changeable: true, volatile: true},
 		{name: "query_string", get: (*Request).args, volatile: true},
 		{name: "is_args", volatile: true, get: always(func(r *Request) string {

@@ -12,12 +12,12 @@ import (
 	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
-// tlsVariables are the $ssl_ variables. They have no value on a connection without
+// sslVariables are the $ssl_ variables. They have no value on a connection without
 // TLS, those of the client's certificate none without one.
-func tlsVariables() []variable {
+func sslVariables() []variable {
 	state := func(f func(s *tls.ConnectionState) string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) {
-			s, ok := r.tlsState()
+			s, ok := sslState(r)
 			if !ok {
 				return "", false
 			}
@@ -26,7 +26,7 @@ func tlsVariables() []variable {
 	}
 	client := func(f func(c *x509.Certificate) string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) {
-			s, ok := r.tlsState()
+			s, ok := sslState(r)
 			if !ok || len(s.PeerCertificates) == 0 {
 				return "", false
 			}
@@ -48,10 +48,10 @@ func tlsVariables() []variable {
 			return "."
 		})},
 		{name: "ssl_client_verify", get: func(r *Request) (string, bool) {
-			if _, ok := r.tlsState(); !ok {
+			if _, ok := sslState(r); !ok {
 				return "", false
 			}
-			return r.clientVerdict().variable(), true
+			return sslVerdict(r).variable(), true
 		}},
 		{name: "ssl_client_raw_cert", get: client(certText)},
 		{name: "ssl_client_cert", get: client(func(c *x509.Certificate) string {

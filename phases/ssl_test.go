@@ -181,13 +181,13 @@ func TestResumption(t *testing.T) {
 	}
 }
 
-// TestTLSScripts lets code end handshakes and choose certificates. The code is
+// TestSSLScripts lets code end handshakes and choose certificates. The code is
 // Go's here; its Lua face is tested against nginx in golden.
-func TestTLSScripts(t *testing.T) {
+func TestSSLScripts(t *testing.T) {
 	dir := t.TempDir()
 	makeCert(t, dir, "configured.test")
 	chosen := makeCert(t, dir, "chosen.test")
-	chunk := func(phase, source string, run func(h *tlsHandshake)) *rt.Chunk {
+	chunk := func(phase, source string, run func(h *sslHandshake)) *rt.Chunk {
 		return &rt.Chunk{
 			Key: phase + "_nhli_" + md5Hex(source),
 			Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
@@ -197,7 +197,7 @@ func TestTLSScripts(t *testing.T) {
 		}
 	}
 	chunks := rt.ChunkSet{
-		chunk("ssl_certificate_by_lua", " cert ", func(h *tlsHandshake) {
+		chunk("ssl_certificate_by_lua", " cert ", func(h *sslHandshake) {
 			switch h.hello.ServerName {
 			case "chosen.test":
 				h.chain, h.key = chosen.Certificate, chosen.PrivateKey
@@ -207,7 +207,7 @@ func TestTLSScripts(t *testing.T) {
 				panic(luaExit{rcError})
 			}
 		}),
-		chunk("ssl_client_hello_by_lua", " hello ", func(h *tlsHandshake) {
+		chunk("ssl_client_hello_by_lua", " hello ", func(h *sslHandshake) {
 			switch h.hello.ServerName {
 			case "refused.test":
 				panic(luaExit{rcError})

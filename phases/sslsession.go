@@ -14,7 +14,7 @@ import (
 
 // buildSessions sets up the tickets by which clients resume their sessions: their
 // keys, one for all copies of the configuration, and how long they live.
-func (t *serverTLS) buildSessions(c *compiler, config *tls.Config) error {
+func (t *sslConf) buildSessions(c *compiler, config *tls.Config) error {
 	keys := make([][32]byte, 0, max(1, len(t.ticketKeys.v)))
 	for _, path := range t.ticketKeys.v {
 		path = c.fullConfPath(path)

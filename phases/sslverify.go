@@ -28,7 +28,7 @@ func setOCSP(c *compiler, d *conf.Directive) error {
 // buildVerifier prepares the verification of client certificates. They are looked
 // at after the handshake, as a bad one is answered with an error page (statuses
 // 495 and 496).
-func (t *serverTLS) buildVerifier(c *compiler, config *tls.Config) (err error) {
+func (t *sslConf) buildVerifier(c *compiler, config *tls.Config) (err error) {
 	if t.verifyClient.v == verifyOff {
 		return nil
 	}
@@ -80,45 +80,45 @@ func (v *clientVerdict) variable() string {
 	return "SUCCESS"
 }
 
-// clientVerdict verifies the client's certificate, once for a connection and server.
-func (r *Request) clientVerdict() *clientVerdict {
-	c, own := r.downstream().(*conn)
-	if own {
-		if v := c.verdict.Load(); v != nil && v.by == r.Server.tls.verifier {
+// sslVerdict verifies the client's certificate, once for a connection and server.
+func sslVerdict(r *Request) *clientVerdict {
+	c, by := sslConnectionOf(r), sslServer.of(r.Server).verifier
+	if c != nil {
+		if v := c.verdict.Load(); v != nil && v.by == by {
 			return v
 		}
 	}
-	v := &clientVerdict{by: r.Server.tls.verifier}
-	if state, ok := r.tlsState(); ok && len(state.PeerCertificates) > 0 {
-		if v.sent = true; v.by != nil {
-			v.err = v.by.Verify(state.PeerCertificates)
+	v := &clientVerdict{by: by}
+	if state, ok := sslState(r); ok && len(state.PeerCertificates) > 0 {
+		if v.sent = true; by != nil {
+			v.err = by.Verify(state.PeerCertificates)
 		}
 	}
-	if own {
+	if c != nil {
 		c.verdict.Store(v)
 	}
 	return v
 }
 
-// tlsStatus is the status a request is refused with for its connection, 0 when
+// sslStatus is the status a request is refused with for its connection, 0 when
 // all is well: 497 for plain HTTP, 495 and 496 for the client's certificate.
-func (r *Request) tlsStatus() int {
+func sslStatus(r *Request) int {
 	if !r.Listen.TLS {
 		return 0
 	}
-	if c, ok := r.Conn.(*conn); ok && c.plain {
+	if sslConnectionOf(r) == nil {
 		r.Log(LogInfo, "client sent plain HTTP request to HTTPS port while reading client request headers")
 		return 497
 	}
-	mode := r.Server.tls.verifyClient.v
+	mode := sslServer.of(r.Server).verifyClient.v
 	if mode == verifyOff {
 		return 0
 	}
-	if state, ok := r.tlsState(); ok && state.ServerName != "" && r.Server != r.Listen.FindServer(new(Request), lowerString(state.ServerName)) {
+	if state, ok := sslState(r); ok && state.ServerName != "" && r.Server != r.Listen.FindServer(new(Request), lowerString(state.ServerName)) {
 		r.Log(LogInfo, "client attempted to request the server name different from the one that was negotiated while reading client request headers")
 		return 421
 	}
-	switch v := r.clientVerdict(); {
+	switch v := sslVerdict(r); {
 	case !v.sent && mode == verifyOn:
 		r.Log(LogInfo, "client sent no required SSL certificate while reading client request headers")
 		return 496

@@ -1,0 +1,94 @@
+package phases
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// handshake makes the connection a TLS one. A client that speaks plain HTTP gets
+// a connection on which it can be told so.
+func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
+	if log := b.log(); log.Enabled(LogDebug) {
+		log.Output(LogDebug, c.number, "reusable connection: 0")
+	}
+	replay := &replayConn{Conn: nc}
+	c.ssl = new(sslConnection)
+	h := &sslHandshake{cycle: b.cycle, listen: b.listen, conn: c, ssl: c.ssl, log: b.log()}
+	secure := tls.Server(replay, &tls.Config{GetConfigForClient: h.configFor})
+	_ = nc.SetDeadline(time.Now().Add(b.limits.HeaderTimeout))
+	err := secure.Handshake()
+	_ = nc.SetDeadline(time.Time{})
+	var record tls.RecordHeaderError
+	switch {
+	case err == nil:
+		replay.first, c.ssl.state = nil, secure.ConnectionState
+		if log := b.log(); log.Enabled(LogDebug) && secure.ConnectionState().DidResume {
+			log.Output(LogDebug, c.number, "SSL reused session")
+		}
+		return secure, nil
+	case errors.As(err, &record) && record.Conn != nil:
+		c.ssl, replay.state = nil, replayAgain
+		return replay, nil
+	case errors.Is(err, io.EOF):
+		c.logHandshake(b, "peer closed connection in SSL handshake")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.logHandshake(b, clientTimedOut)
+	default:
+		c.logHandshake(b, "SSL_do_handshake() failed ("+err.Error()+")")
+	}
+	return nil, err
+}
+
+func (c *conn) logHandshake(b *binding, what string) {
+	if log := b.log(); log.Enabled(LogInfo) {
+		host, _ := splitAddr(c.RemoteAddr().String())
+		log.Output(LogInfo, c.number, what+" while SSL handshaking, client: "+host+", server: "+c.owner.addr)
+	}
+}
+
+// replayConn remembers what was read first, in case that was no TLS and has to
+// be read again.
+type replayConn struct {
+	net.Conn
+	first []byte
+	state replayState
+}
+
+type replayState int
+
+const (
+	replayRecord replayState = iota // the next read is the first
+	replayPass
+	replayAgain // first is to be read again
+)
+
+// Read implements net.Conn.
+func (p *replayConn) Read(b []byte) (int, error) {
+	switch p.state {
+	case replayRecord:
+		n, err := p.Conn.Read(b)
+		p.first, p.state = append(p.first, b[:n]...), replayPass
+		return n, err
+	case replayAgain:
+		if len(p.first) == 0 {
+			p.first, p.state = nil, replayPass
+			break
+		}
+		n := copy(b, p.first)
+		p.first = p.first[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}
+
+// CloseWrite shuts our side of the connection down.
+func (p *replayConn) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
