@@ -40,9 +40,6 @@ type conn struct {
 
 var connPool = sync.Pool{New: func() any { return new(conn) }}
 
-// connNumbers gives connections their serial numbers.
-var connNumbers atomic.Int64
-
 // accepted makes a connection of what was accepted. Until its client says something
 // it may be closed for others.
 func (l *listener) accepted(nc net.Conn) *conn {
@@ -383,6 +380,9 @@ func (c *conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 
 // LocalAddr implements Downstream.
 func (c *conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// Claim implements claimedConn.
+func (c *conn) Claim() *clientClaim { return &c.proxy }
 
 // SSL implements sslDownstream.
 func (c *conn) SSL() *sslConnection { return c.ssl }

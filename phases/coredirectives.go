@@ -351,7 +351,6 @@ func (s *Server) merge(modules []*Module, outer *Server) {
 	s.ignoreInvalid.merge(outer.ignoreInvalid, true)
 	s.underscores.merge(outer.underscores, false)
 	s.mergeSlashes.merge(outer.mergeSlashes, true)
-	s.http2.merge(&outer.http2)
 }
 
 // merge inherits what l does not say from the level around it, and builds what
@@ -415,7 +414,6 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.resetTimedout.merge(outer.resetTimedout, false)
 	l.tcpNodelay.merge(outer.tcpNodelay, true)
 	l.postponeOutput.merge(outer.postponeOutput, 1460)
-	l.http2Chunk.merge(outer.http2Chunk, 8<<10)
 	l.limitRate.merge(outer.limitRate, noRate)
 	l.limitRateAfter.merge(outer.limitRateAfter, noRate)
 	l.resolver.merge(outer.resolver, nil)

@@ -15,7 +15,6 @@ func directiveGroups() [][]directive {
 		contentDirectives(),
 		upstreamDirectives(),
 		proxyDirectives(),
-		http2Directives(),
 		acceptedDirectives(),
 	}
 }

@@ -1,7 +1,9 @@
 package phases
 
 import (
+	"errors"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,12 +11,37 @@ import (
 // another server. It is given the response's head to send; the body that follows
 // has no transfer coding.
 type headWriter interface {
-	writeHead(r *Request)
-	// writeTrailers is given the fields that follow the body.
-	writeTrailers(fields []Header)
-	// endBody says that the body is complete.
-	endBody()
+	WriteHead(r *Request)
+	// WriteTrailers is given the fields that follow the body.
+	WriteTrailers(fields []Header)
+	// EndBody says that the body is complete.
+	EndBody()
 }
+
+// byteCounter is a Downstream that counts what its framing makes of a response.
+type byteCounter interface {
+	BodyBytes() int64 // of $body_bytes_sent
+	WireBytes() int64 // of $bytes_sent
+}
+
+// claimedConn is a Downstream that knows what a proxy in front of the server said.
+type claimedConn interface {
+	Claim() *clientClaim
+}
+
+// clientClaim is what a proxy in front said of the connection (listen ...
+// proxy_protocol). Its fields are empty when it said nothing.
+type clientClaim struct {
+	addr, port             string
+	serverAddr, serverPort string
+}
+
+// errSendTime is a Downstream's error for a client that was too slow, which it has
+// logged.
+var errSendTime = errors.New("client timed out")
+
+// connNumbers gives connections their serial numbers (ngx_connection_counter).
+var connNumbers atomic.Int64
 
 // Downstream is the client's side of a main request as the engine sees it.
 // The connection loop implements it over a net.Conn; tests and NewHandler
@@ -80,4 +107,24 @@ func (r *Request) downstream() Downstream {
 		return r.Main.Conn
 	}
 	return r.Conn
+}
+
+// proxyProtocolVariables are the $proxy_protocol_ variables.
+func proxyProtocolVariables() []variable {
+	get := func(f func(h *clientClaim) string) func(*Request) (string, bool) {
+		return func(r *Request) (string, bool) {
+			c, ok := r.Main.Conn.(claimedConn)
+			if !ok {
+				return "", false
+			}
+			v := f(c.Claim())
+			return v, v != ""
+		}
+	}
+	return []variable{
+		{name: "proxy_protocol_addr", get: get(func(h *clientClaim) string { return h.addr })},
+		{name: "proxy_protocol_port", get: get(func(h *clientClaim) string { return h.port })},
+		{name: "proxy_protocol_server_addr", get: get(func(h *clientClaim) string { return h.serverAddr })},
+		{name: "proxy_protocol_server_port", get: get(func(h *clientClaim) string { return h.serverPort })},
+	}
 }

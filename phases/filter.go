@@ -90,7 +90,7 @@ func (r *Request) writeHead() int {
 	r.startRate()
 	if hw, ok := r.Conn.(headWriter); ok {
 		r.chunkedOut = false
-		hw.writeHead(r)
+		hw.WriteHead(r)
 		return rcOK
 	}
 	head := r.appendHead(r.headBuf[:0])
@@ -284,7 +284,7 @@ func (m *Request) frame(p []byte, flags int) int {
 			}
 			m.bodySent += n
 		} else if hw, ok := conn.(headWriter); ok {
-			hw.endBody()
+			hw.EndBody()
 		}
 	}
 	m.bytesSent += m.bodySent - before

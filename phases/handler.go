@@ -174,9 +174,9 @@ func (r *Request) fill(req *http.Request) int {
 	return 0
 }
 
-// writeHead implements headWriter: it gives the head to net/http, without the
+// WriteHead implements headWriter: it gives the head to net/http, without the
 // lines that only make sense between two HTTP/1 peers.
-func (x *foreignConn) writeHead(r *Request) {
+func (x *foreignConn) WriteHead(r *Request) {
 	header := x.writer.w.Header()
 	for _, line := range bytes.Split(r.appendHead(nil), crlf)[1:] {
 		name, value, ok := strings.Cut(string(line), ": ")
@@ -190,14 +190,14 @@ func (x *foreignConn) writeHead(r *Request) {
 }
 
 // writeTrailers gives the fields behind the body to net/http.
-func (x *foreignConn) writeTrailers(fields []Header) {
+func (x *foreignConn) WriteTrailers(fields []Header) {
 	for _, f := range fields {
 		x.writer.w.Header().Add(http.TrailerPrefix+f.Name, f.Value)
 	}
 }
 
-// endBody implements headWriter: net/http sees it by itself.
-func (x *foreignConn) endBody() {}
+// EndBody implements headWriter: net/http sees it by itself.
+func (x *foreignConn) EndBody() {}
 
 // ReadBody implements Downstream.
 func (x *foreignConn) ReadBody(p []byte) (int, error) {

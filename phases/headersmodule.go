@@ -188,7 +188,7 @@ func (r *Request) trailersFilter(p []byte, flags int, next filterPlace) int {
 	if r.trailers && flags&outLast != 0 {
 		r.sentTrailers = r.trailerFields()
 		if hw, ok := r.Conn.(headWriter); ok {
-			hw.writeTrailers(r.sentTrailers)
+			hw.WriteTrailers(r.sentTrailers)
 		}
 	}
 	return next.pass(r, p, flags)

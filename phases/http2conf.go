@@ -7,37 +7,57 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
-// serverHTTP2 is what ngx_http_v2_module keeps for a server. Where the protocol
+// http2Module is ngx_http_v2_module.
+var http2Module = &Module{
+	name:       "v2",
+	directives: http2Directives,
+	variables:  func() []variable { return []variable{{name: "http2", get: always(http2Var)}} },
+	conf:       []confSlot{http2Server, http2Loc},
+}
+
+var (
+	http2Server = newServerSlot(mergeHTTP2Server)
+	http2Loc    = newLocSlot(mergeHTTP2)
+)
+
+// http2ServerConf is what ngx_http_v2_module keeps for a server. Where the protocol
 // needs an answer before the server is known, the address's default server's
 // counts.
-type serverHTTP2 struct {
+type http2ServerConf struct {
 	maxStreams opt[int]   // http2_max_concurrent_streams
 	preread    opt[int64] // http2_body_preread_size
 }
 
-func (s *serverHTTP2) merge(outer *serverHTTP2) {
+func mergeHTTP2Server(s, outer *http2ServerConf, _ bool) {
 	s.maxStreams.merge(outer.maxStreams, 128)
 	s.preread.merge(outer.preread, 64<<10)
 }
+
+// http2Conf is what it keeps for a location.
+type http2Conf struct {
+	chunk opt[int64] // http2_chunk_size
+}
+
+func mergeHTTP2(c, outer *http2Conf, _ bool) { c.chunk.merge(outer.chunk, 8<<10) }
 
 const maxHTTP2Window = 1<<31 - 1
 
 func http2Directives() []directive {
 	const where = inHTTP | inServer
-	preread := size(srv(func(s *Server) *opt[int64] { return &s.http2.preread }))
-	chunk := size(loc(func(l *Location) *opt[int64] { return &l.http2Chunk }))
+	preread := size(in(http2Server, func(s *http2ServerConf) *opt[int64] { return &s.preread }))
+	chunk := size(in(http2Loc, func(c *http2Conf) *opt[int64] { return &c.chunk }))
 	return []directive{
-		{"http2_max_concurrent_streams", where, take1, number(srv(func(s *Server) *opt[int] { return &s.http2.maxStreams }))},
+		{"http2_max_concurrent_streams", where, take1, number(in(http2Server, func(s *http2ServerConf) *opt[int] { return &s.maxStreams }))},
 		{"http2_body_preread_size", where, take1, func(c *compiler, d *conf.Directive) error {
 			err := preread(c, d)
-			if err == nil && c.srv.http2.preread.v > maxHTTP2Window {
+			if err == nil && http2Server.at(c).preread.v > maxHTTP2Window {
 				err = fmt.Errorf("the maximum body preread buffer size is %d", maxHTTP2Window)
 			}
 			return err
 		}},
 		{"http2_chunk_size", inHTTPSrvLoc, take1, func(c *compiler, d *conf.Directive) error {
 			err := chunk(c, d)
-			if v := &c.loc.http2Chunk.v; err == nil && *v == 0 {
+			if v := &http2Loc.at(c).chunk.v; err == nil && *v == 0 {
 				err = fmt.Errorf("the http2 chunk size cannot be zero")
 			} else if err == nil {
 				*v = min(*v, http2MaxFrame)
@@ -109,10 +129,10 @@ type http2Limits struct {
 }
 
 func newHTTP2Limits(b *binding) http2Limits {
-	s, l := b.listen.Default, b.listen.Default.loc
+	s, l := http2Server.of(b.listen.Default), b.listen.Default.loc
 	return http2Limits{
-		maxStreams:        s.http2.maxStreams.v,
-		preread:           s.http2.preread.v,
+		maxStreams:        s.maxStreams.v,
+		preread:           s.preread.v,
 		fieldSize:         b.limits.LargeBuffer,
 		headerSize:        b.limits.LargeBuffer * b.limits.LargeCount,
 		maxHeaders:        b.limits.MaxHeaders,

@@ -21,9 +21,9 @@ const (
 // hpackStatuses are those that have an entry of their own.
 var hpackStatuses = [...]int{200, 204, 206, 304, 400, 404, 500}
 
-// writeHead implements headWriter. Like nginx it refers to nothing in the dynamic
+// WriteHead implements headWriter. Like nginx it refers to nothing in the dynamic
 // table: heads need no order among each other.
-func (s *http2Stream) writeHead(r *Request) {
+func (s *http2Stream) WriteHead(r *Request) {
 	b := r.appendHTTP2Head(r.headBuf[:0])
 	r.headBuf = b
 	fin := r.HeaderOnly || r.Out.ContentLength == 0 && !r.trailers

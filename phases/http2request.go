@@ -447,7 +447,7 @@ func (h *http2Conn) fill(s *http2Stream) {
 	if r.Chunked {
 		s.declared = -1
 	}
-	s.chunk = int(r.Server.loc.http2Chunk.v)
+	s.chunk = int(http2Loc.of(r.Server.loc).chunk.v)
 	h.payload += r.HeaderBytes
 	o.mu.Unlock()
 }

@@ -86,7 +86,6 @@ func (w *http2Signal) wake() {
 
 var (
 	errStreamLost = errors.New("http2 stream is closed")
-	errSendTime   = errors.New("client timed out")
 )
 
 // run answers the stream's request, on a goroutine of its own.
@@ -215,8 +214,8 @@ func (s *http2Stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// writeTrailers implements headWriter.
-func (s *http2Stream) writeTrailers(fields []Header) {
+// WriteTrailers implements headWriter.
+func (s *http2Stream) WriteTrailers(fields []Header) {
 	b := appendHpackFields(nil, fields)
 	o := &s.h.c.output
 	o.mu.Lock()
@@ -224,8 +223,8 @@ func (s *http2Stream) writeTrailers(fields []Header) {
 	o.mu.Unlock()
 }
 
-// endBody implements headWriter.
-func (s *http2Stream) endBody() {
+// EndBody implements headWriter.
+func (s *http2Stream) EndBody() {
 	o := &s.h.c.output
 	o.mu.Lock()
 	s.fin = true
@@ -268,18 +267,18 @@ func (s *http2Stream) Buffered() int {
 func (s *http2Stream) Blocked() bool { return s.Buffered() > 0 }
 
 // Sent implements Downstream.
-func (s *http2Stream) Sent() int64 { return s.wireBytes() }
+func (s *http2Stream) Sent() int64 { return s.WireBytes() }
 
 // wireBytes implements headWriter.
-func (s *http2Stream) wireBytes() int64 {
+func (s *http2Stream) WireBytes() int64 {
 	o := &s.h.c.output
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return s.wire
 }
 
-// bodyBytes is how much of the body is framed.
-func (s *http2Stream) bodyBytes() int64 {
+// BodyBytes is how much of the body is framed.
+func (s *http2Stream) BodyBytes() int64 {
 	o := &s.h.c.output
 	o.mu.Lock()
 	defer o.mu.Unlock()

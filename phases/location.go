@@ -79,7 +79,6 @@ type coreConf struct {
 	resetTimedout     opt[bool]
 	tcpNodelay        opt[bool]
 	postponeOutput    opt[int64]
-	http2Chunk        opt[int64]
 	limitRate         opt[template]
 	limitRateAfter    opt[template]
 	resolver          opt[*resolverConf]
@@ -160,7 +159,6 @@ type Server struct {
 	underscores      opt[bool]
 	mergeSlashes     opt[bool]
 	listens          int
-	http2            serverHTTP2
 }
 
 // locationTree finds the location of a URI without allocating: exact names by

@@ -8,6 +8,7 @@ func allModules() []*Module {
 
 		logModule, // behind log_by_lua
 		upstreamModule,
+		http2Module,
 		sslModule, // its configurations are built when ngx_lua has put its hooks in
 
 		// Content: an index moves the request on, a listing is for want of one,

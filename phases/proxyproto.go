@@ -12,13 +12,6 @@ import (
 	"time"
 )
 
-// clientClaim is what a proxy in front said of the connection (listen ...
-// proxy_protocol). Its fields are empty when it said nothing.
-type clientClaim struct {
-	addr, port             string
-	serverAddr, serverPort string
-}
-
 const (
 	// proxyV1Max is the longest header of version 1, as its specification
 	// counts it.
@@ -140,23 +133,4 @@ func isAddrText(s string) bool {
 func isPort(s string) bool {
 	n, ok := parseDecimal(s)
 	return ok && n <= 65535
-}
-
-// proxyVariables are the $proxy_protocol_ variables.
-func proxyVariables() []variable {
-	get := func(f func(h *clientClaim) string) func(*Request) (string, bool) {
-		return func(r *Request) (string, bool) {
-			c, ok := r.Main.Conn.(*conn)
-			if !ok || f(&c.proxy) == "" {
-				return "", false
-			}
-			return f(&c.proxy), true
-		}
-	}
-	return []variable{
-		{name: "proxy_protocol_addr", get: get(func(h *clientClaim) string { return h.addr })},
-		{name: "proxy_protocol_port", get: get(func(h *clientClaim) string { return h.port })},
-		{name: "proxy_protocol_server_addr", get: get(func(h *clientClaim) string { return h.serverAddr })},
-		{name: "proxy_protocol_server_port", get: get(func(h *clientClaim) string { return h.serverPort })},
-	}
 }

@@ -209,7 +209,7 @@ func builtinVariables() []variable {
 	header := func(name string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) { return r.In.Get(name) }
 	}
-	return append(append(proxyVariables(), upstreamVariables()...), []variable{
+	return append(append(proxyProtocolVariables(), upstreamVariables()...), []variable{
 		{name: "args", get: (*Request).args, set: (*Request).setArgs, changeable: true, volatile: true},
 		{name: "query_string", get: (*Request).args, volatile: true},
 		{name: "is_args", volatile: true, get: always(func(r *Request) string {
@@ -241,7 +241,6 @@ func builtinVariables() []variable {
 		{name: "hostname", get: always(func(r *Request) string { return r.Cycle.hostname })},
 		{name: "server_name", volatile: true, get: always(func(r *Request) string { return r.Server.Name })},
 		{name: "server_protocol", get: protocolVar},
-		{name: "http2", get: always(http2Var)},
 		{name: "server_addr", get: always(func(r *Request) string { return addrHost(r.Main.Conn.LocalAddr()) })},
 		{name: "server_port", get: always(func(r *Request) string { return addrPort(r.Main.Conn.LocalAddr()) })},
 		{name: "remote_addr", get: always(func(r *Request) string { return addrHost(r.Main.Conn.RemoteAddr()) })},
@@ -317,16 +316,16 @@ func requestBodyVar(r *Request) (string, bool) {
 
 // bodyBytes is the number of bytes sent of the body, with its transfer coding.
 func (r *Request) bodyBytes() int64 {
-	if s, ok := r.Conn.(*http2Stream); ok {
-		return s.bodyBytes()
+	if s, ok := r.Conn.(byteCounter); ok {
+		return s.BodyBytes()
 	}
 	return r.bodySent
 }
 
 // wireBytes is the number of bytes sent to the client, framing included.
 func (r *Request) wireBytes() int64 {
-	if s, ok := r.Conn.(*http2Stream); ok {
-		return s.wireBytes()
+	if s, ok := r.Conn.(byteCounter); ok {
+		return s.WireBytes()
 	}
 	return r.bytesSent
 }
