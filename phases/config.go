@@ -36,7 +36,7 @@ type Cycle struct {
 	logFormats map[string]*logFormat
 	logBuffers []*logBuffer
 
-	slots       *connSlots // worker_connections; nil: not counted
+	slots       connLimit // nil: not bounded
 	threadPools map[string]*threadPool
 
 	stopping atomic.Bool // the server drains: no connection is kept alive

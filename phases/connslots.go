@@ -2,21 +2,16 @@ package phases
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/moonphase/moonphase/runtime/cosocket"
 )
 
 // connSlots counts what takes one of nginx's worker_connections: clients, connections
 // to upstreams, cosockets, and in each worker the listening sockets and the channel
-// to the master. The workers share the process, so they share the slots as well. A nil
-// *connSlots has room for everything.
+// to the master. The workers share the process, so they share the slots as well.
 type connSlots struct {
 	each   atomic.Int64 // worker_connections
 	all    atomic.Int64 // those of all workers
@@ -41,46 +36,29 @@ func (s *connSlots) configure(c *Cycle) {
 	s.limit.Store(max(each-int64(taken), 0) * workers)
 }
 
-// errNoSlots says that all connections are in use.
-type errNoSlots struct{ each int64 }
-
-func (e errNoSlots) Error() string {
-	return fmt.Sprintf("%d worker_connections are not enough", e.each)
-}
-
 // take takes a slot (ngx_get_connection).
 func (s *connSlots) take(log func(LogLevel, string)) error {
-	if s == nil {
-		return nil
-	}
 	limit := s.limit.Load()
 	if limit-s.used.Load() <= s.all.Load()/16 && s.spare != nil {
 		s.spare(func() {
 			if now := time.Now().Unix(); s.warned.Swap(now) != now {
-				log(LogWarn, errNoSlots{s.each.Load()}.Error()+", reusing connections")
+				log(LogWarn, (&noSlotsError{s.each.Load()}).Error()+", reusing connections")
 			}
 		})
 	}
 	if s.used.Add(1) > limit {
 		s.used.Add(-1)
-		return errNoSlots{s.each.Load()}
+		return &noSlotsError{s.each.Load()}
 	}
 	return nil
 }
 
-func (s *connSlots) give() {
-	if s != nil {
-		s.used.Add(-1)
-	}
-}
+func (s *connSlots) give() { s.used.Add(-1) }
 
-// Dial implements cosocket.Slots: what dial opens holds a slot until it is closed.
+// Dial implements connLimit.
 func (s *connSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
-	if s == nil {
-		return dial()
-	}
 	if err := s.take(func(LogLevel, string) {}); err != nil {
-		return nil, &cosocket.NoSlotsError{Reason: err.Error()}
+		return nil, err
 	}
 	connNumbers.Add(1) // connections of ours have numbers too
 	nc, err := dial()
@@ -89,12 +67,6 @@ func (s *connSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
 		return nil, err
 	}
 	return &slotConn{Conn: nc, slots: s}, nil
-}
-
-// isNoSlots reports whether Dial failed for want of a slot.
-func isNoSlots(err error) bool {
-	var full *cosocket.NoSlotsError
-	return errors.As(err, &full)
 }
 
 // slotConn is a connection that holds a slot.

@@ -269,7 +269,7 @@ func (s *http2Stream) Blocked() bool { return s.Buffered() > 0 }
 // Sent implements Downstream.
 func (s *http2Stream) Sent() int64 { return s.WireBytes() }
 
-// wireBytes implements headWriter.
+// WireBytes implements byteCounter.
 func (s *http2Stream) WireBytes() int64 {
 	o := &s.h.c.output
 	o.mu.Lock()
@@ -277,7 +277,7 @@ func (s *http2Stream) WireBytes() int64 {
 	return s.wire
 }
 
-// BodyBytes is how much of the body is framed.
+// BodyBytes implements byteCounter: how much of the body is framed.
 func (s *http2Stream) BodyBytes() int64 {
 	o := &s.h.c.output
 	o.mu.Lock()

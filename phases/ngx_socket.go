@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/tls"
 	"errors"
+	"net"
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -19,7 +20,7 @@ func (api *ngxAPI) openSockets() {
 			log.Output(LogDebug, 0, line)
 		}
 	})
-	api.pools.Slots = api.worker.Cycle.slots
+	api.pools.Slots = socketSlots{api.worker.Cycle}
 	l := cosocket.NewLib(
 		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
 		func(th *rt.Thread) string { return gateText(luaCtx(th), sleepPhases, noRequest) })
@@ -31,6 +32,18 @@ func (api *ngxAPI) openSockets() {
 	t.SetStr("udp", rt.NewGoFunction("udp", l.UDP))
 	t.SetStr("connect", rt.NewGoFunction("connect", l.Connect))
 	api.ngx.SetStr("socket", rt.TableValue(t))
+}
+
+// socketSlots opens the connections of cosockets.
+type socketSlots struct{ cycle *Cycle }
+
+// Dial implements cosocket.Slots.
+func (s socketSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
+	nc, err := s.cycle.Dial(dial)
+	if isNoSlots(err) {
+		err = &cosocket.NoSlotsError{Reason: err.Error()}
+	}
+	return nc, err
 }
 
 // socketHost is a request or timer as its sockets see it.

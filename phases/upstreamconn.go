@@ -143,7 +143,7 @@ func (x *exchange) dial(ctx context.Context, addr string) (*upstreamConn, error)
 	if network == "tcp" {
 		d.LocalAddr = x.local
 	}
-	nc, err := x.r.Cycle.slots.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
+	nc, err := x.r.Cycle.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
 	if err != nil {
 		return nil, err
 	}
