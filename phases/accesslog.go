@@ -240,32 +240,3 @@ func escapeDefault(b []byte, v string) []byte {
 }
 
 func escapeNone(b []byte, v string) []byte { return append(b, v...) }
-
-// escapeJSON writes what may stand inside a JSON string. Bytes that are no valid
-// text pass unchanged, as in nginx.
-func escapeJSON(b []byte, v string) []byte {
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c >= 0x20:
-			b = append(b, c)
-		default:
-			switch c {
-			case '\n':
-				b = append(b, '\\', 'n')
-			case '\r':
-				b = append(b, '\\', 'r')
-			case '\t':
-				b = append(b, '\\', 't')
-			case '\b':
-				b = append(b, '\\', 'b')
-			case '\f':
-				b = append(b, '\\', 'f')
-			default:
-				b = append(b, '\\', 'u', '0', '0', '0'+c>>4, upperHex[c&15])
-			}
-		}
-	}
-	return b
-}

@@ -12,14 +12,19 @@ import (
 	"unicode/utf8"
 )
 
+// autoindexModule is ngx_http_autoindex_module.
 var autoindexModule = &Module{
-	name: "autoindex",
+	name:       "autoindex",
+	directives: autoindexDirectives,
+	conf:       []confSlot{autoindexLoc},
 	build: func(b *builder, l *Location) {
-		if l.autoindex.on.v {
-			b.handle(stepContent, (*Request).serveAutoindex)
+		if autoindexLoc.of(l).on.v {
+			b.handle(stepContent, serveAutoindex)
 		}
 	},
 }
+
+var autoindexLoc = newLocSlot(mergeAutoindex)
 
 // autoindexConf is what the autoindex directives say.
 type autoindexConf struct {
@@ -36,15 +41,24 @@ const (
 	autoindexXML
 )
 
-func (a *autoindexConf) merge(outer *autoindexConf) {
+func mergeAutoindex(a, outer *autoindexConf, _ bool) {
 	a.on.merge(outer.on, false)
 	a.format.merge(outer.format, autoindexHTML)
 	a.exactSize.merge(outer.exactSize, true)
 	a.localTime.merge(outer.localTime, false)
 }
 
-// indexEntry is one file of a listing.
-type indexEntry struct {
+func autoindexDirectives() []directive {
+	return []directive{
+		{"autoindex", inHTTPSrvLoc, takeFlag, onOff(in(autoindexLoc, func(a *autoindexConf) *opt[bool] { return &a.on }))},
+		{"autoindex_format", inHTTPSrvLoc, take1, enum(in(autoindexLoc, func(a *autoindexConf) *opt[int] { return &a.format }), "html", "json", "jsonp", "xml")},
+		{"autoindex_exact_size", inHTTPSrvLoc, takeFlag, onOff(in(autoindexLoc, func(a *autoindexConf) *opt[bool] { return &a.exactSize }))},
+		{"autoindex_localtime", inHTTPSrvLoc, takeFlag, onOff(in(autoindexLoc, func(a *autoindexConf) *opt[bool] { return &a.localTime }))},
+	}
+}
+
+// autoindexEntry is one file of a listing.
+type autoindexEntry struct {
 	name      string
 	dir, file bool // neither: something else
 	size      int64
@@ -53,9 +67,9 @@ type indexEntry struct {
 
 // serveAutoindex lists a folder that has no index file
 // (ngx_http_autoindex_handler).
-func (r *Request) serveAutoindex() int {
-	a := &r.Loc.autoindex
-	if !a.on.v || !strings.HasSuffix(r.URI, "/") || r.Method != "GET" && r.Method != "HEAD" {
+func serveAutoindex(r *Request) int {
+	a := autoindexLoc.of(r.Loc)
+	if !strings.HasSuffix(r.URI, "/") || r.Method != "GET" && r.Method != "HEAD" {
 		return rcDeclined
 	}
 	if rc := r.DiscardBody(); rc != rcOK {
@@ -70,7 +84,7 @@ func (r *Request) serveAutoindex() int {
 	}
 	format, callback := a.format.v, ""
 	if format == autoindexJSONP {
-		if callback, ok = r.callbackName(); !ok {
+		if callback, ok = autoindexCallback(r); !ok {
 			return 400
 		}
 		if callback == "" {
@@ -86,7 +100,7 @@ func (r *Request) serveAutoindex() int {
 		}
 	}
 	if err != nil {
-		return r.folderFailed(path, err)
+		return autoindexFailed(r, path, err)
 	}
 	r.Out.Status = 200
 	r.Out.ContentType = [...]string{"text/html", "application/json", "application/javascript", "text/xml"}[format]
@@ -96,26 +110,26 @@ func (r *Request) serveAutoindex() int {
 	if rc := r.SendHeader(); rc != rcOK || r.HeaderOnly {
 		return rc
 	}
-	entries, err := r.listFolder(folder, path)
+	entries, err := autoindexRead(r, folder, path)
 	if err != nil {
 		return rcError
 	}
 	var b []byte
 	switch format {
 	case autoindexHTML:
-		b = r.htmlListing(entries)
+		b = autoindexPage(r, a, entries)
 	case autoindexXML:
-		b = xmlListing(entries)
+		b = autoindexAsXML(entries)
 	case autoindexJSON:
-		b = jsonListing(nil, entries)
+		b = autoindexAsJSON(nil, entries)
 	case autoindexJSONP:
-		b = append(jsonListing([]byte("/* callback */\r\n"+callback+"("), entries), ");"...)
+		b = append(autoindexAsJSON([]byte("/* callback */\r\n"+callback+"("), entries), ");"...)
 	}
 	return r.Output(b, true)
 }
 
-// folderFailed gives the status for a folder that cannot be read.
-func (r *Request) folderFailed(path string, err error) int {
+// autoindexFailed gives the status for a folder that cannot be read.
+func autoindexFailed(r *Request, path string, err error) int {
 	level, status := LogCrit, 500
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
@@ -127,8 +141,8 @@ func (r *Request) folderFailed(path string, err error) int {
 	return status
 }
 
-// callbackName is the argument callback, decoded; ok is false when it is no name.
-func (r *Request) callbackName() (name string, ok bool) {
+// autoindexCallback is the argument callback, decoded; ok is false when it is no name.
+func autoindexCallback(r *Request) (name string, ok bool) {
 	name, _ = findArg(r.Args, "callback")
 	name = unescapeURI(name)
 	for i := 0; i < len(name); i++ {
@@ -140,15 +154,15 @@ func (r *Request) callbackName() (name string, ok bool) {
 	return name, true
 }
 
-// listFolder reads a folder: folders first, then by name; what begins with a dot
+// autoindexRead reads a folder: folders first, then by name; what begins with a dot
 // is left out, as is what may not be looked at.
-func (r *Request) listFolder(folder *os.File, path string) ([]indexEntry, error) {
+func autoindexRead(r *Request, folder *os.File, path string) ([]autoindexEntry, error) {
 	names, err := folder.Readdirnames(-1)
 	if err != nil {
 		r.Logf(LogCrit, "readdir() \"%s\" failed (%s)", path, errText(err))
 		return nil, err
 	}
-	var entries []indexEntry
+	var entries []autoindexEntry
 	for _, name := range names {
 		if name[0] == '.' {
 			continue
@@ -165,7 +179,7 @@ func (r *Request) listFolder(folder *os.File, path string) ([]indexEntry, error)
 			}
 			return nil, err
 		}
-		entries = append(entries, indexEntry{name: name, dir: info.IsDir(), file: info.Mode().IsRegular(), size: info.Size(), mtime: info.ModTime()})
+		entries = append(entries, autoindexEntry{name: name, dir: info.IsDir(), file: info.Mode().IsRegular(), size: info.Size(), mtime: info.ModTime()})
 	}
 	sort.Slice(entries, func(i, j int) bool {
 		a, b := &entries[i], &entries[j]
@@ -180,8 +194,8 @@ func (r *Request) listFolder(folder *os.File, path string) ([]indexEntry, error)
 // indexNameWidth is the width of the column of names, in characters.
 const indexNameWidth = 50
 
-// htmlListing is the listing as a page (ngx_http_autoindex_html).
-func (r *Request) htmlListing(entries []indexEntry) []byte {
+// autoindexPage is the listing as a page (ngx_http_autoindex_html).
+func autoindexPage(r *Request, a *autoindexConf, entries []autoindexEntry) []byte {
 	uri := escapeHTML(r.URI)
 	b := []byte("<html>\r\n<head><title>Index of " + uri + "</title></head>\r\n<body>\r\n<h1>Index of " + uri +
 		"</h1><hr><pre><a href=\"../\">../</a>\r\n")
@@ -196,17 +210,17 @@ func (r *Request) htmlListing(entries []indexEntry) []byte {
 		b = e.appendName(b, utf8Names)
 		b = append(b, ' ')
 		t := e.mtime.UTC()
-		if r.Loc.autoindex.localTime.v {
+		if a.localTime.v {
 			t = e.mtime.Local()
 		}
 		b = t.AppendFormat(b, "02-Jan-2006 15:04 ")
-		b = append(b, e.sizeColumn(r.Loc.autoindex.exactSize.v)+"\r\n"...)
+		b = append(b, e.sizeColumn(a.exactSize.v)+"\r\n"...)
 	}
 	return append(b, "</pre><hr></body>\r\n</html>\r\n"...)
 }
 
 // appendName appends the name as it is shown, cut or padded to its column.
-func (e *indexEntry) appendName(b []byte, isUTF8 bool) []byte {
+func (e *autoindexEntry) appendName(b []byte, isUTF8 bool) []byte {
 	n := len(e.name)
 	if isUTF8 {
 		n = utf8.RuneCountInString(e.name)
@@ -232,7 +246,7 @@ func (e *indexEntry) appendName(b []byte, isUTF8 bool) []byte {
 }
 
 // sizeColumn is the size in bytes, or rounded with a unit.
-func (e *indexEntry) sizeColumn(exact bool) string {
+func (e *autoindexEntry) sizeColumn(exact bool) string {
 	pad := func(s string, width int) string { return strings.Repeat(" ", max(width-len(s), 0)) + s }
 	switch {
 	case exact && e.dir:
@@ -260,8 +274,8 @@ func (e *indexEntry) sizeColumn(exact bool) string {
 	return " " + pad(itoa(e.size), 6)
 }
 
-// jsonListing appends the listing as JSON (ngx_http_autoindex_json).
-func jsonListing(b []byte, entries []indexEntry) []byte {
+// autoindexAsJSON appends the listing as JSON (ngx_http_autoindex_json).
+func autoindexAsJSON(b []byte, entries []autoindexEntry) []byte {
 	b = append(b, '[')
 	for i := range entries {
 		e := &entries[i]
@@ -280,7 +294,7 @@ func jsonListing(b []byte, entries []indexEntry) []byte {
 }
 
 // kind is what JSON and XML call the entry.
-func (e *indexEntry) kind() string {
+func (e *autoindexEntry) kind() string {
 	switch {
 	case e.dir:
 		return "directory"
@@ -290,8 +304,8 @@ func (e *indexEntry) kind() string {
 	return "other"
 }
 
-// xmlListing is the listing as XML (ngx_http_autoindex_xml).
-func xmlListing(entries []indexEntry) []byte {
+// autoindexAsXML is the listing as XML (ngx_http_autoindex_xml).
+func autoindexAsXML(entries []autoindexEntry) []byte {
 	b := []byte("<?xml version=\"1.0\"?>\r\n<list>\r\n")
 	for i := range entries {
 		e := &entries[i]
@@ -307,8 +321,3 @@ func xmlListing(entries []indexEntry) []byte {
 	}
 	return append(b, "</list>\r\n"...)
 }
-
-// escapeHTML escapes what cannot stand in a page's text (ngx_escape_html).
-func escapeHTML(s string) string { return htmlEscaper.Replace(s) }
-
-var htmlEscaper = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;", "\"", "&quot;")

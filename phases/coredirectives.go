@@ -248,23 +248,6 @@ func setErrorPage(c *compiler, d *conf.Directive) error {
 	return nil
 }
 
-func setIndex(c *compiler, d *conf.Directive) error {
-	for i, arg := range d.Args {
-		if strings.HasPrefix(arg, "/") && i != len(d.Args)-1 {
-			c.warnf(d, "only the last index in \"index\" directive should be absolute")
-		}
-		if arg == "" {
-			return fmt.Errorf("index \"%s\" in \"index\" directive is invalid", arg)
-		}
-		t, err := c.template(arg)
-		if err != nil {
-			return err
-		}
-		c.loc.index = append(c.loc.index, t)
-	}
-	return nil
-}
-
 func setKeepalive(c *compiler, d *conf.Directive) error {
 	if c.loc.keepaliveTimeout.set {
 		return errDuplicate
@@ -393,12 +376,6 @@ func (l *coreConf) merge(outer *coreConf) {
 	if l.errorPages == nil {
 		l.errorPages = outer.errorPages
 	}
-	if l.index == nil {
-		if l.index = outer.index; l.index == nil {
-			l.index = []template{{lit: "index.html"}}
-		}
-	}
-	l.autoindex.merge(&outer.autoindex)
 	l.keepaliveTimeout.merge(outer.keepaliveTimeout, 75*time.Second)
 	l.keepaliveHeader.merge(outer.keepaliveHeader, 0)
 	l.keepaliveRequests.merge(outer.keepaliveRequests, 1000)

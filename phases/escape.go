@@ -1,5 +1,7 @@
 package phases
 
+import "strings"
+
 // escapeKind selects the characters that are escaped as %XX
 // (ngx_escape_uri's tables).
 type escapeKind uint8
@@ -56,3 +58,37 @@ func escapeURI(s string, kind escapeKind) string {
 	}
 	return string(out)
 }
+
+// escapeJSON writes what may stand inside a JSON string. Bytes that are no valid
+// text pass unchanged, as in nginx.
+func escapeJSON(b []byte, v string) []byte {
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c >= 0x20:
+			b = append(b, c)
+		default:
+			switch c {
+			case '\n':
+				b = append(b, '\\', 'n')
+			case '\r':
+				b = append(b, '\\', 'r')
+			case '\t':
+				b = append(b, '\\', 't')
+			case '\b':
+				b = append(b, '\\', 'b')
+			case '\f':
+				b = append(b, '\\', 'f')
+			default:
+				b = append(b, '\\', 'u', '0', '0', '0'+c>>4, upperHex[c&15])
+			}
+		}
+	}
+	return b
+}
+
+// escapeHTML escapes what cannot stand in a page's text (ngx_escape_html).
+func escapeHTML(s string) string { return htmlEscaper.Replace(s) }
+
+var htmlEscaper = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;", "\"", "&quot;")

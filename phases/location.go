@@ -51,18 +51,14 @@ type Location struct {
 
 // coreConf is what ngx_http_core_module keeps for a location.
 type coreConf struct {
-	root         opt[template]
-	alias        int // 0: root; else the length of what the alias stands for in the URI, or aliasWhole
-	rootWritten  bool
-	internal     bool
-	satisfyAny   opt[int]
-	defaultType  opt[string]
-	types        map[string]string
-	errorPages   []errorPage
-	tryFiles     []tryFile
-	tryFilesCode int
-	index        []template
-	autoindex    autoindexConf
+	root        opt[template]
+	alias       int // 0: root; else the length of what the alias stands for in the URI, or aliasWhole
+	rootWritten bool
+	internal    bool
+	satisfyAny  opt[int]
+	defaultType opt[string]
+	types       map[string]string
+	errorPages  []errorPage
 
 	keepaliveTimeout  opt[time.Duration]
 	keepaliveHeader   opt[time.Duration]

@@ -2,7 +2,6 @@ package phases
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -267,11 +266,6 @@ func checkChunk(c *compiler, d *conf.Directive, h *luaHandler) error {
 		}
 	}
 	return nil
-}
-
-func isFile(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // setLuaPhase gives the current level a handler.

@@ -79,6 +79,7 @@ type stages struct {
 	bodyFilters   []bodyFilter
 	postpone      filterPlace // those before it see subrequests too
 	seesPieces    bool        // one of them shows in which pieces the body came
+	fileFilter    fileFilter
 }
 
 // builder makes the lists of one location. It asks the modules from the last

@@ -396,11 +396,6 @@ func (p *process) defaultPath(name string) string {
 	return path
 }
 
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
 func (p *process) removePid() {
 	if p.pidPath == "" {
 		return

@@ -94,7 +94,6 @@ type Request struct {
 	lastChunk       bool
 	rawSocket       bool // Lua writes the connection itself
 	varyEncoding    bool // Vary: Accept-Encoding goes out
-	ranged          *rangeCut
 	trailers        bool // fields follow the body (add_trailer)
 	sentTrailers    []Header
 	headBuf         []byte // room for the head, and then for a chunk

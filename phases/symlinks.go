@@ -1,11 +1,8 @@
 package phases
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
 )
@@ -61,46 +58,6 @@ func setDisableSymlinks(c *compiler, d *conf.Directive) error {
 	return f.put(rule)
 }
 
-// openFile opens a file of the request for reading, without waiting, be it a
-// pipe. Links count as disable_symlinks says (ngx_open_file_wrapper).
-func (r *Request) openFile(path string) (*os.File, os.FileInfo, error) {
-	const flags = os.O_RDONLY | syscall.O_NONBLOCK
-	var file *os.File
-	var err error
-	if rule := &r.Loc.symlinks.v; rule.mode == symlinksAllowed {
-		file, err = os.OpenFile(path, flags, 0)
-	} else {
-		file, err = openGuarded(path, rule.skip(r, path), rule.mode, flags)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		file.Close()
-		return nil, nil, err
-	}
-	return file, info, nil
-}
-
-// stat looks at a file on the way that openFile takes to it.
-func (r *Request) stat(path string) (os.FileInfo, error) {
-	if r.Loc.symlinks.v.mode == symlinksAllowed {
-		return os.Stat(path)
-	}
-	rule := &r.Loc.symlinks.v
-	file, err := openGuarded(path, rule.skip(r, path), rule.mode, lookFlags)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err == nil && info.Mode()&os.ModeSymlink != 0 {
-		err = &os.PathError{Op: "openat", Path: path, Err: syscall.ELOOP}
-	}
-	return info, err
-}
-
 // skip is the length of the part of a path that is opened as usual.
 func (rule *symlinkRule) skip(r *Request, path string) int {
 	from := rule.from.eval(r)
@@ -111,13 +68,4 @@ func (rule *symlinkRule) skip(r *Request, path string) int {
 		return n
 	}
 	return 0
-}
-
-// openCall is the system call that failed, for log lines.
-func openCall(err error) string {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Op + "()"
-	}
-	return "open()"
 }

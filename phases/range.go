@@ -12,44 +12,42 @@ import (
 var (
 	rangeHeaderModule = &Module{
 		name:  "range_header_filter",
-		build: func(b *builder, _ *Location) { b.filterHeader((*Request).rangeHeader) },
+		build: func(b *builder, _ *Location) { b.filterHeader(rangeHeader) },
 	}
 	rangeBodyModule = &Module{
-		name:  "range_body_filter",
-		build: func(b *builder, _ *Location) { b.filterBody((*Request).rangeBody) },
+		name: "range_body_filter",
+		build: func(b *builder, _ *Location) {
+			b.filterBody(rangeBody)
+			b.filterFile(rangeFile)
+		},
 	}
 )
 
-// A byteRange is the bytes from start up to end, which is exclusive.
-type byteRange struct{ start, end int64 }
+var rangeNote = newNote[rangeCut](nil)
 
-// size is the number of bytes of the range.
-func (b byteRange) size() int64 { return b.end - b.start }
-
-// contentRange is the value of the Content-Range header.
-func (b byteRange) contentRange(total string) string {
-	return "bytes " + itoa(b.start) + "-" + itoa(b.end-1) + "/" + total
+// rangeCut is what a body is to be cut to: one range, or several with the text
+// around them.
+type rangeCut struct {
+	fileParts
+	at     int64 // bytes of the body seen so far
+	ofFile bool  // the file has been cut: its bytes are the answer's
 }
 
-// rangeCut is what the range filter found for a body to be cut to: one range, or
-// several with the text that goes before each and behind the last.
-type rangeCut struct {
-	ranges []byteRange
-	heads  []string // nil for a single range
-	tail   string
-	at     int64 // bytes of the body seen so far
+// contentRange is the value of the Content-Range header.
+func contentRange(p *filePart, total string) string {
+	return "bytes " + itoa(p.start) + "-" + itoa(p.end-1) + "/" + total
 }
 
 // rangeHeader answers a request for ranges of bytes
 // (ngx_http_range_header_filter). Ranges that are malformed or beyond the end are
 // answered with status 416.
-func (r *Request) rangeHeader() int {
+func rangeHeader(r *Request) int {
 	o := &r.Out
 	if r.HTTPMajor < 1 || !o.allowRanges || o.Status != 200 || o.ContentLength < 0 || r.Loc.maxRanges.v == 0 {
 		return rcOK
 	}
 	want, ok := r.In.Get("Range")
-	if !ok || len(want) < len("bytes=0") || !equalFold(want[:len("bytes=")], "bytes=") || !r.ifRangeHolds() {
+	if !ok || len(want) < len("bytes=0") || !equalFold(want[:len("bytes=")], "bytes=") || !ifRangeHolds(r) {
 		o.Headers.Add("Accept-Ranges", "bytes")
 		return rcOK
 	}
@@ -66,20 +64,21 @@ func (r *Request) rangeHeader() int {
 		return rcOK
 	}
 	o.Status, o.StatusLine = 206, ""
-	r.ranged = &rangeCut{ranges: ranges}
+	c := rangeNote.of(r)
+	c.parts = ranges
 	if len(ranges) > 1 {
-		r.multipartRanges(total)
+		multipartRanges(r, c, total)
 		return rcOK
 	}
-	o.Headers.Add("Content-Range", ranges[0].contentRange(total))
+	o.Headers.Add("Content-Range", contentRange(&ranges[0], total))
 	o.ClearLength()
 	o.ContentLength = ranges[0].size()
 	return rcOK
 }
 
-// multipartRanges makes the answer a multipart/byteranges of r.ranged.
-func (r *Request) multipartRanges(total string) {
-	o, c := &r.Out, r.ranged
+// multipartRanges makes the answer a multipart/byteranges.
+func multipartRanges(r *Request, c *rangeCut, total string) {
+	o := &r.Out
 	boundary := fmt.Sprintf("%020d", tempNumbers.Add(1))
 	head := "\r\n--" + boundary + "\r\n"
 	if o.ContentType != "" {
@@ -87,9 +86,10 @@ func (r *Request) multipartRanges(total string) {
 	}
 	c.tail = "\r\n--" + boundary + "--\r\n"
 	length := int64(len(c.tail))
-	for _, b := range c.ranges {
-		c.heads = append(c.heads, head+"Content-Range: "+b.contentRange(total)+"\r\n\r\n")
-		length += int64(len(c.heads[len(c.heads)-1])) + b.size()
+	for i := range c.parts {
+		p := &c.parts[i]
+		p.head = head + "Content-Range: " + contentRange(p, total) + "\r\n\r\n"
+		length += int64(len(p.head)) + p.size()
 	}
 	o.ContentType, o.Charset = "multipart/byteranges; boundary="+boundary, ""
 	o.ClearLength()
@@ -99,25 +99,25 @@ func (r *Request) multipartRanges(total string) {
 // parseRanges reads a list of "a-b", "a-" or "-n" of a body of size bytes. It
 // returns false for what 416 answers, and no ranges where the whole is due: when
 // they are more than limit or longer than the whole (ngx_http_range_parse).
-func parseRanges(list string, size int64, limit int) ([]byteRange, bool) {
-	var ranges []byteRange
+func parseRanges(list string, size int64, limit int) ([]filePart, bool) {
+	var ranges []filePart
 	var sum int64
 	for {
 		item, rest, more := strings.Cut(list, ",")
-		b, ok := parseRange(strings.Trim(item, " "), size)
+		p, ok := parseRange(strings.Trim(item, " "), size)
 		if !ok {
 			return nil, false
 		}
-		if b.start < b.end {
-			if sum > math.MaxInt64-b.size() {
+		if p.start < p.end {
+			if sum > math.MaxInt64-p.size() {
 				return nil, false
 			}
-			sum += b.size()
+			sum += p.size()
 			if len(ranges) == limit {
 				return nil, true
 			}
-			ranges = append(ranges, b)
-		} else if b.start == 0 {
+			ranges = append(ranges, p)
+		} else if p.start == 0 {
 			return nil, true
 		}
 		if !more {
@@ -135,33 +135,33 @@ func parseRanges(list string, size int64, limit int) ([]byteRange, bool) {
 }
 
 // parseRange reads one range; a range beyond the end comes out empty.
-func parseRange(s string, size int64) (b byteRange, ok bool) {
+func parseRange(s string, size int64) (p filePart, ok bool) {
 	first, last, found := strings.Cut(s, "-")
 	first, last = strings.TrimRight(first, " "), strings.TrimLeft(last, " ")
 	if !found {
-		return b, false
+		return p, false
 	}
 	if first == "" {
 		n, ok := parseDecimal(s[1:])
-		return byteRange{max(size-n, 0), size}, ok
+		return filePart{start: max(size-n, 0), end: size}, ok
 	}
-	if b.start, ok = parseDecimal(first); !ok {
-		return b, false
+	if p.start, ok = parseDecimal(first); !ok {
+		return p, false
 	}
 	if last == "" {
-		b.end = size
-		return b, true
+		p.end = size
+		return p, true
 	}
 	n, ok := parseDecimal(last)
-	b.end = size
+	p.end = size
 	if n < size {
-		b.end = n + 1
+		p.end = n + 1
 	}
-	return b, ok
+	return p, ok
 }
 
 // ifRangeHolds judges If-Range: by the entity tag when it is one, else by date.
-func (r *Request) ifRangeHolds() bool {
+func ifRangeHolds(r *Request) bool {
 	cond, ok := r.In.Get("If-Range")
 	if !ok {
 		return true
@@ -177,23 +177,34 @@ func (r *Request) ifRangeHolds() bool {
 	return ok && t == r.Out.LastModified
 }
 
+// rangeFile cuts the body before it is read from its file
+// (ngx_http_range_multipart_body).
+func rangeFile(r *Request) *fileParts {
+	c := rangeNote.get(r)
+	if c == nil {
+		return nil
+	}
+	c.ofFile = true
+	return &c.fileParts
+}
+
 // rangeBody cuts a body that comes in pieces (ngx_http_range_singlepart_body).
-// Several ranges need the whole: sendFile makes their pieces itself.
-func (r *Request) rangeBody(p []byte, flags int, next filterPlace) int {
-	c := r.ranged
-	if c == nil || c.heads != nil {
+// Several ranges need the whole, which only a file is.
+func rangeBody(r *Request, p []byte, flags int, next filterPlace) int {
+	c := rangeNote.get(r)
+	if c == nil || c.ofFile || len(c.parts) > 1 {
 		return next.pass(r, p, flags)
 	}
-	at, b := c.at, c.ranges[0]
+	at, cut := c.at, &c.parts[0]
 	c.at += int64(len(p))
 	if len(p) == 0 { // an end or a flush
 		return next.pass(r, p, flags)
 	}
-	if at >= b.end || c.at <= b.start {
+	if at >= cut.end || c.at <= cut.start {
 		return rcOK
 	}
-	if flags &^= outLast; c.at >= b.end {
+	if flags &^= outLast; c.at >= cut.end {
 		flags |= outLast
 	}
-	return next.pass(r, p[max(b.start-at, 0):min(b.end, c.at)-at], flags)
+	return next.pass(r, p[max(cut.start-at, 0):min(cut.end, c.at)-at], flags)
 }
