@@ -6,9 +6,28 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+// charsetModule is ngx_http_charset_filter_module.
 var charsetModule = &Module{
-	name:  "charset_filter",
-	build: func(b *builder, _ *Location) { b.filterHeader((*Request).charsetFilter) },
+	name:       "charset_filter",
+	directives: charsetDirectives,
+	conf:       []confSlot{charsetMain, charsetLoc},
+	build:      func(b *builder, _ *Location) { b.filterHeader(charsetHeader) },
+}
+
+var (
+	charsetMain = newMainSlot[charsetNames](nil)
+	charsetLoc  = newLocSlot(mergeCharset)
+)
+
+// charsetNames are the charsets that the configuration knows, in lower case.
+type charsetNames struct{ known map[string]bool }
+
+// add makes a charset known.
+func (n *charsetNames) add(name string) {
+	if n.known == nil {
+		n.known = map[string]bool{}
+	}
+	n.known[lowerString(name)] = true
 }
 
 // charsetConf is what charset and charset_types say. Text is never recoded: that
@@ -18,7 +37,7 @@ type charsetConf struct {
 	types   typeSet
 }
 
-func (c *charsetConf) merge(outer *charsetConf) {
+func mergeCharset(c, outer *charsetConf, _ bool) {
 	c.charset.merge(outer.charset, template{lit: "off"})
 	c.types.merge(outer.types, defaultCharsetTypes)
 }
@@ -27,8 +46,16 @@ func (c *charsetConf) merge(outer *charsetConf) {
 var defaultCharsetTypes = typeSet{"text/html": true, "text/xml": true, "text/plain": true, "text/vnd.wap.wml": true,
 	"application/javascript": true, "application/rss+xml": true}
 
+func charsetDirectives() []directive {
+	return []directive{
+		{"charset", inAnyLoc, take1, setCharset},
+		{"charset_types", inHTTPSrvLoc, takeMore1, contentTypes(func(c *compiler) *typeSet { return &charsetLoc.at(c).types }, "text/html")},
+	}
+}
+
+// setCharset reads charset NAME or $VARIABLE.
 func setCharset(c *compiler, d *conf.Directive) error {
-	f := &c.loc.charset.charset
+	f := &charsetLoc.at(c).charset
 	if f.set {
 		return errDuplicate
 	}
@@ -37,19 +64,19 @@ func setCharset(c *compiler, d *conf.Directive) error {
 		t.parts = []templatePart{{kind: partVar, index: c.varIndex(name)}}
 	}
 	if t.isStatic() {
-		c.cycle.charsets[lowerString(t.lit)] = true
+		charsetMain.at(c).add(t.lit)
 	}
 	return f.put(t)
 }
 
-// charsetFilter names the charset of text types (ngx_http_charset_header_filter).
+// charsetHeader names the charset of text types (ngx_http_charset_header_filter).
 // A subrequest's head is not sent, so only the main request's is named.
-func (r *Request) charsetFilter() int {
-	cs := &r.Loc.charset
+func charsetHeader(r *Request) int {
+	cs := charsetLoc.of(r.Loc)
 	o := &r.Out
 	if name := o.charsetOverride; name != "" && r == r.Main && o.ContentType != "" {
 		switch {
-		case !r.Cycle.charsets[lowerString(name)]:
+		case !charsetMain.of(r.Cycle).known[lowerString(name)]:
 			r.Logf(LogErr, "unknown charset \"%s\" to override", name)
 		case strings.IndexByte(o.ContentType, ';') < 0:
 			o.Charset = name

@@ -32,7 +32,6 @@ type Cycle struct {
 
 	http       *Location // the http level
 	upstreams  map[string]*Upstream
-	charsets   map[string]bool // that charset directives name
 	logFormats map[string]*logFormat
 	logBuffers []*logBuffer
 
@@ -127,7 +126,6 @@ func newCycle(opts CompileOptions) *Cycle {
 		vars:       newVariableSet(opts.Modules),
 		hostname:   lowerString(name),
 		upstreams:  map[string]*Upstream{},
-		charsets:   map[string]bool{},
 		logFormats: map[string]*logFormat{},
 
 		threadPools: map[string]*threadPool{},

@@ -342,7 +342,6 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	mergeSlots(c.modules, slotLocation, l.confs, outer.confs, l.kind == matchIf)
 	l.coreConf.merge(&outer.coreConf)
 	l.bodyConf.merge(&outer.bodyConf)
-	l.headersConf.merge(&outer.headersConf)
 	l.proxyConf.merge(&outer.proxyConf, l.kind == matchIf)
 	if l != c.cycle.http { // http{} itself serves nothing
 		if err := l.checkBuffers(); err != nil {

@@ -12,7 +12,6 @@ func directiveGroups() [][]directive {
 		coreDirectives(),
 		clientDirectives(),
 		serverDirectives(),
-		contentDirectives(),
 		upstreamDirectives(),
 		proxyDirectives(),
 		acceptedDirectives(),
@@ -132,19 +131,5 @@ func clientDirectives() []directive {
 		{"client_body_in_file_only", inHTTPSrvLoc, take1, enum(loc(func(l *Location) *opt[int] { return &l.bodyInFile }), "off", "on", "clean")},
 		{"client_body_in_single_buffer", inHTTPSrvLoc, takeFlag, onOff(loc(func(l *Location) *opt[bool] { return &l.bodyOneBuffer }))},
 		{"client_body_temp_path", inHTTPSrvLoc, take1234, setBodyTempPath},
-	}
-}
-
-func contentDirectives() []directive {
-	return []directive{
-		{"add_header", inAnyLoc, take2 | take3, setAddHeader},
-		{"add_trailer", inAnyLoc, take2 | take3, setAddHeader},
-		{"expires", inAnyLoc, take12, setExpires},
-		{"charset", inAnyLoc, take1, setCharset},
-		{"charset_types", inHTTPSrvLoc, takeMore1, contentTypes(func(c *compiler) *typeSet { return &c.loc.charset.types }, "text/html")},
-		{"more_set_headers", inAnyLoc, takeMore1, setMoreHeaders},
-		{"more_clear_headers", inAnyLoc, takeMore1, setMoreHeaders},
-		{"more_set_input_headers", inAnyLoc, takeMore1, setMoreHeaders},
-		{"more_clear_input_headers", inAnyLoc, takeMore1, setMoreHeaders},
 	}
 }

@@ -284,6 +284,9 @@ func (m *Request) frame(p []byte, flags int) int {
 			}
 			m.bodySent += n
 		} else if hw, ok := conn.(headWriter); ok {
+			if len(m.sentTrailers) > 0 {
+				hw.WriteTrailers(m.sentTrailers)
+			}
 			hw.EndBody()
 		}
 	}

@@ -45,7 +45,6 @@ type Location struct {
 
 	coreConf
 	bodyConf
-	headersConf
 	proxyConf
 }
 

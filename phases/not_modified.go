@@ -1,32 +1,33 @@
 package phases
 
+// notModifiedModule is ngx_http_not_modified_filter_module.
 var notModifiedModule = &Module{
 	name:  "not_modified_filter",
-	build: func(b *builder, _ *Location) { b.filterHeader((*Request).notModifiedFilter) },
+	build: func(b *builder, _ *Location) { b.filterHeader(notModifiedHeader) },
 }
 
-// notModifiedFilter turns a 200 into a 304, or into the error page of 412, when
-// the client's conditions say so (ngx_http_not_modified_filter_module). Content
+// notModifiedHeader turns a 200 into a 304, or into the error page of 412, when
+// the client's conditions say so (ngx_http_not_modified_header_filter). Content
 // of every kind is judged: what has neither date nor entity tag fails
 // If-Unmodified-Since and If-Match.
-func (r *Request) notModifiedFilter() int {
+func notModifiedHeader(r *Request) int {
 	if r.Out.Status != 200 || r != r.Main || r.Out.passedOn || !r.In.conditional() {
 		return rcOK
 	}
-	if since, ok := r.In.Get("If-Unmodified-Since"); ok && !r.unmodifiedSince(since) {
-		return r.preconditionFailed()
+	if since, ok := r.In.Get("If-Unmodified-Since"); ok && !unmodifiedSince(r, since) {
+		return preconditionFailed(r)
 	}
-	if match, ok := r.In.Get("If-Match"); ok && !r.etagMatches(match, false) {
-		return r.preconditionFailed()
+	if match, ok := r.In.Get("If-Match"); ok && !etagMatches(r, match, false) {
+		return preconditionFailed(r)
 	}
 	since, hasSince := r.In.Get("If-Modified-Since")
 	none, hasNone := r.In.Get("If-None-Match")
 	switch {
 	case !hasSince && !hasNone:
 		return rcOK
-	case hasSince && r.modifiedSince(since):
+	case hasSince && modifiedSince(r, since):
 		return rcOK
-	case hasNone && !r.etagMatches(none, true):
+	case hasNone && !etagMatches(r, none, true):
 		return rcOK
 	}
 	o := &r.Out
@@ -39,19 +40,19 @@ func (r *Request) notModifiedFilter() int {
 }
 
 // preconditionFailed answers with the page of 412.
-func (r *Request) preconditionFailed() int {
+func preconditionFailed(r *Request) int {
 	return r.filterFinalize("not_modified_filter", 412)
 }
 
 // unmodifiedSince judges If-Unmodified-Since; a date that is none is before
 // every modification.
-func (r *Request) unmodifiedSince(since string) bool {
+func unmodifiedSince(r *Request, since string) bool {
 	t, ok := parseHTTPTime(since)
 	return r.Out.LastModified >= 0 && ok && t >= r.Out.LastModified
 }
 
 // modifiedSince judges If-Modified-Since as if_modified_since says.
-func (r *Request) modifiedSince(since string) bool {
+func modifiedSince(r *Request, since string) bool {
 	mode := r.Loc.ifModifiedSince.v
 	if r.Out.LastModified < 0 || mode == 0 {
 		return true
@@ -65,7 +66,7 @@ func (r *Request) modifiedSince(since string) bool {
 
 // etagMatches looks for the response's entity tag in a list of them, byte by
 // byte as nginx does; weak comparison ignores the W/ marks.
-func (r *Request) etagMatches(list string, weak bool) bool {
+func etagMatches(r *Request, list string, weak bool) bool {
 	if list == "*" {
 		return true
 	}

@@ -1,21 +1,53 @@
 package phases
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+// headersMoreModule is ngx_http_headers_more_filter_module, of OpenResty.
 var headersMoreModule = &Module{
-	name: "headers_more_filter",
+	name:       "headers_more_filter",
+	directives: moreDirectives,
+	conf:       []confSlot{moreLoc},
 	build: func(b *builder, l *Location) {
-		if l.moreHeaders != nil {
-			b.filterHeader((*Request).moreHeadersFilter)
+		m := moreLoc.of(l)
+		if m.output != nil {
+			b.filterHeader(moreOutput)
 		}
-		if l.moreInput != nil {
-			b.handleLast(stepRewrite, (*Request).runMoreInput)
+		if m.input != nil {
+			b.handleLast(stepRewrite, moreInput)
 		}
 	},
+}
+
+var moreLoc = newLocSlot(mergeMore)
+
+// moreConf is what the directives say, in the order in which they are done.
+type moreConf struct {
+	output []moreHeader
+	input  []moreHeader
+}
+
+// mergeMore puts outer levels' directives before inner ones.
+func mergeMore(m, outer *moreConf, _ bool) {
+	if outer.output != nil {
+		m.output = slices.Concat(outer.output, m.output)
+	}
+	if outer.input != nil {
+		m.input = slices.Concat(outer.input, m.input)
+	}
+}
+
+func moreDirectives() []directive {
+	return []directive{
+		{"more_set_headers", inAnyLoc, takeMore1, setMoreHeaders},
+		{"more_clear_headers", inAnyLoc, takeMore1, setMoreHeaders},
+		{"more_set_input_headers", inAnyLoc, takeMore1, setMoreHeaders},
+		{"more_clear_input_headers", inAnyLoc, takeMore1, setMoreHeaders},
+	}
 }
 
 // moreHeader is one header of a headers-more directive, with its conditions.
@@ -54,7 +86,7 @@ func setMoreHeaders(c *compiler, d *conf.Directive) error {
 		case arg == "-r" && input:
 			common.restrict = true
 		default:
-			h, err := c.moreHeader(arg, clearing)
+			h, err := readMoreHeader(c, arg, clearing)
 			if err != nil {
 				return err
 			}
@@ -64,16 +96,17 @@ func setMoreHeaders(c *compiler, d *conf.Directive) error {
 	for i := range list {
 		list[i].statuses, list[i].types, list[i].restrict = common.statuses, common.types, common.restrict
 	}
+	m := moreLoc.at(c)
 	if input {
-		c.loc.moreInput = append(c.loc.moreInput, list...)
+		m.input = append(m.input, list...)
 	} else {
-		c.loc.moreHeaders = append(c.loc.moreHeaders, list...)
+		m.output = append(m.output, list...)
 	}
 	return nil
 }
 
-// moreHeader reads "Name: value"; a name without a value clears the header.
-func (c *compiler) moreHeader(arg string, clearing bool) (h moreHeader, err error) {
+// readMoreHeader reads "Name: value"; a name without a value clears the header.
+func readMoreHeader(c *compiler, arg string, clearing bool) (h moreHeader, err error) {
 	name, value, found := strings.Cut(arg, ":")
 	h.name = strings.TrimSpace(name)
 	value = strings.TrimSpace(value)
@@ -89,14 +122,8 @@ func (c *compiler) moreHeader(arg string, clearing bool) (h moreHeader, err erro
 
 // applies tells whether the conditions of a header hold.
 func (h *moreHeader) applies(status int, contentType string) bool {
-	if h.statuses != nil {
-		found := false
-		for _, s := range h.statuses {
-			found = found || s == status
-		}
-		if !found {
-			return false
-		}
+	if h.statuses != nil && !slices.Contains(h.statuses, status) {
+		return false
 	}
 	if h.types == nil {
 		return true
@@ -110,15 +137,17 @@ func (h *moreHeader) applies(status int, contentType string) bool {
 	return false
 }
 
-// moreHeadersFilter is the header filter of headers-more.
-func (r *Request) moreHeadersFilter() int {
+// moreOutput changes the headers of the answer
+// (ngx_http_headers_more_filter).
+func moreOutput(r *Request) int {
 	status := r.finalStatus()
-	for i := range r.Loc.moreHeaders {
-		h := &r.Loc.moreHeaders[i]
+	list := moreLoc.of(r.Loc).output
+	for i := range list {
+		h := &list[i]
 		switch {
 		case !h.applies(status, r.Out.ContentType):
 		case h.prefix:
-			r.Out.delPrefix(h.name)
+			delOutPrefix(&r.Out, h.name)
 		case h.clear:
 			r.Out.Del(h.name)
 		default:
@@ -132,18 +161,20 @@ func (r *Request) moreHeadersFilter() int {
 	return rcOK
 }
 
-// runMoreInput changes request headers at the end of the rewrite phase.
-func (r *Request) runMoreInput() int {
+// moreInput changes request headers at the end of the rewrite phase
+// (ngx_http_headers_more_handler).
+func moreInput(r *Request) int {
 	if r.URIChanged {
 		return rcDeclined
 	}
 	contentType, _ := r.In.Get("Content-Type")
-	for i := range r.Loc.moreInput {
-		h := &r.Loc.moreInput[i]
+	list := moreLoc.of(r.Loc).input
+	for i := range list {
+		h := &list[i]
 		switch {
 		case !h.applies(0, contentType):
 		case h.prefix:
-			r.In.delPrefix(h.name)
+			delPrefix(&r.In, h.name)
 		case h.clear:
 			r.In.Del(h.name)
 		case h.restrict && !r.In.Has(h.name):
@@ -157,17 +188,17 @@ func (r *Request) runMoreInput() int {
 	return rcDeclined
 }
 
-// delPrefix removes the headers in the list whose names begin with prefix.
-func (o *Response) delPrefix(prefix string) {
+// delOutPrefix removes the headers in the list whose names begin with prefix.
+func delOutPrefix(o *Response, prefix string) {
 	dated := o.Headers.Has("Last-Modified")
-	o.Headers.delPrefix(prefix)
+	delPrefix(&o.Headers, prefix)
 	if dated && !o.Headers.Has("Last-Modified") {
 		o.LastModified = -1
 	}
 }
 
 // delPrefix removes the lines whose names begin with prefix.
-func (h *Headers) delPrefix(prefix string) {
+func delPrefix(h *Headers, prefix string) {
 	list := *h
 	keep := list[:0]
 	for i := range list {

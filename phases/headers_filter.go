@@ -8,26 +8,50 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+// headersModule is ngx_http_headers_filter_module.
 var headersModule = &Module{
-	name: "headers_filter",
+	name:       "headers_filter",
+	directives: headersDirectives,
+	conf:       []confSlot{headersLoc},
 	build: func(b *builder, l *Location) {
-		if l.addHeaders != nil || l.addTrailers != nil || l.expires.applies() {
-			b.filterHeader((*Request).headersFilter)
+		h := headersLoc.of(l)
+		if h.headers != nil || h.trailers != nil || h.expires.applies() {
+			b.filterHeader(headersHeader)
 		}
-		if l.addTrailers != nil {
-			b.filterBody((*Request).trailersFilter)
+		if h.trailers != nil {
+			b.filterBody(headersBody)
 		}
 	},
 }
 
-// headersConf is what add_header, expires and headers-more say.
+var headersLoc = newLocSlot(mergeHeaders)
+
+// headersConf is what add_header, add_trailer and expires say.
 type headersConf struct {
-	addHeaders  []addHeader
-	addTrailers []addHeader
-	expires     expiresRule
-	moreHeaders []moreHeader
-	moreInput   []moreHeader
-	charset     charsetConf
+	headers  []addHeader
+	trailers []addHeader
+	expires  expiresRule
+}
+
+// mergeHeaders inherits headers where none were written.
+func mergeHeaders(h, outer *headersConf, _ bool) {
+	if h.headers == nil {
+		h.headers = outer.headers
+	}
+	if h.trailers == nil {
+		h.trailers = outer.trailers
+	}
+	if !h.expires.set {
+		h.expires = outer.expires
+	}
+}
+
+func headersDirectives() []directive {
+	return []directive{
+		{"add_header", inAnyLoc, take2 | take3, setAddHeader},
+		{"add_trailer", inAnyLoc, take2 | take3, setAddHeader},
+		{"expires", inAnyLoc, take12, setExpires},
+	}
 }
 
 // addHeader is one add_header or add_trailer.
@@ -68,17 +92,17 @@ func setAddHeader(c *compiler, d *conf.Directive) error {
 	}
 	var err error
 	h.value, err = c.template(d.Args[1])
+	list := &headersLoc.at(c).headers
 	if d.Name == "add_trailer" {
-		c.loc.addTrailers = append(c.loc.addTrailers, h)
-	} else {
-		c.loc.addHeaders = append(c.loc.addHeaders, h)
+		list = &headersLoc.at(c).trailers
 	}
+	*list = append(*list, h)
 	return err
 }
 
 // setExpires reads expires [modified] TIME.
 func setExpires(c *compiler, d *conf.Directive) error {
-	e := &c.loc.expires
+	e := &headersLoc.at(c).expires
 	if e.set {
 		return errDuplicate
 	}
@@ -131,42 +155,42 @@ func (e *expiresRule) parse(s string) error {
 	return nil
 }
 
-// headersFilter adds what expires and add_header say
+// headersHeader adds what expires and add_header say
 // (ngx_http_headers_filter).
-func (r *Request) headersFilter() int {
-	l := r.Loc
+func headersHeader(r *Request) int {
 	if r != r.Main {
 		return rcOK
 	}
-	safe := r.safeStatus()
-	if safe && l.expires.applies() {
-		r.addExpires(l.expires)
+	c := headersLoc.of(r.Loc)
+	safe := headersSafe(r.Out.Status)
+	if safe && c.expires.applies() {
+		addExpires(r, c.expires)
 	}
-	for i := range l.addHeaders {
-		h := &l.addHeaders[i]
+	for i := range c.headers {
+		h := &c.headers[i]
 		if !safe && !h.always {
 			continue
 		}
 		value := h.value.eval(r)
 		switch classify(h.name) {
 		case outLastModified:
-			r.Out.replace(h.name, value)
+			setOrDelete(&r.Out, h.name, value)
 		default:
 			if equalFold(h.name, "ETag") {
-				r.Out.replace(h.name, value)
+				setOrDelete(&r.Out, h.name, value)
 			} else if value != "" {
 				r.Out.Headers.Add(h.name, value)
 			}
 		}
 	}
-	for i := range l.addTrailers {
-		r.trailers = r.trailers || safe || l.addTrailers[i].always
+	for i := range c.trailers {
+		r.trailers = r.trailers || safe || c.trailers[i].always
 	}
 	return rcOK
 }
 
-// replace sets a header, or removes it when there is no value.
-func (o *Response) replace(name, value string) {
+// setOrDelete sets a header, or removes it when there is no value.
+func setOrDelete(o *Response, name, value string) {
 	if value == "" {
 		o.Del(name)
 	} else {
@@ -174,33 +198,32 @@ func (o *Response) replace(name, value string) {
 	}
 }
 
-// safeStatus tells whether headers are added to an answer without `always`.
-func (r *Request) safeStatus() bool {
-	switch r.Out.Status {
+// headersSafe tells whether headers are added to an answer without `always`.
+func headersSafe(status int) bool {
+	switch status {
 	case 200, 201, 204, 206, 301, 302, 303, 304, 307, 308:
 		return true
 	}
 	return false
 }
 
-// trailersFilter puts fields behind the end of the body.
-func (r *Request) trailersFilter(p []byte, flags int, next filterPlace) int {
+// headersBody puts fields behind the end of the body
+// (ngx_http_trailers_filter).
+func headersBody(r *Request, p []byte, flags int, next filterPlace) int {
 	if r.trailers && flags&outLast != 0 {
-		r.sentTrailers = r.trailerFields()
-		if hw, ok := r.Conn.(headWriter); ok {
-			hw.WriteTrailers(r.sentTrailers)
-		}
+		r.sentTrailers = trailerFields(r)
 	}
 	return next.pass(r, p, flags)
 }
 
 // trailerFields are the lines behind the body: add_trailer's, evaluated when the
 // body has ended.
-func (r *Request) trailerFields() []Header {
+func trailerFields(r *Request) []Header {
 	var list []Header
-	safe := r.safeStatus()
-	for i := range r.Loc.addTrailers {
-		h := &r.Loc.addTrailers[i]
+	safe := headersSafe(r.Out.Status)
+	trailers := headersLoc.of(r.Loc).trailers
+	for i := range trailers {
+		h := &trailers[i]
 		if !safe && !h.always {
 			continue
 		}
@@ -215,7 +238,7 @@ func (r *Request) trailerFields() []Header {
 func (e *expiresRule) applies() bool { return e.kind != expiresOff }
 
 // addExpires sets Expires and Cache-Control (ngx_http_set_expires).
-func (r *Request) addExpires(e expiresRule) {
+func addExpires(r *Request, e expiresRule) {
 	static := e.value.isStatic()
 	if !static && (e.parse(e.value.eval(r)) != nil || !e.applies()) {
 		return
@@ -255,25 +278,4 @@ func (r *Request) addExpires(e expiresRule) {
 		return
 	}
 	set(formatHTTPTime(at), "max-age="+strconv.FormatInt(age, 10))
-}
-
-// merge inherits headers where none were written.
-func (h *headersConf) merge(outer *headersConf) {
-	if h.addHeaders == nil {
-		h.addHeaders = outer.addHeaders
-	}
-	if h.addTrailers == nil {
-		h.addTrailers = outer.addTrailers
-	}
-	if !h.expires.set {
-		h.expires = outer.expires
-	}
-	// headers-more runs outer levels' directives before inner ones.
-	if outer.moreHeaders != nil {
-		h.moreHeaders = append(append([]moreHeader(nil), outer.moreHeaders...), h.moreHeaders...)
-	}
-	if outer.moreInput != nil {
-		h.moreInput = append(append([]moreHeader(nil), outer.moreInput...), h.moreInput...)
-	}
-	h.charset.merge(&outer.charset)
 }
