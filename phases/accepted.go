@@ -46,7 +46,6 @@ func acceptedDirectives() []directive {
 		{inHTTPSrvLoc, take1, discardHash, "types_hash_max_size types_hash_bucket_size " +
 			"proxy_headers_hash_max_size proxy_headers_hash_bucket_size"},
 		{inHTTPSrvLoc, take12, discardFileCache, "open_file_cache"},
-		{inHTTPSrvLoc, take1234, discardFileCache, "open_log_file_cache"},
 		{inHTTPSrvLoc, take1234, discardPath, "proxy_temp_path fastcgi_temp_path scgi_temp_path uwsgi_temp_path"},
 		{inHTTP, take1, discardNumber, "server_names_hash_max_size server_names_hash_bucket_size " +
 			"map_hash_max_size map_hash_bucket_size"},

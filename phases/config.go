@@ -30,10 +30,8 @@ type Cycle struct {
 	vars     variableSet
 	hostname string
 
-	http       *Location // the http level
-	upstreams  map[string]*Upstream
-	logFormats map[string]*logFormat
-	logBuffers []*logBuffer
+	http      *Location // the http level
+	upstreams map[string]*Upstream
 
 	slots       connLimit // nil: not bounded
 	threadPools map[string]*threadPool
@@ -117,16 +115,15 @@ func newCycle(opts CompileOptions) *Cycle {
 		name = ""
 	}
 	return &Cycle{
-		Prefix:     opts.Prefix,
-		ConfPath:   opts.ConfPath,
-		Log:        opts.Log,
-		modules:    opts.Modules,
-		previous:   opts.Previous,
-		confs:      freshSlots(opts.Modules, slotMain),
-		vars:       newVariableSet(opts.Modules),
-		hostname:   lowerString(name),
-		upstreams:  map[string]*Upstream{},
-		logFormats: map[string]*logFormat{},
+		Prefix:    opts.Prefix,
+		ConfPath:  opts.ConfPath,
+		Log:       opts.Log,
+		modules:   opts.Modules,
+		previous:  opts.Previous,
+		confs:     freshSlots(opts.Modules, slotMain),
+		vars:      newVariableSet(opts.Modules),
+		hostname:  lowerString(name),
+		upstreams: map[string]*Upstream{},
 
 		threadPools: map[string]*threadPool{},
 	}

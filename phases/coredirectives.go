@@ -59,9 +59,6 @@ func setHTTP(c *compiler, d *conf.Directive) error {
 // endHTTP merges all levels and builds what requests look things up in.
 func (c *compiler) endHTTP(root *Location, defaults *Server) error {
 	eachSlot(c.modules, slotMain, func(i int, s confSlot) { s.inherit(c.cycle.confs[i], s.fresh(), false) })
-	if err := c.defaultAccessLog(root); err != nil {
-		return err
-	}
 	if err := root.merge(c, c.newLevel(Location{})); err != nil {
 		return err
 	}
@@ -410,7 +407,6 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.maxRanges.merge(outer.maxRanges, 1<<31-1)
 	l.subrequestBuffer.merge(outer.subrequestBuffer, 4096)
 	l.errorLog.merge(outer.errorLog, nil)
-	l.accessLogs.merge(outer.accessLogs, nil)
 }
 
 func (b *bodyConf) merge(outer *bodyConf) {

@@ -57,8 +57,6 @@ func mainDirectives() []directive {
 		{"events", inMain, take0 | takeBlock, setEvents},
 		{"http", inMain, take0 | takeBlock, setHTTP},
 		{"error_log", inMain | inAnyLoc, takeMore1, setErrorLog},
-		{"access_log", inAnyLoc | inLimitExcept, takeMore1, setAccessLog},
-		{"log_format", inHTTP, takeMore2, setLogFormat},
 	}
 }
 

@@ -3,6 +3,7 @@ package phases
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,6 +61,33 @@ type logFile struct {
 	file   atomic.Pointer[os.File]
 	syslog *syslogPeer // in place of a file
 	memory *memoryRing // in place of a file
+
+	mu      sync.Mutex
+	flushes []*func() // write what is held back of the file
+}
+
+// onFlush has flush called before the file is opened anew and at the end of the
+// process, until forget is called: it writes what is held back (ngx_open_file_t's
+// flush).
+func (f *logFile) onFlush(flush func()) (forget func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flushes = append(f.flushes, &flush)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.flushes = slices.DeleteFunc(f.flushes, func(g *func()) bool { return g == &flush })
+	}
+}
+
+// flush writes what others hold back of the file.
+func (f *logFile) flush() {
+	f.mu.Lock()
+	list := slices.Clone(f.flushes)
+	f.mu.Unlock()
+	for _, flush := range list {
+		(*flush)()
+	}
 }
 
 // memoryRing is a log in memory, for a debugger to read: the last bytes of it
@@ -138,6 +166,15 @@ func (s *LogFiles) Open() error {
 	return nil
 }
 
+// Flush writes what is held back of the files.
+func (s *LogFiles) Flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.byPath {
+		f.flush()
+	}
+}
+
 // Reopen opens all files anew, as after they were renamed (signal USR1). Files
 // that cannot be opened stay as they are and are reported.
 func (s *LogFiles) Reopen() []error {
@@ -148,6 +185,7 @@ func (s *LogFiles) Reopen() []error {
 		if f.path == stderrPath || f.syslog != nil {
 			continue
 		}
+		f.flush()
 		old := f.file.Load()
 		if err := f.open(); err != nil {
 			errs = append(errs, err)

@@ -94,8 +94,7 @@ type coreConf struct {
 	rewriteLog        opt[bool]
 	uninitializedWarn opt[bool]
 
-	errorLog   opt[Logger]
-	accessLogs opt[[]*accessLog]
+	errorLog opt[Logger]
 }
 
 // bodyConf says how the client's body is read.

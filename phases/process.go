@@ -149,7 +149,7 @@ func (p *process) run(ready func()) int {
 		}
 	}
 	p.removePid()
-	p.cycle.Load().flushLogs()
+	p.logs.Flush()
 	p.log(LogNotice, "exit")
 	return 0
 }
@@ -168,7 +168,6 @@ func (p *process) handleSignal(s syscall.Signal) bool {
 		}
 	case syscall.SIGUSR1:
 		note("reopening logs")
-		p.cycle.Load().flushLogs()
 		for _, err := range p.logs.Reopen() {
 			p.log(LogEmerg, err.Error())
 		}

@@ -45,6 +45,42 @@ func TestLogBuffer(t *testing.T) {
 	}
 }
 
+// TestLogBufferReopen renames a log whose buffer is not empty: what was held back
+// belongs into the old file. A buffer that was closed holds nothing back.
+func TestLogBufferReopen(t *testing.T) {
+	logs := NewLogFiles()
+	path := filepath.Join(t.TempDir(), "a.log")
+	b := &logBuffer{file: logs.get(path), size: 100}
+	b.forget = b.file.onFlush(b.Flush)
+	if err := logs.Open(); err != nil {
+		t.Fatal(err)
+	}
+	check := func(path, want string) {
+		t.Helper()
+		if p, err := os.ReadFile(path); string(p) != want {
+			t.Errorf("%s holds %q, %v, want %q", filepath.Base(path), p, err, want)
+		}
+	}
+	b.add([]byte("old\n"))
+	check(path, "")
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if errs := logs.Reopen(); errs != nil {
+		t.Fatal(errs)
+	}
+	check(path+".1", "old\n")
+	b.add([]byte("new\n"))
+	check(path, "")
+	b.close()
+	check(path, "new\n")
+	b.add([]byte("late\n"))
+	check(path, "new\nlate\n")
+	if len(b.file.flushes) > 0 {
+		t.Error("the file still knows of the closed buffer")
+	}
+}
+
 // TestLogBufferGzip reads back a log of two compressed buffers, the second written
 // because its time was over.
 func TestLogBufferGzip(t *testing.T) {

@@ -18,6 +18,8 @@ type logBuffer struct {
 	flush time.Duration // and for how long; 0: without limit
 	gzip  int           // level, 0: none
 
+	forget func() // ends that the file knows of it
+
 	mu    sync.Mutex
 	lines []byte
 	timer *time.Timer
@@ -57,6 +59,18 @@ func (b *logBuffer) Flush() {
 	}
 	b.write(b.lines)
 	b.lines = b.lines[:0]
+}
+
+// close is Flush for a buffer that is not used any more: should there be another
+// line, it is written at once.
+func (b *logBuffer) close() {
+	if b.forget != nil {
+		b.forget()
+	}
+	b.Flush()
+	b.mu.Lock()
+	b.size = 0
+	b.mu.Unlock()
 }
 
 // write writes lines, compressed as a stream of their own: a file of several such
@@ -115,8 +129,8 @@ func (o *logBufferOptions) read(arg string) (ok bool, err error) {
 	return true, nil
 }
 
-// logBuffer gives log its buffer, which all access_log directives for a file share.
-func (c *compiler) logBuffer(log *accessLog, name string, o logBufferOptions) error {
+// giveBuffer gives log its buffer, which all access_log directives for a file share.
+func giveBuffer(c *compiler, log *accessLog, name string, o logBufferOptions) error {
 	switch {
 	case o.size == 0 && o.flush > 0:
 		return fmt.Errorf("no buffer is defined for access_log \"%s\"", name)
@@ -128,7 +142,8 @@ func (c *compiler) logBuffer(log *accessLog, name string, o logBufferOptions) er
 		return fmt.Errorf("logs to syslog cannot be buffered")
 	}
 	want := &logBuffer{file: log.file, size: int(o.size), flush: o.flush, gzip: int(o.gzip)}
-	for _, b := range c.cycle.logBuffers {
+	m := logMain.at(c)
+	for _, b := range m.buffers {
 		if b.file != log.file {
 			continue
 		}
@@ -139,13 +154,20 @@ func (c *compiler) logBuffer(log *accessLog, name string, o logBufferOptions) er
 		return nil
 	}
 	log.buffer = want
-	c.cycle.logBuffers = append(c.cycle.logBuffers, log.buffer)
+	m.buffers = append(m.buffers, want)
 	return nil
 }
 
-// flushLogs writes what access logs hold back.
-func (c *Cycle) flushLogs() {
-	for _, b := range c.logBuffers {
-		b.Flush()
+// logReady has the buffers written when their files are.
+func logReady(c *Cycle) {
+	for _, b := range logMain.of(c).buffers {
+		b.forget = b.file.onFlush(b.Flush)
+	}
+}
+
+// logStop writes what is held back; from now on nothing is.
+func logStop(c *Cycle) {
+	for _, b := range logMain.of(c).buffers {
+		b.close()
 	}
 }

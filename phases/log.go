@@ -10,14 +10,52 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+// logModule is ngx_http_log_module.
 var logModule = &Module{
-	name: "log",
-	stop: (*Cycle).flushLogs,
+	name:       "log",
+	directives: logDirectives,
+	conf:       []confSlot{logMain, logLoc},
 	build: func(b *builder, l *Location) {
-		if l.accessLogs.v != nil {
-			b.handle(stepLog, (*Request).logAccess)
+		if l == b.cycle.http {
+			b.fail(defaultLog(b.compiler))
+		}
+		if logLoc.of(l).list != nil {
+			b.handle(stepLog, logRequest)
 		}
 	},
+	ready: logReady,
+	stop:  logStop,
+}
+
+var (
+	logMain = newMainSlot[logConf](nil)
+	logLoc  = newLocSlot(mergeLogs)
+)
+
+// logConf is what all access_log directives share.
+type logConf struct {
+	formats map[string]*logFormat
+	buffers []*logBuffer
+}
+
+// accessLogs are the access_log directives of a level.
+type accessLogs struct {
+	list []*accessLog
+	set  bool // there were some, `off` included
+}
+
+func mergeLogs(l, outer *accessLogs, _ bool) {
+	if !l.set {
+		*l = *outer
+	}
+}
+
+func logDirectives() []directive {
+	return []directive{
+		{"access_log", inAnyLoc | inLimitExcept, takeMore1, setAccessLog},
+		{"log_format", inHTTP, takeMore2, setLogFormat},
+		{"open_log_file_cache", inHTTPSrvLoc, take1234, discardFileCache("open_log_file_cache")},
+	}
 }
 
 // accessLog is one access_log directive.
@@ -45,7 +83,7 @@ const combinedFormat = `$remote_addr - $remote_user [$time_local] "$request" ` +
 // setLogFormat reads log_format NAME [escape=...] TEXT...
 func setLogFormat(c *compiler, d *conf.Directive) error {
 	name, args := d.Args[0], d.Args[1:]
-	if c.cycle.logFormats[name] != nil || name == "combined" {
+	if logMain.at(c).formats[name] != nil || name == "combined" {
 		return fmt.Errorf("duplicate \"log_format\" name \"%s\"", name)
 	}
 	f := &logFormat{escape: escapeDefault, blank: "-"}
@@ -61,32 +99,37 @@ func setLogFormat(c *compiler, d *conf.Directive) error {
 			return fmt.Errorf("unknown log format escaping \"%s\"", kind)
 		}
 	}
-	var err error
-	f.text, err = c.template(strings.Join(args, ""))
-	c.cycle.logFormats[name] = f
+	return addLogFormat(c, name, f, strings.Join(args, ""))
+}
+
+// addLogFormat gives a format its text and its name.
+func addLogFormat(c *compiler, name string, f *logFormat, text string) (err error) {
+	m := logMain.at(c)
+	if m.formats == nil {
+		m.formats = map[string]*logFormat{}
+	}
+	m.formats[name] = f
+	f.text, err = c.template(text)
 	return err
 }
 
-// format finds a log_format by name.
-func (c *compiler) format(name string) (*logFormat, error) {
-	if f := c.cycle.logFormats[name]; f != nil {
+// findLogFormat finds a log_format by name.
+func findLogFormat(c *compiler, name string) (*logFormat, error) {
+	if f := logMain.at(c).formats[name]; f != nil {
 		return f, nil
 	}
 	if name != "combined" {
 		return nil, fmt.Errorf("unknown log format \"%s\"", name)
 	}
 	f := &logFormat{escape: escapeDefault, blank: "-"}
-	var err error
-	f.text, err = c.template(combinedFormat)
-	c.cycle.logFormats[name] = f
-	return f, err
+	return f, addLogFormat(c, name, f, combinedFormat)
 }
 
 // setAccessLog reads access_log PATH [FORMAT [buffer= gzip flush= if=]] or off.
 func setAccessLog(c *compiler, d *conf.Directive) error {
-	logs := &c.loc.accessLogs
+	logs := logLoc.at(c)
 	if d.Args[0] == "off" {
-		logs.v, logs.set = nil, true
+		logs.list, logs.set = nil, true
 		if len(d.Args) > 1 {
 			return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
 		}
@@ -106,7 +149,7 @@ func setAccessLog(c *compiler, d *conf.Directive) error {
 	if len(d.Args) > 1 {
 		name = d.Args[1]
 	}
-	if log.format, err = c.format(name); err != nil {
+	if log.format, err = findLogFormat(c, name); err != nil {
 		return err
 	}
 	var buffer logBufferOptions
@@ -123,45 +166,46 @@ func setAccessLog(c *compiler, d *conf.Directive) error {
 			return cmp.Or(err, fmt.Errorf("invalid parameter \"%s\"", arg))
 		}
 	}
-	if err := c.logBuffer(log, d.Args[0], buffer); err != nil {
+	if err := giveBuffer(c, log, d.Args[0], buffer); err != nil {
 		return err
 	}
-	logs.v, logs.set = append(logs.v, log), true
+	logs.list, logs.set = append(logs.list, log), true
 	return nil
 }
 
-// defaultAccessLog logs requests to logs/access.log, as nginx does, when no
+// defaultLog logs requests to logs/access.log, as nginx does, when no
 // access_log of the http level says anything and that folder exists: a bare
 // configuration has to run anywhere.
-func (c *compiler) defaultAccessLog(root *Location) error {
+func defaultLog(c *compiler) error {
+	logs := logLoc.of(c.cycle.http)
 	path := c.fullPath("logs/access.log")
-	if root.accessLogs.set || !isDir(path[:strings.LastIndexByte(path, '/')]) {
+	if logs.set || !isDir(path[:strings.LastIndexByte(path, '/')]) {
 		return nil
 	}
-	format, err := c.format("combined")
+	format, err := findLogFormat(c, "combined")
 	log := &accessLog{file: c.opts.Logs.get(path), format: format}
-	root.accessLogs = opt[[]*accessLog]{v: []*accessLog{log}, set: true}
+	logs.list, logs.set = []*accessLog{log}, true
 	return err
 }
 
-// logAccess writes the request's lines.
-func (r *Request) logAccess() int {
-	for _, l := range r.Loc.accessLogs.v {
+// logRequest writes the request's lines (ngx_http_log_handler).
+func logRequest(r *Request) int {
+	for _, l := range logLoc.of(r.Loc).list {
 		if l.when != nil {
 			if v := l.when.eval(r); v == "" || v == "0" {
 				continue
 			}
 		}
 		buf := errorLines.Get().(*[]byte)
-		b := l.format.text.appendEscaped((*buf)[:0], r, l.format)
+		b := l.format.append((*buf)[:0], r)
 		b = append(b, '\n')
 		switch {
 		case l.file == nil:
-			r.logToPath(l.path.eval(r), b)
+			logToPath(r, l.path.eval(r), b)
 		case l.buffer != nil:
 			l.buffer.add(b)
 		default:
-			r.logToFile(l.file, b)
+			logToFile(r, l.file, b)
 		}
 		*buf = b
 		errorLines.Put(buf)
@@ -170,7 +214,7 @@ func (r *Request) logAccess() int {
 }
 
 // logToFile writes a line to its file or syslog server.
-func (r *Request) logToFile(f *logFile, b []byte) {
+func logToFile(r *Request, f *logFile, b []byte) {
 	peer := f.syslog
 	if peer == nil {
 		f.write(b)
@@ -185,7 +229,7 @@ func (r *Request) logToFile(f *logFile, b []byte) {
 // name may come from the client, the folder of the request's files must exist
 // (ngx_http_log_script_write). The file is opened each time, so that it can be
 // renamed at any moment.
-func (r *Request) logToPath(path string, b []byte) {
+func logToPath(r *Request, path string, b []byte) {
 	root := r.docRoot()
 	info, err := os.Stat(root)
 	if err == nil && !info.IsDir() {
@@ -204,8 +248,9 @@ func (r *Request) logToPath(path string, b []byte) {
 	_ = file.Close()
 }
 
-// appendEscaped evaluates a log format.
-func (t *template) appendEscaped(b []byte, r *Request, f *logFormat) []byte {
+// append writes the line of a request.
+func (f *logFormat) append(b []byte, r *Request) []byte {
+	t := &f.text
 	if t.parts == nil {
 		return append(b, t.lit...)
 	}
