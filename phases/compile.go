@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // level is a set of places where a directive may stand.
@@ -118,7 +119,7 @@ type CompileOptions struct {
 	ConfPath string // the configuration file, absolute
 	Log      Logger // for warnings while compiling
 	// Logs are the process's log files; nil for a set of its own.
-	Logs *LogFiles
+	Logs *errlog.Files
 
 	Modules []*Module // in the order of nginx's ngx_modules.c
 
@@ -144,7 +145,7 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 // compile is Compile for the modules of opts.
 func compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 	if opts.Logs == nil {
-		opts.Logs = NewLogFiles()
+		opts.Logs = errlog.NewFiles()
 	}
 	c := &compiler{
 		cycle:   newCycle(opts),

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -74,9 +75,9 @@ func scriptWorker(chunks rt.ChunkSet) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	logs := NewLogFiles()
+	logs := errlog.NewFiles()
 	logs.LeaveConsole()
-	log := logs.NewErrorLog(stderrPath, LogWarn)
+	log := logs.NewFile(errlog.StderrPath, LogWarn)
 	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: dir + "/", Log: log, Logs: logs,
 		Prepare: luaCode{chunks: chunks}.prepare})
 	if err != nil {

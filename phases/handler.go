@@ -13,6 +13,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -47,7 +48,7 @@ func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := newProcess(options{prefix: prefix, errorLog: stderrPath}, luaCode{chunks: chunks}.prepare)
+	p := newProcess(options{prefix: prefix, errorLog: errlog.StderrPath}, luaCode{chunks: chunks}.prepare)
 	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: prefix, Log: p.start, Logs: p.logs, Prepare: p.prepare})
 	if err != nil {
 		return nil, err

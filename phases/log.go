@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // logModule is ngx_http_log_module.
@@ -60,9 +62,9 @@ func logDirectives() []directive {
 
 // accessLog is one access_log directive.
 type accessLog struct {
-	file   *logFile   // nil when the name has variables
-	path   template   // of such a name
-	buffer *logBuffer // nil: lines are written at once
+	file   *errlog.File // nil when the name has variables
+	path   template     // of such a name
+	buffer *logBuffer   // nil: lines are written at once
 	format *logFormat
 	when   *template // if=: log when it is neither "" nor "0"
 }
@@ -183,10 +185,13 @@ func defaultLog(c *compiler) error {
 		return nil
 	}
 	format, err := findLogFormat(c, "combined")
-	log := &accessLog{file: c.opts.Logs.get(path), format: format}
+	log := &accessLog{file: c.opts.Logs.Get(path), format: format}
 	logs.list, logs.set = []*accessLog{log}, true
 	return err
 }
+
+// lineBuffers are lines that are being made.
+var lineBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // logRequest writes the request's lines (ngx_http_log_handler).
 func logRequest(r *Request) int {
@@ -196,7 +201,7 @@ func logRequest(r *Request) int {
 				continue
 			}
 		}
-		buf := errorLines.Get().(*[]byte)
+		buf := lineBuffers.Get().(*[]byte)
 		b := l.format.append((*buf)[:0], r)
 		b = append(b, '\n')
 		switch {
@@ -208,20 +213,20 @@ func logRequest(r *Request) int {
 			logToFile(r, l.file, b)
 		}
 		*buf = b
-		errorLines.Put(buf)
+		lineBuffers.Put(buf)
 	}
 	return rcOK
 }
 
 // logToFile writes a line to its file or syslog server.
-func logToFile(r *Request, f *logFile, b []byte) {
-	peer := f.syslog
+func logToFile(r *Request, f *errlog.File, b []byte) {
+	peer := f.Syslog()
 	if peer == nil {
-		f.write(b)
+		f.Write(b)
 		return
 	}
-	if err := peer.send(peer.severity, b[:len(b)-1]); err != nil {
-		r.Logf(LogErr, "send() failed (%s) while logging to syslog, server: %s", errText(err), peer.addr)
+	if err := peer.Send(b[:len(b)-1]); err != nil {
+		r.Logf(LogErr, "send() failed (%s) while logging to syslog, server: %s", errText(err), peer.Addr)
 	}
 }
 

@@ -8,12 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // logBuffer holds lines of an access log back (access_log's buffer, flush, gzip).
 type logBuffer struct {
-	file  *logFile
+	file  *errlog.File
 	size  int           // bytes that are held back at most
 	flush time.Duration // and for how long; 0: without limit
 	gzip  int           // level, 0: none
@@ -80,7 +81,7 @@ func (b *logBuffer) write(lines []byte) {
 		return
 	}
 	if b.gzip == 0 {
-		b.file.write(lines)
+		b.file.Write(lines)
 		return
 	}
 	var out bytes.Buffer
@@ -88,7 +89,7 @@ func (b *logBuffer) write(lines []byte) {
 	if err == nil {
 		_, _ = z.Write(lines)
 		_ = z.Close()
-		b.file.write(out.Bytes())
+		b.file.Write(out.Bytes())
 	}
 }
 
@@ -138,7 +139,7 @@ func giveBuffer(c *compiler, log *accessLog, name string, o logBufferOptions) er
 		return nil
 	case log.file == nil:
 		return fmt.Errorf("buffered logs cannot have variables in name")
-	case log.file.syslog != nil:
+	case log.file.Syslog() != nil:
 		return fmt.Errorf("logs to syslog cannot be buffered")
 	}
 	want := &logBuffer{file: log.file, size: int(o.size), flush: o.flush, gzip: int(o.gzip)}
@@ -161,7 +162,7 @@ func giveBuffer(c *compiler, log *accessLog, name string, o logBufferOptions) er
 // logReady has the buffers written when their files are.
 func logReady(c *Cycle) {
 	for _, b := range logMain.of(c).buffers {
-		b.forget = b.file.onFlush(b.Flush)
+		b.forget = b.file.OnFlush(b.Flush)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -73,7 +74,7 @@ func (p *process) announce() {
 // parseArgs reads the command line: options may share a dash and their value may
 // follow at once.
 func parseArgs(args []string) (options, error) {
-	o := options{prefix: "./", errorLog: stderrPath}
+	o := options{prefix: "./", errorLog: errlog.StderrPath}
 	values := map[byte]struct {
 		target *string
 		what   string
@@ -142,7 +143,7 @@ func (o *options) complete() {
 		o.conf = defaultConf
 	}
 	o.conf = fullPath(o.prefix, o.conf)
-	if o.errorLog != stderrPath {
+	if o.errorLog != errlog.StderrPath {
 		o.errorLog = fullPath(o.prefix, o.errorLog)
 	}
 }
@@ -169,7 +170,7 @@ Options:
 func newProcess(o options, prepare func(*Cycle)) *process {
 	p := &process{
 		opts: o, prepare: prepare, test: o.test,
-		logs:      NewLogFiles(),
+		logs:      errlog.NewFiles(),
 		env:       os.Environ(),
 		listeners: map[string]*listener{},
 		conns:     map[*conn]struct{}{},
@@ -177,7 +178,7 @@ func newProcess(o options, prepare func(*Cycle)) *process {
 		drained:   make(chan struct{}),
 	}
 	p.slots.spare = p.reuseConns
-	p.start = p.logs.NewErrorLog(o.errorLog, LogNotice)
+	p.start = p.logs.NewFile(o.errorLog, LogNotice)
 	if err := p.logs.Open(); err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: [alert] could not open error log file: %v\n", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -24,11 +25,11 @@ import (
 type process struct {
 	opts    options
 	prepare func(*Cycle) // for each configuration that is read; nil for nothing
-	logs    *LogFiles
+	logs    *errlog.Files
 	test    bool // -t: nothing is served
 
 	// start is the log until the configuration names one: the file of -e.
-	start *ErrorLog
+	start *errlog.Log
 	env   []string // the environment as the process got it
 
 	cycle     atomic.Pointer[Cycle]
@@ -68,7 +69,7 @@ func (p *process) fail(err error) {
 	level := LogEmerg
 	var ce *conf.Error
 	if errors.As(err, &ce) && ce.Level != "" {
-		level, _ = parseLogLevel(ce.Level)
+		level, _ = errlog.ParseLevel(ce.Level)
 	}
 	if !errors.Is(err, errLogged) {
 		p.start.Output(level, 0, err.Error())
@@ -98,10 +99,10 @@ func (p *process) load() (*Cycle, error) {
 		return nil, err
 	}
 	if c.Log == nil || c.Log == Logger(p.start) {
-		c.Log = p.logs.NewErrorLog(p.opts.errorLog, LogErr)
+		c.Log = p.logs.NewFile(p.opts.errorLog, LogErr)
 	}
-	if main, ok := c.Log.(*ErrorLog); ok {
-		p.logs.fallback.Store(main)
+	if main, ok := c.Log.(*errlog.Log); ok {
+		p.logs.SetFallback(main)
 	}
 	return c, p.logs.Open()
 }

@@ -1,19 +1,20 @@
-package phases
+package errlog
 
 import (
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// syslogPeer is a log that goes to a syslog server, as datagrams of RFC 3164.
-type syslogPeer struct {
-	addr     string // "host:port" or "unix:/path"
+// Peer is a log that goes to a syslog server, as datagrams of RFC 3164.
+type Peer struct {
+	Addr     string // "host:port" or "unix:/path"
 	facility int
 	severity int // of access-log lines
 	tag      string
@@ -31,29 +32,29 @@ var syslogFacilities = []string{"kern", "user", "mail", "daemon", "auth", "inter
 var syslogSeverities = []string{"emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"}
 
 // parseSyslog reads the parameters behind "syslog:".
-func parseSyslog(text string) (*syslogPeer, error) {
+func parseSyslog(text string) (*Peer, error) {
 	host, _ := os.Hostname()
-	p := &syslogPeer{facility: 23, severity: 6, tag: "nginx", host: host} // local7, info
+	p := &Peer{facility: 23, severity: 6, tag: "nginx", host: host} // local7, info
 	for _, param := range strings.Split(text, ",") {
 		key, value, _ := strings.Cut(param, "=")
 		switch key {
 		case "server":
-			p.addr = value
+			p.Addr = value
 			if strings.HasPrefix(value, "unix:") {
 				break
 			}
 			_, port, given := strings.Cut(value, ":")
 			if !given {
-				p.addr += ":514"
-			} else if n, ok := parseDecimal(port); !ok || n < 1 || n > 65535 {
+				p.Addr += ":514"
+			} else if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 				return nil, fmt.Errorf("invalid port in syslog server \"%s\"", value)
 			}
 		case "facility":
-			if p.facility = indexOf(syslogFacilities, value); p.facility < 0 {
+			if p.facility = slices.Index(syslogFacilities, value); p.facility < 0 {
 				return nil, fmt.Errorf("unknown syslog facility \"%s\"", value)
 			}
 		case "severity":
-			if p.severity = indexOf(syslogSeverities, value); p.severity < 0 {
+			if p.severity = slices.Index(syslogSeverities, value); p.severity < 0 {
 				return nil, fmt.Errorf("unknown syslog severity \"%s\"", value)
 			}
 		case "tag":
@@ -67,27 +68,22 @@ func parseSyslog(text string) (*syslogPeer, error) {
 			return nil, fmt.Errorf("unknown syslog parameter \"%s\"", param)
 		}
 	}
-	if p.addr == "" {
+	if p.Addr == "" {
 		return nil, fmt.Errorf("no syslog server specified")
 	}
 	return p, nil
 }
 
-func indexOf(list []string, word string) int {
-	for i, w := range list {
-		if w == word {
-			return i
-		}
-	}
-	return -1
-}
+// Send sends a line of an access log, without its line feed, with the severity that
+// the configuration gives such lines.
+func (p *Peer) Send(line []byte) error { return p.send(p.severity, line) }
 
 // send sends a line without its line feed.
-func (p *syslogPeer) send(severity int, line []byte) error {
+func (p *Peer) send(severity int, line []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.conn == nil {
-		network, addr := "udp", p.addr
+		network, addr := "udp", p.Addr
 		if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 			network, addr = "unixgram", path
 		}
