@@ -57,7 +57,6 @@ type generator struct {
 	loops  int
 	label  int
 	names  int
-	inFn   int
 	vararg bool
 }
 

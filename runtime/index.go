@@ -63,14 +63,6 @@ func (s *Shape) findSite(site *Site) int {
 	return s.findHashed(site.key(), uint32(site.hash()))
 }
 
-// findSite is find for a site's key, whose hash is kept.
-func (h *hashPart) findSite(site *Site) int {
-	if h.index == nil {
-		return h.find(site.key())
-	}
-	return h.findHashed(site.key(), site.hash())
-}
-
 // Index returns v[k].
 func Index(th *Thread, v, k Value, where string) Value {
 	if v.n == tagTable {

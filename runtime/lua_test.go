@@ -16,9 +16,6 @@ var (
 	protoAnon  = &Proto{Line: 20, LastLine: 29}
 	protoDeep  = &Proto{Name: "deep", Line: 30, LastLine: 39}
 
-	siteRep   = Site{Key: "rep"}
-	siteError = Site{Key: "error"}
-
 	testChunk = &Chunk{
 		Key: "t", Name: "@dir/t.lua", LineFile: "t.lua",
 		Protos: []*Proto{protoInner, protoOuter, protoAnon, protoDeep},

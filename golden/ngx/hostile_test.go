@@ -121,7 +121,6 @@ type hostile struct {
 	root   string
 	port   int
 	client http.Client
-	calls  int
 }
 
 func newHostile(t *testing.T) *hostile {

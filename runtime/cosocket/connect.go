@@ -145,20 +145,6 @@ func (s *Socket) renew(t *rt.Table, h Host) {
 	s.reused = 0
 }
 
-// equalFold compares ASCII text; b is in lower case.
-func equalFold(a, b string) bool {
-	for i := range len(b) {
-		c := a[i]
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // isNumeric is lua_isnumber: a number or a string that reads as one.
 func isNumeric(v rt.Value) bool {
 	if v.IsString() {

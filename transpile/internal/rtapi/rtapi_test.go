@@ -4,7 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,13 +14,19 @@ import (
 
 // TestNames finds every name that generated code uses in the runtime's source.
 func TestNames(t *testing.T) {
-	skipTests := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
-	pkgs, err := parser.ParseDir(token.NewFileSet(), "../../../runtime", skipTests, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob("../../../runtime/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
 	}
 	have := map[string]bool{}
-	for _, f := range pkgs["runtime"].Files {
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, d := range f.Decls {
 			declare(have, d)
 		}

@@ -61,7 +61,7 @@ func TestDocs(t *testing.T) {
 	b.WriteString("# Diagnostics\n\nWhat `moonphase vet`, `gen` and `build` report. `moonphase explain CODE` shows one entry.\n" +
 		"L1: LuaJIT refuses the chunk. L2: only this compiler does. L3: a warning, silenced by a comment on the line or on its own line\n" +
 		"above: `-- moonphase:ignore L3001`. C1: the mistake is in what surrounds the chunks.\n" +
-		"Written by `go test ./transpile -run Docs -args -docs` from transpile/codes.go.\n")
+		"Written by `go test ./transpile -run Docs -args -docs` from transpile/catalogue.go.\n")
 	for _, c := range Codes() {
 		fmt.Fprintf(&b, "\n## %s: %s\n\n%s\n", c.Code, c.Title, c.Text)
 		if c.Before != "" && len(c.Before) < 200 && c.Before[0] >= ' ' {
