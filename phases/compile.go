@@ -106,11 +106,10 @@ type compiler struct {
 
 // place is where in the tree of directives the compiler is.
 type place struct {
-	level    level
-	srv      *Server
-	loc      *Location
-	upstream *Upstream
-	script   *[]scriptOp // rewrite script of the current server or location
+	level  level
+	srv    *Server
+	loc    *Location
+	script *[]scriptOp // rewrite script of the current server or location
 }
 
 // CompileOptions are the surroundings of a configuration.

@@ -34,6 +34,7 @@ func TestCompileErrors(t *testing.T) {
 		{`server { error_page 200 /x; }`, `value "200" must be between 300 and 599 in nginx.conf:3`},
 		{`server { error_page 404; }`, `invalid number of arguments in "error_page" directive in nginx.conf:3`},
 		{`upstream u { }`, `no servers are inside upstream in nginx.conf:3`},
+		{`resolver 127.0.0.1; upstream u { server 127.0.0.1:1; resolver 127.0.0.2; }`, `OK`}, // of its own, as in nginx 1.27.3
 		{`upstream u { server 127.0.0.1:1 wieght=2; }`, `invalid parameter "wieght=2" in nginx.conf:3`},
 		{`server { location ~ /x { proxy_pass http://127.0.0.1:1/y; } }`, `"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, or inside "limit_except" block in nginx.conf:3`},
 		{`server { location / { proxy_pass 127.0.0.1; } }`, `invalid URL prefix in nginx.conf:3`},

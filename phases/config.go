@@ -30,8 +30,7 @@ type Cycle struct {
 	vars     variableSet
 	hostname string
 
-	http      *Location // the http level
-	upstreams map[string]*Upstream
+	http *Location // the http level
 
 	slots       connLimit // nil: not bounded
 	threadPools map[string]*threadPool
@@ -115,15 +114,14 @@ func newCycle(opts CompileOptions) *Cycle {
 		name = ""
 	}
 	return &Cycle{
-		Prefix:    opts.Prefix,
-		ConfPath:  opts.ConfPath,
-		Log:       opts.Log,
-		modules:   opts.Modules,
-		previous:  opts.Previous,
-		confs:     freshSlots(opts.Modules, slotMain),
-		vars:      newVariableSet(opts.Modules),
-		hostname:  lowerString(name),
-		upstreams: map[string]*Upstream{},
+		Prefix:   opts.Prefix,
+		ConfPath: opts.ConfPath,
+		Log:      opts.Log,
+		modules:  opts.Modules,
+		previous: opts.Previous,
+		confs:    freshSlots(opts.Modules, slotMain),
+		vars:     newVariableSet(opts.Modules),
+		hostname: lowerString(name),
 
 		threadPools: map[string]*threadPool{},
 	}

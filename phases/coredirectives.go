@@ -339,20 +339,8 @@ func (l *Location) merge(c *compiler, outer *Location) error {
 	mergeSlots(c.modules, slotLocation, l.confs, outer.confs, l.kind == matchIf)
 	l.coreConf.merge(&outer.coreConf)
 	l.bodyConf.merge(&outer.bodyConf)
-	l.proxyConf.merge(&outer.proxyConf, l.kind == matchIf)
-	if l != c.cycle.http { // http{} itself serves nothing
-		if err := l.checkBuffers(); err != nil {
-			return err
-		}
-	}
 	if l.kind == matchIf {
 		l.internal = outer.internal
-	}
-	if outer.limited != nil && outer.limited.loc == l && l.handler == nil && l.proxyPass != nil {
-		l.handler = (*Request).proxyHandler
-	}
-	if err := l.buildProxySSL(c); err != nil {
-		return err
 	}
 	return c.buildStages(l)
 }

@@ -12,8 +12,6 @@ func directiveGroups() [][]directive {
 		coreDirectives(),
 		clientDirectives(),
 		serverDirectives(),
-		upstreamDirectives(),
-		proxyDirectives(),
 		acceptedDirectives(),
 	}
 }

@@ -13,6 +13,11 @@ type methodLimit struct {
 	loc     *Location
 }
 
+// isLimited reports whether l is the block of a limit_except.
+func (l *Location) isLimited() bool {
+	return l.outer != nil && l.outer.limited != nil && l.outer.limited.loc == l
+}
+
 // limitMethods are the methods limit_except may name.
 var limitMethods = []string{
 	"GET", "HEAD", "POST", "PUT", "DELETE", "MKCOL", "COPY", "MOVE",

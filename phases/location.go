@@ -45,7 +45,6 @@ type Location struct {
 
 	coreConf
 	bodyConf
-	proxyConf
 }
 
 // coreConf is what ngx_http_core_module keeps for a location.

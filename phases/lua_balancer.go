@@ -8,10 +8,11 @@ func setLuaBalancer(c *compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	if c.upstream.balancer != nil {
+	u := upstreamServer.at(c)
+	if u.balancer != nil {
 		return errDuplicate
 	}
-	c.upstream.balancer = func(r *Request) int { return luaBalance(r, h) }
+	u.balancer = func(r *Request) int { return luaBalance(r, h) }
 	return nil
 }
 

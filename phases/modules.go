@@ -27,6 +27,14 @@ func allModules() []*Module {
 		mapModule,
 		rewriteModule, // behind server_rewrite_by_lua
 
+		// Proxies, and how they choose among the peers of an upstream.
+		proxyModule,
+		upstreamHashModule,
+		upstreamIPHashModule,
+		upstreamLeastConnModule,
+		upstreamKeepaliveModule,
+		upstreamZoneModule,
+
 		// Filters of the main request's bytes. Ranges are of what gzip leaves alone.
 		rangeHeaderModule,
 		gzipModule,

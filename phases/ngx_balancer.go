@@ -27,12 +27,12 @@ func balanced(th *rt.Thread) (*upstreamState, string) {
 	switch {
 	case c.Phase == PhaseInit:
 		th.Errorf(noRequest)
-	case c.R == nil || c.R.upstream == nil:
+	case c.R == nil || upstreamNote.get(c.R) == nil:
 		return nil, "no upstream found"
 	case c.Phase != PhaseBalancer:
 		return nil, "API disabled in the current context"
 	}
-	return c.R.upstream, ""
+	return &upstreamNote.get(c.R).state, ""
 }
 
 // balancerSetPeer is set_current_peer(addr, port): the address is a literal
@@ -72,9 +72,8 @@ func balancerMoreTries(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if st == nil {
 		return fail(th, text)
 	}
-	limit := luaCtx(th).R.Loc.proxyNextTries.v
-	if total := st.runs + st.tries - 1; limit > 0 && total+n > limit {
-		st.moreTries = limit - total
+	if total := st.runs + st.tries - 1; st.maxTries > 0 && total+n > st.maxTries {
+		st.moreTries = st.maxTries - total
 		return th.Return2(rt.True, rt.String("reduced tries due to limit"))
 	}
 	st.moreTries = n
@@ -92,7 +91,7 @@ func balancerLastFailure(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	case st.last == "":
 		return rt.Nil, 1
 	}
-	tries := luaCtx(th).R.tries
+	tries := upstreamNote.get(luaCtx(th).R).tries
 	return th.Return2(rt.String(st.last), rt.Int(tries[len(tries)-2].status))
 }
 

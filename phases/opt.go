@@ -174,3 +174,6 @@ func unitAt(units []timeUnit, s string) int {
 	}
 	return slices.IndexFunc(units, func(u timeUnit) bool { return u.suffix == word })
 }
+
+// minZone is the least size of a zone of shared memory, in bytes: eight pages.
+const minZone = 8 * 4096

@@ -10,44 +10,107 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+// proxyModule is ngx_http_proxy_module.
+var proxyModule = &Module{
+	name:       "proxy",
+	directives: proxyDirectives,
+	variables:  proxyVariables,
+	conf:       []confSlot{proxyLoc},
+	build:      buildProxy,
+	clear:      proxyNote.drop,
+}
+
+var (
+	proxyLoc  = newLocSlot(mergeProxy)
+	proxyNote = newNote[proxyVars](nil)
+)
+
+// buildProxy checks sizes, loads what TLS needs, and gives a limit_except block the
+// location's proxy_pass.
+func buildProxy(b *builder, l *Location) {
+	p := proxyLoc.of(l)
+	if l != b.cycle.http { // http{} itself serves nothing
+		if err := p.checkBuffers(); err != nil {
+			b.fail(err)
+		}
+	}
+	if err := buildProxySSL(b.compiler, p); err != nil {
+		b.fail(err)
+	}
+	if p.pass != nil && l.handler == nil && l.isLimited() {
+		l.handler = proxyHandler
+	}
+}
+
+// proxyVars are what the variables tell of the proxy_pass that answers a request.
+type proxyVars struct{ host, port string }
+
+// proxyVariables are those of ngx_http_proxy_module.
+func proxyVariables() []variable {
+	return []variable{
+		{name: "proxy_host", volatile: true, get: proxyVar(func(v *proxyVars) string { return v.host })},
+		{name: "proxy_port", volatile: true, get: proxyVar(func(v *proxyVars) string { return v.port })},
+		{name: "proxy_add_x_forwarded_for", volatile: true, get: always(forwardedFor)},
+	}
+}
+
+// proxyVar makes a variable that has no value before its proxy_pass runs.
+func proxyVar(of func(v *proxyVars) string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) {
+		if v := proxyNote.get(r); v != nil {
+			return of(v), true
+		}
+		return "", false
+	}
+}
+
+// forwardedFor is the client's address behind what proxies before us noted.
+func forwardedFor(r *Request) string {
+	addr := addrHost(r.Main.Conn.RemoteAddr())
+	if v, ok := headerByVar(r.In, "x_forwarded_for", ", "); ok {
+		return v + ", " + addr
+	}
+	return addr
+}
+
 // proxyConf is what the proxy directives say in a location.
 type proxyConf struct {
-	proxyPass *proxyTarget
+	pass *proxyTarget
 
-	proxySetHeaders      []proxyHeader
-	proxyHTTPVersion     opt[int] // 0: 1.0, 1: 1.1
-	proxyBuffering       opt[bool]
-	proxyBuffersRequest  opt[bool]
-	proxyPassBody        opt[bool]
-	proxyPassHeaders     opt[bool]
-	proxyIntercept       opt[bool]
-	proxyIgnoreAbort     opt[bool]
-	proxySocketKeepalive opt[bool]
-	proxyConnect         opt[time.Duration]
-	proxySend            opt[time.Duration]
-	proxyRead            opt[time.Duration]
-	proxyMethod          opt[template]
-	proxySetBody         opt[template]
-	proxyNext            opt[nextKind]
-	proxyNextTries       opt[int]
-	proxyNextTimeout     opt[time.Duration]
-	proxyHide            []string
-	proxyPassThrough     []string
-	proxyIgnoreHeaders   []string
-	proxyRedirects       []proxyRedirect
-	proxyRedirectSet     redirectKind
-	proxyBufferSize      opt[int64]
-	proxyBuffers         opt[buffers]
-	proxyBusy            opt[int64] // proxy_busy_buffers_size
-	proxyMaxTemp         opt[int64] // proxy_max_temp_file_size
-	proxyTempWrite       opt[int64] // proxy_temp_file_write_size
-	proxyBind            opt[proxyBind]
+	setHeaders       []proxyHeader
+	httpVersion      opt[int] // 0: 1.0, 1: 1.1
+	buffering        opt[bool]
+	requestBuffering opt[bool]
+	passBody         opt[bool]
+	passHeaders      opt[bool]
+	intercept        opt[bool]
+	ignoreAbort      opt[bool]
+	socketKeepalive  opt[bool]
+	connect          opt[time.Duration]
+	send             opt[time.Duration]
+	read             opt[time.Duration]
+	method           opt[template]
+	setBody          opt[template]
+	next             opt[nextKind]
+	nextTries        opt[int]
+	nextTimeout      opt[time.Duration]
+	hide             []string
+	passThrough      []string
+	ignoreHeaders    []string
+	redirects        []proxyRedirect
+	redirectSet      redirectKind
+	bufferSize       opt[int64]
+	buffers          opt[buffers]
+	busy             opt[int64] // proxy_busy_buffers_size
+	maxTemp          opt[int64] // proxy_max_temp_file_size
+	tempWrite        opt[int64] // proxy_temp_file_write_size
+	bind             opt[proxyBind]
 
-	proxySSLName       opt[template]
-	proxySSLServerName opt[bool]
-	proxySSLVerify     opt[bool]
-	proxySSLReuse      opt[bool]
-	proxySSL           tlsClient
+	sslName       opt[template]
+	sslServerName opt[bool]
+	sslVerify     opt[bool]
+	sslReuse      opt[bool]
+	ssl           tlsClient
 }
 
 // proxyHeader is one proxy_set_header.
@@ -72,67 +135,67 @@ const (
 	redirectOff
 )
 
-// merge inherits all but proxy_pass, which only blocks without a name take over:
+// mergeProxy inherits all but proxy_pass, which only blocks without a name take over:
 // `if` and limit_except.
-func (p *proxyConf) merge(outer *proxyConf, isIf bool) {
-	if p.proxyPass == nil && isIf {
-		p.proxyPass = outer.proxyPass
+func mergeProxy(p, outer *proxyConf, isIf bool) {
+	if p.pass == nil && isIf {
+		p.pass = outer.pass
 	}
-	if p.proxySetHeaders == nil {
-		p.proxySetHeaders = outer.proxySetHeaders
+	if p.setHeaders == nil {
+		p.setHeaders = outer.setHeaders
 	}
-	if p.proxyHide == nil {
-		p.proxyHide = outer.proxyHide
+	if p.hide == nil {
+		p.hide = outer.hide
 	}
-	if p.proxyPassThrough == nil {
-		p.proxyPassThrough = outer.proxyPassThrough
+	if p.passThrough == nil {
+		p.passThrough = outer.passThrough
 	}
-	if p.proxyIgnoreHeaders == nil {
-		p.proxyIgnoreHeaders = outer.proxyIgnoreHeaders
+	if p.ignoreHeaders == nil {
+		p.ignoreHeaders = outer.ignoreHeaders
 	}
 	p.mergeRedirects(outer)
-	p.proxyHTTPVersion.merge(outer.proxyHTTPVersion, 0)
-	p.proxyBuffering.merge(outer.proxyBuffering, true)
-	p.proxyBuffersRequest.merge(outer.proxyBuffersRequest, true)
-	p.proxyPassBody.merge(outer.proxyPassBody, true)
-	p.proxyPassHeaders.merge(outer.proxyPassHeaders, true)
-	p.proxyIntercept.merge(outer.proxyIntercept, false)
-	p.proxyIgnoreAbort.merge(outer.proxyIgnoreAbort, false)
-	p.proxySocketKeepalive.merge(outer.proxySocketKeepalive, false)
-	p.proxyConnect.merge(outer.proxyConnect, time.Minute)
-	p.proxySend.merge(outer.proxySend, time.Minute)
-	p.proxyRead.merge(outer.proxyRead, time.Minute)
-	p.proxyMethod.merge(outer.proxyMethod, template{})
-	if !p.proxySetBody.set {
-		p.proxySetBody = outer.proxySetBody
+	p.httpVersion.merge(outer.httpVersion, 0)
+	p.buffering.merge(outer.buffering, true)
+	p.requestBuffering.merge(outer.requestBuffering, true)
+	p.passBody.merge(outer.passBody, true)
+	p.passHeaders.merge(outer.passHeaders, true)
+	p.intercept.merge(outer.intercept, false)
+	p.ignoreAbort.merge(outer.ignoreAbort, false)
+	p.socketKeepalive.merge(outer.socketKeepalive, false)
+	p.connect.merge(outer.connect, time.Minute)
+	p.send.merge(outer.send, time.Minute)
+	p.read.merge(outer.read, time.Minute)
+	p.method.merge(outer.method, template{})
+	if !p.setBody.set {
+		p.setBody = outer.setBody
 	}
-	p.proxyNext.merge(outer.proxyNext, nextError|nextTimeout)
-	p.proxyNextTries.merge(outer.proxyNextTries, 0)
-	p.proxyNextTimeout.merge(outer.proxyNextTimeout, 0)
+	p.next.merge(outer.next, nextError|nextTimeout)
+	p.nextTries.merge(outer.nextTries, 0)
+	p.nextTimeout.merge(outer.nextTimeout, 0)
 	p.mergeBuffers(outer)
-	if !p.proxyBind.set {
-		p.proxyBind = outer.proxyBind
+	if !p.bind.set {
+		p.bind = outer.bind
 	}
-	p.proxySSLName.merge(outer.proxySSLName, template{})
-	p.proxySSLServerName.merge(outer.proxySSLServerName, false)
-	p.proxySSLVerify.merge(outer.proxySSLVerify, false)
-	p.proxySSLReuse.merge(outer.proxySSLReuse, true)
-	p.proxySSL.merge(&outer.proxySSL)
+	p.sslName.merge(outer.sslName, template{})
+	p.sslServerName.merge(outer.sslServerName, false)
+	p.sslVerify.merge(outer.sslVerify, false)
+	p.sslReuse.merge(outer.sslReuse, true)
+	p.ssl.merge(&outer.ssl)
 }
 
 // mergeRedirects settles the rules of proxy_redirect; without any the default one
 // holds (ngx_http_proxy_merge_loc_conf).
 func (p *proxyConf) mergeRedirects(outer *proxyConf) {
-	if p.proxyRedirectSet == redirectUnset {
-		p.proxyRedirectSet, p.proxyRedirects = outer.proxyRedirectSet, outer.proxyRedirects
-		if p.proxyRedirectSet == redirectUnset && p.proxyPass != nil && p.proxyPass.vars.isStatic() {
-			p.proxyRedirectSet = redirectOn
-			p.proxyRedirects = []proxyRedirect{{isDefault: true}}
+	if p.redirectSet == redirectUnset {
+		p.redirectSet, p.redirects = outer.redirectSet, outer.redirects
+		if p.redirectSet == redirectUnset && p.pass != nil && p.pass.vars.isStatic() {
+			p.redirectSet = redirectOn
+			p.redirects = []proxyRedirect{{isDefault: true}}
 		}
 	}
-	for i := range p.proxyRedirects {
-		if p.proxyRedirects[i].isDefault && p.proxyPass != nil {
-			p.proxyRedirects[i] = p.proxyPass.defaultRedirect()
+	for i := range p.redirects {
+		if p.redirects[i].isDefault && p.pass != nil {
+			p.redirects[i] = p.pass.defaultRedirect()
 		}
 	}
 }
@@ -147,35 +210,35 @@ func (t *proxyTarget) defaultRedirect() proxyRedirect {
 
 func proxyDirectives() []directive {
 	const where = inHTTPSrvLoc
-	on := func(f func(l *Location) *opt[bool]) setter { return onOff(loc(f)) }
+	on := func(f func(p *proxyConf) *opt[bool]) setter { return onOff(in(proxyLoc, f)) }
 	list := []directive{
 		{"proxy_pass", inLocation | inLocationIf | inLimitExcept, take1, setProxyPass},
 		{"proxy_set_header", where, take2, setProxyHeader},
-		{"proxy_http_version", where, take1, enum(loc(func(l *Location) *opt[int] { return &l.proxyHTTPVersion }), "1.0", "1.1")},
-		{"proxy_buffering", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyBuffering })},
-		{"proxy_request_buffering", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyBuffersRequest })},
-		{"proxy_pass_request_body", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyPassBody })},
-		{"proxy_pass_request_headers", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyPassHeaders })},
-		{"proxy_intercept_errors", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyIntercept })},
-		{"proxy_ignore_client_abort", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxyIgnoreAbort })},
-		{"proxy_socket_keepalive", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySocketKeepalive })},
-		{"proxy_connect_timeout", where, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.proxyConnect }))},
-		{"proxy_send_timeout", where, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.proxySend }))},
-		{"proxy_read_timeout", where, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.proxyRead }))},
-		{"proxy_method", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxyMethod }))},
-		{"proxy_set_body", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxySetBody }))},
+		{"proxy_http_version", where, take1, enum(in(proxyLoc, func(p *proxyConf) *opt[int] { return &p.httpVersion }), "1.0", "1.1")},
+		{"proxy_buffering", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.buffering })},
+		{"proxy_request_buffering", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.requestBuffering })},
+		{"proxy_pass_request_body", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.passBody })},
+		{"proxy_pass_request_headers", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.passHeaders })},
+		{"proxy_intercept_errors", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.intercept })},
+		{"proxy_ignore_client_abort", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.ignoreAbort })},
+		{"proxy_socket_keepalive", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.socketKeepalive })},
+		{"proxy_connect_timeout", where, take1, duration(in(proxyLoc, func(p *proxyConf) *opt[time.Duration] { return &p.connect }))},
+		{"proxy_send_timeout", where, take1, duration(in(proxyLoc, func(p *proxyConf) *opt[time.Duration] { return &p.send }))},
+		{"proxy_read_timeout", where, take1, duration(in(proxyLoc, func(p *proxyConf) *opt[time.Duration] { return &p.read }))},
+		{"proxy_method", where, take1, setTemplate(in(proxyLoc, func(p *proxyConf) *opt[template] { return &p.method }))},
+		{"proxy_set_body", where, take1, setTemplate(in(proxyLoc, func(p *proxyConf) *opt[template] { return &p.setBody }))},
 		{"proxy_next_upstream", where, takeMore1, setProxyNext},
-		{"proxy_next_upstream_tries", where, take1, number(loc(func(l *Location) *opt[int] { return &l.proxyNextTries }))},
-		{"proxy_next_upstream_timeout", where, take1, duration(loc(func(l *Location) *opt[time.Duration] { return &l.proxyNextTimeout }))},
-		{"proxy_hide_header", where, take1, appendWord(func(l *Location) *[]string { return &l.proxyHide })},
-		{"proxy_pass_header", where, take1, appendWord(func(l *Location) *[]string { return &l.proxyPassThrough })},
+		{"proxy_next_upstream_tries", where, take1, number(in(proxyLoc, func(p *proxyConf) *opt[int] { return &p.nextTries }))},
+		{"proxy_next_upstream_timeout", where, take1, duration(in(proxyLoc, func(p *proxyConf) *opt[time.Duration] { return &p.nextTimeout }))},
+		{"proxy_hide_header", where, take1, appendWord(func(p *proxyConf) *[]string { return &p.hide })},
+		{"proxy_pass_header", where, take1, appendWord(func(p *proxyConf) *[]string { return &p.passThrough })},
 		{"proxy_ignore_headers", where, takeMore1, setProxyIgnore},
 		{"proxy_redirect", where, take12, setProxyRedirect},
-		{"proxy_buffer_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyBufferSize }))},
-		{"proxy_buffers", where, take2, putBuffers(loc(func(l *Location) *opt[buffers] { return &l.proxyBuffers }))},
-		{"proxy_busy_buffers_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyBusy }))},
-		{"proxy_max_temp_file_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyMaxTemp }))},
-		{"proxy_temp_file_write_size", where, take1, size(loc(func(l *Location) *opt[int64] { return &l.proxyTempWrite }))},
+		{"proxy_buffer_size", where, take1, size(in(proxyLoc, func(p *proxyConf) *opt[int64] { return &p.bufferSize }))},
+		{"proxy_buffers", where, take2, putBuffers(in(proxyLoc, func(p *proxyConf) *opt[buffers] { return &p.buffers }))},
+		{"proxy_busy_buffers_size", where, take1, size(in(proxyLoc, func(p *proxyConf) *opt[int64] { return &p.busy }))},
+		{"proxy_max_temp_file_size", where, take1, size(in(proxyLoc, func(p *proxyConf) *opt[int64] { return &p.maxTemp }))},
+		{"proxy_temp_file_write_size", where, take1, size(in(proxyLoc, func(p *proxyConf) *opt[int64] { return &p.tempWrite }))},
 		{"proxy_send_lowat", where, take1, discardLowat("proxy_send_lowat")},
 		{"proxy_cache_valid", where, takeMore1, checkCacheValid},
 		{"proxy_cache_lock_timeout", where, take1, discardTime("proxy_cache_lock_timeout")},
@@ -183,10 +246,10 @@ func proxyDirectives() []directive {
 		{"proxy_cache_min_uses", where, take1, discardNumber("proxy_cache_min_uses")},
 		{"proxy_cache_max_range_offset", where, take1, discardOffset("proxy_cache_max_range_offset")},
 		{"proxy_bind", where, take12, setProxyBind},
-		{"proxy_ssl_name", where, take1, setTemplate(loc(func(l *Location) *opt[template] { return &l.proxySSLName }))},
-		{"proxy_ssl_server_name", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLServerName })},
-		{"proxy_ssl_verify", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLVerify })},
-		{"proxy_ssl_session_reuse", where, takeFlag, on(func(l *Location) *opt[bool] { return &l.proxySSLReuse })},
+		{"proxy_ssl_name", where, take1, setTemplate(in(proxyLoc, func(p *proxyConf) *opt[template] { return &p.sslName }))},
+		{"proxy_ssl_server_name", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.sslServerName })},
+		{"proxy_ssl_verify", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.sslVerify })},
+		{"proxy_ssl_session_reuse", where, takeFlag, on(func(p *proxyConf) *opt[bool] { return &p.sslReuse })},
 	}
 	// The details of the response cache, whose first directive says that there is none.
 	for _, name := range []string{
@@ -203,7 +266,7 @@ func proxyDirectives() []directive {
 		directive{"proxy_limit_rate", where, take1, setProxyLimitRate},
 		directive{"proxy_force_ranges", where, takeFlag, refusedUnless("off", "ranges of proxied responses would not be answered")},
 	)
-	return append(list, tlsClientDirectives(proxySSL, func(c *compiler) *tlsClient { return &c.loc.proxySSL })...)
+	return append(list, tlsClientDirectives(proxySSL, func(c *compiler) *tlsClient { return &proxyLoc.at(c).ssl })...)
 }
 
 // refusedUnless is refused for every value but the one that asks for nothing.
@@ -216,9 +279,9 @@ func refusedUnless(idle, what string) setter {
 	}
 }
 
-func appendWord(field func(l *Location) *[]string) setter {
+func appendWord(field func(p *proxyConf) *[]string) setter {
 	return func(c *compiler, d *conf.Directive) error {
-		f := field(c.loc)
+		f := field(proxyLoc.at(c))
 		*f = append(*f, d.Args...)
 		return nil
 	}
@@ -230,7 +293,8 @@ func setProxyIgnore(c *compiler, d *conf.Directive) error {
 			return fmt.Errorf("invalid value \"%s\"", arg)
 		}
 	}
-	c.loc.proxyIgnoreHeaders = append(c.loc.proxyIgnoreHeaders, d.Args...)
+	p := proxyLoc.at(c)
+	p.ignoreHeaders = append(p.ignoreHeaders, d.Args...)
 	return nil
 }
 
@@ -239,7 +303,8 @@ func setProxyHeader(c *compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	c.loc.proxySetHeaders = append(c.loc.proxySetHeaders, proxyHeader{d.Args[0], lowerString(d.Args[0]), value})
+	p := proxyLoc.at(c)
+	p.setHeaders = append(p.setHeaders, proxyHeader{d.Args[0], lowerString(d.Args[0]), value})
 	return nil
 }
 
@@ -266,60 +331,60 @@ func setProxyLimitRate(c *compiler, d *conf.Directive) error {
 // mergeBuffers inherits the sizes around proxy_buffers, of which only
 // proxy_buffer_size means something here. Two have defaults that depend on others.
 func (p *proxyConf) mergeBuffers(outer *proxyConf) {
-	p.proxyBufferSize.merge(outer.proxyBufferSize, 4096)
-	p.proxyBuffers.merge(outer.proxyBuffers, buffers{8, 4096})
-	p.proxyMaxTemp.merge(outer.proxyMaxTemp, 1<<30)
-	if !p.proxyBusy.set {
-		p.proxyBusy = outer.proxyBusy
+	p.bufferSize.merge(outer.bufferSize, 4096)
+	p.buffers.merge(outer.buffers, buffers{8, 4096})
+	p.maxTemp.merge(outer.maxTemp, 1<<30)
+	if !p.busy.set {
+		p.busy = outer.busy
 	}
-	if !p.proxyTempWrite.set {
-		p.proxyTempWrite = outer.proxyTempWrite
+	if !p.tempWrite.set {
+		p.tempWrite = outer.tempWrite
 	}
 }
 
 // checkBuffers looks whether the sizes around proxy_buffers fit together
 // (ngx_http_proxy_merge_loc_conf).
 func (p *proxyConf) checkBuffers() error {
-	bufs := p.proxyBuffers.v
-	most := max(p.proxyBufferSize.v, bufs.size)
+	bufs := p.buffers.v
+	most := max(p.bufferSize.v, bufs.size)
 	const atLeast = "must be equal to or greater than the maximum of the value of \"proxy_buffer_size\" and one of the \"proxy_buffers\""
-	switch busy := p.proxyBusy.orDefault(int64(min(2*uint64(most), math.MaxInt64))); {
+	switch busy := p.busy.orDefault(int64(min(2*uint64(most), math.MaxInt64))); {
 	case bufs.count < 2:
 		return fmt.Errorf("there must be at least 2 \"proxy_buffers\"")
 	case busy < most:
 		return fmt.Errorf("\"proxy_busy_buffers_size\" %s", atLeast)
 	case (busy-1)/bufs.size >= int64(bufs.count-1):
 		return fmt.Errorf("\"proxy_busy_buffers_size\" must be less than the size of all \"proxy_buffers\" minus one buffer")
-	case p.proxyTempWrite.orDefault(most) < most:
+	case p.tempWrite.orDefault(most) < most:
 		return fmt.Errorf("\"proxy_temp_file_write_size\" %s", atLeast)
-	case p.proxyMaxTemp.v > 0 && p.proxyMaxTemp.v < most:
+	case p.maxTemp.v > 0 && p.maxTemp.v < most:
 		return fmt.Errorf("\"proxy_max_temp_file_size\" must be equal to zero to disable temporary files usage or %s", atLeast)
 	}
 	return nil
 }
 
 func setProxyRedirect(c *compiler, d *conf.Directive) error {
-	l := c.loc
-	if l.proxyRedirectSet == redirectOff {
+	p := proxyLoc.at(c)
+	if p.redirectSet == redirectOff {
 		return errDuplicate
 	}
 	if len(d.Args) == 1 {
 		switch d.Args[0] {
 		case "off":
-			if l.proxyRedirectSet != redirectUnset {
+			if p.redirectSet != redirectUnset {
 				return errDuplicate
 			}
-			l.proxyRedirectSet = redirectOff
+			p.redirectSet = redirectOff
 			return nil
 		case "default":
 			switch {
-			case l.proxyPass == nil:
+			case p.pass == nil:
 				return fmt.Errorf("\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive")
-			case !l.proxyPass.vars.isStatic():
+			case !p.pass.vars.isStatic():
 				return fmt.Errorf("\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables")
 			}
-			l.proxyRedirectSet = redirectOn
-			l.proxyRedirects = append(l.proxyRedirects, proxyRedirect{isDefault: true})
+			p.redirectSet = redirectOn
+			p.redirects = append(p.redirects, proxyRedirect{isDefault: true})
 			return nil
 		}
 		return fmt.Errorf("invalid parameter \"%s\"", d.Args[0])
@@ -338,8 +403,8 @@ func setProxyRedirect(c *compiler, d *conf.Directive) error {
 	if pr.to, err = c.template(d.Args[1]); err != nil {
 		return err
 	}
-	l.proxyRedirectSet = redirectOn
-	l.proxyRedirects = append(l.proxyRedirects, pr)
+	p.redirectSet = redirectOn
+	p.redirects = append(p.redirects, pr)
 	return nil
 }
 
@@ -355,7 +420,7 @@ func setProxyBind(c *compiler, d *conf.Directive) error {
 		return fmt.Errorf("\"proxy_bind\" directive is not supported with \"transparent\"")
 	}
 	if d.Args[0] == "off" {
-		return c.loc.proxyBind.put(proxyBind{})
+		return proxyLoc.at(c).bind.put(proxyBind{})
 	}
 	t, err := c.template(d.Args[0])
 	if err != nil {
@@ -366,7 +431,7 @@ func setProxyBind(c *compiler, d *conf.Directive) error {
 			return fmt.Errorf("invalid address \"%s\"", t.lit)
 		}
 	}
-	return c.loc.proxyBind.put(proxyBind{t})
+	return proxyLoc.at(c).bind.put(proxyBind{t})
 }
 
 // address is the local address for a request, nil for any.

@@ -20,7 +20,7 @@ func (x *exchange) answer() int {
 		x.finishConn()
 		return status
 	}
-	if target, ok := x.st.headers.Get("X-Accel-Redirect"); ok && !r.Loc.ignoresHeader("x-accel-redirect") {
+	if target, ok := x.st.headers.Get("X-Accel-Redirect"); ok && !x.conf.ignoresHeader("x-accel-redirect") {
 		x.in.bodyRead = 0
 		x.finishConn()
 		return x.accelRedirect(target)
@@ -50,7 +50,7 @@ func (x *exchange) answer() int {
 // status (proxy_intercept_errors).
 func (x *exchange) intercepts(status int) bool {
 	r := x.r
-	if !r.Loc.proxyIntercept.v {
+	if !x.conf.intercept.v {
 		return false
 	}
 	for i := range r.Loc.errorPages {

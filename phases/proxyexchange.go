@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -14,8 +13,10 @@ import (
 // that answered.
 type exchange struct {
 	r      *Request
+	conf   *proxyConf
 	t      *proxyTarget
-	st     *upstreamState
+	rec    *upstreamRecord
+	st     *upstreamState // of rec
 	up     *Upstream
 	choice *peerChoice
 	local  net.Addr // proxy_bind, nil for any
@@ -40,30 +41,31 @@ type exchange struct {
 
 // proxyHandler is the content handler of proxy_pass
 // (ngx_http_proxy_handler, ngx_http_upstream.c).
-func (r *Request) proxyHandler() int {
-	if r.Loc.proxyPass == nil {
+func proxyHandler(r *Request) int {
+	p := proxyLoc.of(r.Loc)
+	if p.pass == nil {
 		return rcDeclined
 	}
-	t, rc := r.proxyTo()
+	t, rc := proxyTo(r, p)
 	if rc != rcOK {
-		r.upstream = &upstreamState{target: &proxyTarget{}}
+		newUpstreamState(r)
+		*proxyNote.of(r) = proxyVars{}
 		return rc
 	}
-	l := r.Loc
-	x := &exchange{r: r, t: t, up: t.up, st: &upstreamState{
-		target: t, connect: l.proxyConnect.v, send: l.proxySend.v, read: l.proxyRead.v,
-	}}
+	x := &exchange{r: r, conf: p, t: t, up: t.up}
 	if rc := x.takeBody(); rc != rcOK {
 		return rc
 	}
-	r.upstream = x.st
-	if len(r.tries) > 0 {
-		r.tries = append(r.tries, upstreamTry{})
-	}
+	x.rec = newUpstreamState(r)
+	x.rec.separate()
+	x.st = &x.rec.state
+	x.st.scheme, x.st.maxTries = t.scheme(), p.nextTries.v
+	x.st.connect, x.st.send, x.st.read = p.connect.v, p.send.v, p.read.v
+	*proxyNote.of(r) = proxyVars{host: t.host, port: t.port}
 	if rc := x.build(); rc != rcOK {
 		return rc
 	}
-	x.local = l.proxyBind.v.address(r)
+	x.local = p.bind.v.address(r)
 	defer x.end()
 	x.watch.start(x)
 	if x.up == nil {
@@ -77,7 +79,7 @@ func (r *Request) proxyHandler() int {
 // run asks peers until one answers.
 func (x *exchange) run() int {
 	x.choice = x.up.choose(x.r)
-	if limit := x.r.Loc.proxyNextTries.v; limit > 0 {
+	if limit := x.st.maxTries; limit > 0 {
 		x.choice.tries = min(x.choice.tries, limit)
 	}
 	x.start = time.Now()
@@ -98,7 +100,7 @@ func (x *exchange) run() int {
 }
 
 // try is the record of the current attempt.
-func (x *exchange) try() *upstreamTry { return &x.r.tries[len(x.r.tries)-1] }
+func (x *exchange) try() *upstreamTry { return &x.rec.tries[len(x.rec.tries)-1] }
 
 // action is what log lines say is being done, " while ...".
 func (x *exchange) action(text string) { x.r.action = text }
@@ -108,7 +110,7 @@ func (x *exchange) action(text string) { x.r.action = text }
 func (x *exchange) attempt() (nextKind, int) {
 	r := x.r
 	x.action(" while connecting to upstream")
-	r.tries = append(r.tries, upstreamTry{connect: noTime, header: noTime, response: noTime})
+	x.rec.tries = append(x.rec.tries, upstreamTry{connect: noTime, header: noTime, response: noTime})
 	x.begun = time.Now()
 	x.connected, x.cached = false, false
 	x.in.received = 0
@@ -204,7 +206,7 @@ func (x *exchange) talk(addr string) (nextKind, int) {
 	}
 	x.action(" while reading response header from upstream")
 	x.in.start(x.conn)
-	err := x.in.readHead(int(x.r.Loc.proxyBufferSize.v))
+	err := x.in.readHead(int(x.conf.bufferSize.v))
 	x.account()
 	if x.in.received > 0 {
 		x.cached = false
@@ -228,60 +230,6 @@ func (x *exchange) talk(addr string) (nextKind, int) {
 		x.try().status = 200
 	}
 	return 0, rcOK
-}
-
-// connect gets a connection to addr: one that was kept, or a new one.
-func (x *exchange) connect(addr string) (nextKind, int) {
-	if c := x.up.pool.take(addr, x.tlsKind()); c != nil {
-		x.cached = true
-		x.hold(c)
-		return 0, rcOK
-	}
-	c, err := x.dial(x.watch.context(), addr)
-	if err != nil {
-		switch {
-		case isNoSlots(err):
-			x.r.Log(LogAlert, err.Error())
-			return 0, 500
-		case isTimeout(err):
-			return nextTimeout, rcOK
-		}
-		// What the kernel says at once names the address.
-		call := "connect()"
-		level := LogErr
-		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) || x.st.separator != "" {
-			call = "connect() to " + addr
-			if !isPeerDown(err) {
-				level = LogCrit
-			}
-		}
-		if !x.watch.gone() {
-			x.r.Logf(level, "%s failed %s", call, sysText(err))
-		}
-		return nextError, rcOK
-	}
-	x.hold(c)
-	if x.t.tls {
-		return x.handshake()
-	}
-	return 0, rcOK
-}
-
-// hold makes c the connection of this attempt, that the client's end cuts.
-func (x *exchange) hold(c *upstreamConn) {
-	x.conn = c
-	x.watch.hold(c)
-}
-
-// isPeerDown reports whether a failed connect() is the peer's fault, not ours.
-func isPeerDown(err error) bool {
-	for _, no := range []error{syscall.ECONNREFUSED, syscall.EAGAIN, syscall.ECONNRESET, syscall.ENETDOWN,
-		syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH} {
-		if errors.Is(err, no) {
-			return true
-		}
-	}
-	return false
 }
 
 // writeCall is the system call that log lines blame for failed writes.
@@ -357,7 +305,7 @@ func (x *exchange) drop() {
 // end is called when the exchange is over, however it ended.
 func (x *exchange) end() {
 	x.watch.stop()
-	if len(x.r.tries) > 0 {
+	if len(x.rec.tries) > 0 {
 		if t := x.try(); t.peer != "" && t.response == noTime {
 			t.response = time.Since(x.begun)
 			x.account()

@@ -25,24 +25,24 @@ func containsFold(list []string, name string) bool {
 }
 
 // ignoresHeader reports whether proxy_ignore_headers names a header.
-func (p *proxyConf) ignoresHeader(name string) bool { return containsFold(p.proxyIgnoreHeaders, name) }
+func (p *proxyConf) ignoresHeader(name string) bool { return containsFold(p.ignoreHeaders, name) }
 
 // copyHeaders takes the upstream's headers over.
 func (x *exchange) copyHeaders() {
-	o, l := &x.r.Out, x.r.Loc
-	x.buffering = l.proxyBuffering.v
+	o, p := &x.r.Out, x.conf
+	x.buffering = p.buffering.v
 	for i := range x.st.headers {
 		h := &x.st.headers[i]
 		name := lowerString(h.Name)
-		if strings.HasPrefix(name, "x-accel-") && !l.ignoresHeader(name) {
+		if strings.HasPrefix(name, "x-accel-") && !p.ignoresHeader(name) {
 			x.accelHeader(name, h.Value)
 		}
-		if hiddenHeaders[name] && !containsFold(l.proxyPassThrough, name) || containsFold(l.proxyHide, name) {
+		if hiddenHeaders[name] && !containsFold(p.passThrough, name) || containsFold(p.hide, name) {
 			continue
 		}
 		x.copyHeader(name, h)
 	}
-	for _, name := range l.proxyPassThrough { // a header that is passed on is not made up
+	for _, name := range p.passThrough { // a header that is passed on is not made up
 		switch classify(name) {
 		case outServer:
 			o.customServer = true
@@ -109,9 +109,9 @@ func (x *exchange) copyHeader(name string, h *Header) {
 
 // rewriteLocation applies the first proxy_redirect that fits.
 func (x *exchange) rewriteLocation(value string) (to string, changed bool) {
-	r, l := x.r, x.r.Loc
-	for i := range l.proxyRedirects {
-		pr := &l.proxyRedirects[i]
+	r, p := x.r, x.conf
+	for i := range p.redirects {
+		pr := &p.redirects[i]
 		if pr.re != nil {
 			if pr.re.exec(r, value) == rcOK {
 				return pr.to.eval(r), true

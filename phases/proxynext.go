@@ -70,21 +70,20 @@ func setProxyNext(c *compiler, d *conf.Directive) error {
 		}
 		kinds |= kind
 	}
-	return c.loc.proxyNext.put(kinds)
+	return proxyLoc.at(c).next.put(kinds)
 }
 
 // allows reports whether another attempt may follow one that failed this way
 // (ngx_http_upstream_next, ngx_http_upstream_test_next).
 func (x *exchange) allows(kind nextKind) bool {
-	l := x.r.Loc
 	if m := x.r.Method; x.connected && (m == "POST" || m == "LOCK" || m == "PATCH") {
 		kind |= nextNonIdempotent
 	}
-	want := l.proxyNext.v
+	want := x.conf.next.v
 	if want&nextOff != 0 {
 		want = 0
 	}
-	timeout := l.proxyNextTimeout.v
+	timeout := x.conf.nextTimeout.v
 	return want&kind == kind && !(x.connected && x.body.streams()) && !(timeout > 0 && time.Since(x.start) >= timeout)
 }
 

@@ -1,10 +1,5 @@
 package phases
 
-import (
-	"syscall"
-	"time"
-)
-
 // bodyPipe gathers a proxied body as nginx's buffers do (ngx_event_pipe), so that
 // body_filter_by_lua sees it in the same pieces: all of a body that fits into
 // proxy_buffers at once, else two full buffers at a time. Without such a filter
@@ -25,7 +20,7 @@ func (x *exchange) newBodyPipe(flags int) *bodyPipe {
 	if !x.r.Loc.seesPieces {
 		return nil
 	}
-	size := int(x.r.Loc.proxyBufferSize.v)
+	size := int(x.conf.bufferSize.v)
 	head := x.in.received - int64(x.in.w-x.in.r)
 	p := &bodyPipe{x: x, flags: flags, size: size, next: size}
 	if head > 0 && head < int64(size) {
@@ -85,28 +80,4 @@ func (p *bodyPipe) more() bool {
 		p.x.r.wait(func() { more = p.x.conn.readable() })
 	}
 	return more
-}
-
-// pipePause is how long an upstream that has sent a full buffer is given to send
-// more before that is passed on.
-const pipePause = time.Millisecond
-
-// readable tells whether more has come on the connection, or comes in a moment.
-func (c *upstreamConn) readable() bool {
-	if c == nil || c.raw == nil {
-		return false
-	}
-	look := func() (ready bool) {
-		_ = c.raw.Control(func(fd uintptr) {
-			var b [1]byte
-			_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-			ready = err == nil
-		})
-		return ready
-	}
-	if look() {
-		return true
-	}
-	time.Sleep(pipePause)
-	return look()
 }

@@ -24,10 +24,10 @@ func (o *outgoing) streams() bool { return o.live }
 
 // takeBody reads the client's body, or leaves it to be passed on as it comes.
 func (x *exchange) takeBody() int {
-	r, l := x.r, x.r.Loc
+	r, p := x.r, x.conf
 	own := r.ownBody != nil || r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken
-	if !l.proxyBuffersRequest.v && !own && !l.proxySetBody.set && l.proxyPassBody.v &&
-		(r.ContentLength > 0 || r.Chunked && l.proxyHTTPVersion.v == 1 && !bodyAhead(r.Conn)) {
+	if !p.requestBuffering.v && !own && !p.setBody.set && p.passBody.v &&
+		(r.ContentLength > 0 || r.Chunked && p.httpVersion.v == 1 && !bodyAhead(r.Conn)) {
 		x.body = outgoing{live: true, chunked: r.Chunked}
 		r.Body.Read = true
 		if !r.sendContinue() {
@@ -39,9 +39,9 @@ func (x *exchange) takeBody() int {
 		return rc
 	}
 	switch b := r.bodyRead(); {
-	case l.proxySetBody.set:
-		x.body.data = []byte(l.proxySetBody.v.eval(r))
-	case !l.proxyPassBody.v:
+	case p.setBody.set:
+		x.body.data = []byte(p.setBody.v.eval(r))
+	case !p.passBody.v:
 	case b.File != "" && r.ContentLength <= smallBody:
 		var err error
 		if x.body.data, err = b.BodyBytes(); err != nil {
@@ -72,13 +72,13 @@ var defaultHeaders = map[string]bool{
 // build makes the head of the request that goes to the upstream
 // (ngx_http_proxy_create_request).
 func (x *exchange) build() int {
-	r, l := x.r, x.r.Loc
+	r, p := x.r, x.conf
 	method := r.Method
-	if m := l.proxyMethod.v.eval(r); m != "" {
+	if m := p.method.v.eval(r); m != "" {
 		method = m
 	}
 	x.isHead = equalFold(method, "HEAD")
-	x.st.uri = r.proxyURI(x.t)
+	x.st.uri = proxyURI(r, x.t)
 	if x.st.uri == "" {
 		r.Log(LogErr, "zero length URI to proxy")
 		return 500
@@ -87,35 +87,35 @@ func (x *exchange) build() int {
 	b = append(b, method...)
 	b = append(b, ' ')
 	b = append(b, x.st.uri...)
-	if l.proxyHTTPVersion.v == 1 {
+	if p.httpVersion.v == 1 {
 		b = append(b, " HTTP/1.1\r\n"...)
 	} else {
 		b = append(b, " HTTP/1.0\r\n"...)
 	}
-	for i := range l.proxySetHeaders {
-		h := &l.proxySetHeaders[i]
+	for i := range p.setHeaders {
+		h := &p.setHeaders[i]
 		if v := h.value.eval(r); v != "" {
 			b = appendHeader(b, h.name, v)
 		}
 	}
-	if !l.setsHeader("host") {
+	if !p.setsHeader("host") {
 		b = appendHeader(b, "Host", x.t.host)
 	}
-	if !l.setsHeader("connection") {
+	if !p.setsHeader("connection") {
 		b = append(b, "Connection: close\r\n"...)
 	}
-	if n := x.bodyLength(); n >= 0 && !l.setsHeader("content-length") {
+	if n := x.bodyLength(); n >= 0 && !p.setsHeader("content-length") {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, n, 10)
 		b = append(b, '\r', '\n')
 	}
-	if x.body.chunked && !l.setsHeader("transfer-encoding") {
+	if x.body.chunked && !p.setsHeader("transfer-encoding") {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
-	if l.proxyPassHeaders.v {
+	if p.passHeaders.v {
 		for i := range r.In {
 			name := lowerString(r.In[i].Name)
-			if !defaultHeaders[name] && !l.setsHeader(name) {
+			if !defaultHeaders[name] && !p.setsHeader(name) {
 				b = appendHeader(b, r.In[i].Name, r.In[i].Value)
 			}
 		}
@@ -128,7 +128,7 @@ func (x *exchange) build() int {
 // that of the client's body, also when this is not passed on.
 func (x *exchange) bodyLength() int64 {
 	switch r := x.r; {
-	case r.Loc.proxySetBody.set:
+	case x.conf.setBody.set:
 		return int64(len(x.body.data))
 	case x.body.chunked:
 		return -1
@@ -139,8 +139,8 @@ func (x *exchange) bodyLength() int64 {
 
 // setsHeader reports whether proxy_set_header names a header, in lower case.
 func (p *proxyConf) setsHeader(name string) bool {
-	for i := range p.proxySetHeaders {
-		if p.proxySetHeaders[i].lower == name {
+	for i := range p.setHeaders {
+		if p.setHeaders[i].lower == name {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -39,7 +40,7 @@ func (t *proxyTarget) parse(url string) error {
 	case len(url) >= 8 && equalFold(url[:8], "https://"):
 		rest, t.port, t.tls = url[8:], "443", true
 	default:
-		return fmt.Errorf("invalid URL prefix")
+		return errURLPrefix
 	}
 	if path, ok := strings.CutPrefix(rest, "unix:"); ok { // http://unix:/path/to/socket:/uri
 		path, t.uri, _ = strings.Cut(path, ":")
@@ -69,14 +70,17 @@ func (t *proxyTarget) parse(url string) error {
 	return nil
 }
 
+// errURLPrefix is a URL that is neither http nor https.
+var errURLPrefix = errors.New("invalid URL prefix")
+
 func setProxyPass(c *compiler, d *conf.Directive) error {
-	l := c.loc
-	if l.proxyPass != nil {
+	l, p := c.loc, proxyLoc.at(c)
+	if p.pass != nil {
 		return errDuplicate
 	}
 	t := &proxyTarget{}
-	l.proxyPass = t
-	l.handler = (*Request).proxyHandler
+	p.pass = t
+	l.handler = proxyHandler
 	l.autoRedirect = strings.HasSuffix(l.name, "/")
 	arg := d.Args[0]
 	if hasVariables(arg) {
@@ -95,21 +99,21 @@ func setProxyPass(c *compiler, d *conf.Directive) error {
 	default:
 		t.location = l.name
 	}
-	c.afterMerge = append(c.afterMerge, func() error { return c.resolveTarget(d, t) })
+	c.afterMerge = append(c.afterMerge, func() error { return resolveTarget(c, d, t) })
 	return nil
 }
 
 // resolveTarget finds the upstream of a constant proxy_pass; upstream blocks
 // may stand behind their use.
-func (c *compiler) resolveTarget(d *conf.Directive, t *proxyTarget) error {
-	if u := c.cycle.upstreams[lowerString(t.server)]; u != nil {
+func resolveTarget(c *compiler, d *conf.Directive, t *proxyTarget) error {
+	if u := upstreamNamed(c.cycle, t.server); u != nil {
 		if t.own != "" {
 			return d.Errorf("upstream \"%s\" may not have port %s", t.server, t.own)
 		}
 		t.up = u
 		return nil
 	}
-	addrs, err := c.peerAddrs(d, t.address(), t.port, t.written())
+	addrs, err := upstreamAddrs(c, d, t.address(), t.port, t.written())
 	if err != nil {
 		return err
 	}
@@ -130,15 +134,15 @@ func (t *proxyTarget) written() string { return t.url[len(t.scheme()):] }
 
 // proxyTo works out where a request goes. A target whose up is nil has a name
 // that is still to be looked up.
-func (r *Request) proxyTo() (*proxyTarget, int) {
-	t := r.Loc.proxyPass
+func proxyTo(r *Request, p *proxyConf) (*proxyTarget, int) {
+	t := p.pass
 	if t.up != nil {
 		return t, rcOK
 	}
 	dyn := &proxyTarget{vars: t.vars}
 	text := t.vars.eval(r)
 	if err := dyn.parse(text); err != nil {
-		if err.Error() == "invalid URL prefix" {
+		if err == errURLPrefix {
 			r.Logf(LogErr, "invalid URL prefix in \"%s\"", text)
 		} else {
 			r.Log(LogErr, err.Error())
@@ -148,7 +152,7 @@ func (r *Request) proxyTo() (*proxyTarget, int) {
 	if strings.HasPrefix(dyn.uri, "?") {
 		dyn.uri = "/" + dyn.uri
 	}
-	if u := r.Cycle.upstreams[lowerString(dyn.server)]; u != nil && dyn.own == "" {
+	if u := upstreamNamed(r.Cycle, dyn.server); u != nil && dyn.own == "" {
 		dyn.up = u
 	} else if ip := strings.Trim(dyn.server, "[]"); strings.HasPrefix(dyn.server, "unix:") {
 		dyn.up = implicitUpstream(dyn.server, []string{dyn.server})
@@ -160,7 +164,7 @@ func (r *Request) proxyTo() (*proxyTarget, int) {
 
 // proxyURI is the URI that the upstream is asked for
 // (ngx_http_proxy_create_request).
-func (r *Request) proxyURI(t *proxyTarget) string {
+func proxyURI(r *Request, t *proxyTarget) string {
 	switch {
 	case !t.vars.isStatic() && t.uri != "":
 		return t.uri

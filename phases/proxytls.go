@@ -11,11 +11,11 @@ import (
 const proxySSL = "proxy_ssl_"
 
 // buildProxySSL loads what the proxy_ssl_ directives of a location name.
-func (l *Location) buildProxySSL(c *compiler) error {
-	if err := c.outside(l.proxySSL.build(c, proxySSL)); err != nil {
+func buildProxySSL(c *compiler, p *proxyConf) error {
+	if err := c.outside(p.ssl.build(c, proxySSL)); err != nil {
 		return err
 	}
-	if l.proxySSLVerify.v && l.proxySSL.trusted.v == "" {
+	if p.sslVerify.v && p.ssl.trusted.v == "" {
 		return &conf.Error{Msg: "no proxy_ssl_trusted_certificate for proxy_ssl_verify"}
 	}
 	return nil
@@ -35,13 +35,13 @@ func (x *exchange) tlsKind() any {
 	if !x.t.tls {
 		return nil
 	}
-	l := x.r.Loc
-	return tlsKind{l.proxySSL.tlsClientSetup, x.tlsName(), l.proxySSLServerName.v, l.proxySSLVerify.v}
+	p := x.conf
+	return tlsKind{p.ssl.tlsClientSetup, x.tlsName(), p.sslServerName.v, p.sslVerify.v}
 }
 
 // tlsName is the name that the upstream must prove to have, and is told by SNI.
 func (x *exchange) tlsName() string {
-	name := x.r.Loc.proxySSLName.v.eval(x.r)
+	name := x.conf.sslName.v.eval(x.r)
 	if name == "" {
 		name = x.t.host
 	}
@@ -52,15 +52,15 @@ func (x *exchange) tlsName() string {
 // handshake makes the connection a TLS one. The certificate is judged on resumed
 // sessions too.
 func (x *exchange) handshake() (nextKind, int) {
-	r, l := x.r, x.r.Loc
+	r, p := x.r, x.conf
 	x.action(" while SSL handshaking to upstream")
 	name := x.tlsName()
-	cfg := l.proxySSL.config.Clone()
-	if l.proxySSLServerName.v && net.ParseIP(name) == nil {
+	cfg := p.ssl.config.Clone()
+	if p.sslServerName.v && net.ParseIP(name) == nil {
 		cfg.ServerName = name
 	}
-	if l.proxySSLReuse.v {
-		cfg.ClientSessionCache = l.proxySSL.sessions
+	if p.sslReuse.v {
+		cfg.ClientSessionCache = p.ssl.sessions
 	}
 	c := tls.Client(x.conn.Conn, cfg)
 	ctx, cancel := context.WithTimeout(x.watch.context(), x.st.connect)
@@ -75,8 +75,8 @@ func (x *exchange) handshake() (nextKind, int) {
 		return nextError, rcOK
 	}
 	x.conn.Conn, x.conn.tls, x.conn.kind = c, c, x.tlsKind()
-	if l.proxySSLVerify.v {
-		if err := l.proxySSL.judge(c.ConnectionState(), name); err != nil {
+	if p.sslVerify.v {
+		if err := p.ssl.judge(c.ConnectionState(), name); err != nil {
 			r.Log(LogErr, err.Error())
 			return nextError, rcOK
 		}

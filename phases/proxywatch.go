@@ -29,7 +29,7 @@ const watchDelay = 5 * time.Millisecond
 func (w *proxyWatch) start(x *exchange) {
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	conn := x.r.Main.Conn
-	if x.r.Loc.proxyIgnoreAbort.v || conn == nil || x.r.unwatched {
+	if x.conf.ignoreAbort.v || conn == nil || x.r.unwatched {
 		return // the client of a captured subrequest is its script's business
 	}
 	w.timer = time.AfterFunc(watchDelay, func() {

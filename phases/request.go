@@ -103,6 +103,8 @@ type Request struct {
 	rateSet         bool
 	bodyReceived    int64 // on the wire, as far as something has asked for the body
 
+	upstreamLog interface{ logName() string } // how log lines name the upstream, "" for not at all
+
 	notes []any  // of modules, by Note; a value stays when the request is pooled
 	noted uint32 // those in use
 
@@ -115,9 +117,6 @@ type Request struct {
 	post       func(sub *Request, rc int) // told what it ended with; nil when nobody asked for it
 	ownBody    *RequestBody               // instead of the main request's
 	unwatched  bool                       // its client is the business of who made it
-
-	upstream *upstreamState
-	tries    []upstreamTry // attempts at upstreams, those before internal redirects included
 }
 
 // Baton is what the phases of a subrequest run under when those who made it share
@@ -298,10 +297,12 @@ func (r *Request) logSuffix() string {
 		b = append(b, r.URI...)
 		b = append(b, '"')
 	}
-	if name := r.upstream.logName(); name != "" {
-		b = append(b, ", upstream: \""...)
-		b = append(b, name...)
-		b = append(b, '"')
+	if r.upstreamLog != nil {
+		if name := r.upstreamLog.logName(); name != "" {
+			b = append(b, ", upstream: \""...)
+			b = append(b, name...)
+			b = append(b, '"')
+		}
 	}
 	if host, ok := m.In.Get("Host"); ok {
 		b = append(b, ", host: \""...)

@@ -11,84 +11,78 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
+// upstreamModule is ngx_http_upstream_module: upstream blocks, their peers, and what a
+// request notes of those it asked.
 var upstreamModule = &Module{
-	name:  "upstream",
-	drain: closeIdleUpstreams,
+	name:       "upstream",
+	directives: upstreamDirectives,
+	variables:  upstreamVariables,
+	families: []family{
+		{"upstream_http_", true, upstreamHeaderVar},
+		{"upstream_trailer_", true, noVar},
+		{"upstream_cookie_", true, upstreamCookieVar},
+	},
+	conf: []confSlot{upstreamMain, upstreamServer},
 }
 
-// closeIdleUpstreams closes the connections that are kept for reuse.
-func closeIdleUpstreams(c *Cycle) {
-	for _, u := range c.upstreams {
-		u.pool.close()
-	}
+var (
+	upstreamMain   = newMainSlot[upstreamBlocks](nil)
+	upstreamServer = newServerSlot[Upstream](nil)
+)
+
+// upstreamBlocks are the upstream blocks of a configuration.
+type upstreamBlocks struct {
+	byName map[string]*Upstream // in lower case
+}
+
+// upstreamNamed finds an upstream block, nil when there is none of that name.
+func upstreamNamed(c *Cycle, name string) *Upstream {
+	return upstreamMain.of(c).byName[lowerString(name)]
 }
 
 // Upstream is an upstream{} block, or what proxy_pass names without one: the
 // peers a proxied request may go to.
 type Upstream struct {
-	Name     string
-	primary  peerSet
-	backup   peerSet
-	method   balanceMethod
-	hashKey  template
-	ring     []ringPoint          // of the consistent hash
-	balancer func(r *Request) int // says where the next attempt goes; nil without
-	pool     idlePool
+	Name    string
+	primary peerSet
+	backup  peerSet
+	method  upstreamMethod
+	pool    idlePool
 
-	// balanced: balancer_by_lua has named a peer, so even a single server's
-	// failures count from now on.
+	// balancer, when not nil, is asked before each attempt: it may name the peer in
+	// the request's state. Another answer than rcOK ends the request (balancer_by_lua).
+	balancer func(r *Request) int
+	// balanced: the balancer has named a peer, so even a single server's failures
+	// count from now on.
 	balanced atomic.Bool
 
 	mu sync.Mutex // of the peers' state
 }
 
-// balanceMethod is how the peer of a request is chosen.
-type balanceMethod uint8
-
-const (
-	methodRoundRobin balanceMethod = iota
-	methodLeastConn
-	methodIPHash
-	methodHash
-	methodConsistent
-)
-
 func upstreamDirectives() []directive {
-	pool := func(f func(p *idlePool) *time.Duration) setter {
-		return func(c *compiler, d *conf.Directive) error {
-			v, ok := parseTime(d.Args[0])
-			if !ok {
-				return errInvalidValue
-			}
-			*f(&c.upstream.pool) = v
-			return nil
-		}
-	}
-	method := func(m balanceMethod) setter {
-		return func(c *compiler, d *conf.Directive) error { return c.setMethod(d, m) }
-	}
 	return []directive{
 		{"upstream", inHTTP, take1 | takeBlock, setUpstream},
 		{"server", inUpstream, takeMore1, setUpstreamServer},
-		{"keepalive", inUpstream, take1, setUpstreamKeepalive},
-		{"keepalive_requests", inUpstream, take1, setUpstreamRequests},
-		{"keepalive_time", inUpstream, take1, pool(func(p *idlePool) *time.Duration { return &p.life })},
-		{"keepalive_timeout", inUpstream, take1, pool(func(p *idlePool) *time.Duration { return &p.timeout })},
-		{"zone", inUpstream, take12, checkUpstreamZone},
-		{"least_conn", inUpstream, take0, method(methodLeastConn)},
-		{"ip_hash", inUpstream, take0, method(methodIPHash)},
-		{"hash", inUpstream, take12, setUpstreamHash},
 	}
 }
 
+// setUpstream reads an upstream block. It has a configuration of its own, that no
+// level around it gives anything to (ngx_http_upstream).
 func setUpstream(c *compiler, d *conf.Directive) error {
-	name := lowerString(d.Args[0])
-	if c.cycle.upstreams[name] != nil {
+	blocks, name := upstreamMain.at(c), lowerString(d.Args[0])
+	if blocks.byName[name] != nil {
 		return fmt.Errorf("duplicate upstream \"%s\"", d.Args[0])
 	}
-	u := &Upstream{Name: d.Args[0], pool: idlePool{timeout: time.Minute, requests: 1000, life: time.Hour}}
-	c.cycle.upstreams[name] = u
-	if err := c.within(inUpstream, d, func() { c.upstream = u }); err != nil {
+	srv := c.newServer()
+	level := c.newLevel(Location{kind: matchServer, server: srv})
+	u := upstreamServer.of(srv)
+	u.Name = d.Args[0]
+	u.pool.defaults()
+	if blocks.byName == nil {
+		blocks.byName = map[string]*Upstream{}
+	}
+	blocks.byName[name] = u
+	if err := c.within(inUpstream, d, func() { c.srv, c.loc = srv, level }); err != nil {
 		return err
 	}
 	if len(u.primary.peers)+len(u.backup.peers) == 0 {
@@ -97,64 +91,30 @@ func setUpstream(c *compiler, d *conf.Directive) error {
 	if len(u.primary.peers) == 0 {
 		return fmt.Errorf("no servers in upstream \"%s\"", d.Args[0])
 	}
-	if len(u.backup.peers) > 0 && u.method >= methodIPHash {
-		return fmt.Errorf("balancing method does not support parameter \"backup\"")
+	if u.method == nil {
+		u.method = roundRobin{}
 	}
-	if u.method == methodConsistent {
-		u.buildRing()
-	}
-	u.pool.limit = u.pool.size
-	return nil
+	return u.method.prepare(u)
 }
 
-// minZone is the least size of a zone of shared memory: eight pages.
-const minZone = 8 * 4096
-
-// checkUpstreamZone reads zone NAME [SIZE]. The workers are threads of one process,
-// which share the peers anyway.
-func checkUpstreamZone(_ *compiler, d *conf.Directive) error {
-	name := d.Args[0]
-	if name == "" {
-		return fmt.Errorf("invalid zone name \"%s\"", name)
-	}
-	if len(d.Args) == 1 {
-		return nil
-	}
-	n, ok := parseSize(d.Args[1], false)
-	if !ok {
-		return fmt.Errorf("invalid zone size \"%s\"", d.Args[1])
-	}
-	if n < minZone {
-		return fmt.Errorf("zone \"%s\" is too small", name)
-	}
-	return nil
-}
-
-// setMethod notes the load balancing method; the last one that is written holds.
-func (c *compiler) setMethod(d *conf.Directive, m balanceMethod) error {
-	u := c.upstream
-	if u.method != methodRoundRobin || u.balancer != nil {
+// setUpstreamMethod notes the load balancing method; the last one that is written holds.
+func setUpstreamMethod(c *compiler, d *conf.Directive, m upstreamMethod) {
+	u := upstreamServer.at(c)
+	if u.method != nil || u.balancer != nil {
 		c.warnf(d, "load balancing method redefined")
 	}
 	u.method = m
+}
+
+// noBackups complains of backups, for methods that have no use for them.
+func (u *Upstream) noBackups() error {
+	if len(u.backup.peers) > 0 {
+		return fmt.Errorf("balancing method does not support parameter \"backup\"")
+	}
 	return nil
 }
 
-func setUpstreamHash(c *compiler, d *conf.Directive) error {
-	m := methodHash
-	if len(d.Args) == 2 {
-		if d.Args[1] != "consistent" {
-			return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
-		}
-		m = methodConsistent
-	}
-	var err error
-	if c.upstream.hashKey, err = c.template(d.Args[0]); err != nil {
-		return err
-	}
-	return c.setMethod(d, m)
-}
-
+// setUpstreamServer reads server ADDRESS [weight= max_fails= fail_timeout= max_conns= backup down].
 func setUpstreamServer(c *compiler, d *conf.Directive) error {
 	p := upstreamPeer{server: d.Args[0], weight: 1, maxFails: 1, failTimeout: 10 * time.Second}
 	backup := false
@@ -182,13 +142,14 @@ func setUpstreamServer(c *compiler, d *conf.Directive) error {
 			return fmt.Errorf("invalid parameter \"%s\"", arg)
 		}
 	}
-	addrs, err := c.peerAddrs(d, d.Args[0], "80", d.Args[0])
+	addrs, err := upstreamAddrs(c, d, d.Args[0], "80", d.Args[0])
 	if err != nil {
 		return err
 	}
-	set := &c.upstream.primary
+	u := upstreamServer.at(c)
+	set := &u.primary
 	if backup {
-		set = &c.upstream.backup
+		set = &u.backup
 	}
 	if addrs == nil { // the name is not known where this is built
 		addrs = []string{d.Args[0]}
@@ -201,8 +162,8 @@ func setUpstreamServer(c *compiler, d *conf.Directive) error {
 	return nil
 }
 
-// peerAddrs is peerAddrs with an error about d, where the server is written.
-func (c *compiler) peerAddrs(d *conf.Directive, server, port, written string) ([]string, error) {
+// upstreamAddrs is peerAddrs with an error about d, where the server is written.
+func upstreamAddrs(c *compiler, d *conf.Directive, server, port, written string) ([]string, error) {
 	addrs, err := peerAddrs(server, port)
 	if err == nil {
 		return addrs, nil
@@ -258,30 +219,9 @@ func splitHostPort(s string) (host, port string) {
 
 // implicitUpstream is the upstream of a server that proxy_pass names itself.
 func implicitUpstream(name string, addrs []string) *Upstream {
-	u := &Upstream{Name: name}
+	u := &Upstream{Name: name, method: roundRobin{}}
 	for _, addr := range addrs {
 		u.primary.add(&upstreamPeer{server: name, addr: addr, weight: 1, maxFails: 1, failTimeout: 10 * time.Second})
 	}
 	return u
-}
-
-func setUpstreamKeepalive(c *compiler, d *conf.Directive) error {
-	n, ok := parseDecimal(d.Args[0])
-	if !ok || n == 0 {
-		return fmt.Errorf("invalid value \"%s\" in \"keepalive\" directive", d.Args[0])
-	}
-	if c.upstream.pool.size != 0 {
-		return errDuplicate
-	}
-	c.upstream.pool.size = int(n)
-	return nil
-}
-
-func setUpstreamRequests(c *compiler, d *conf.Directive) error {
-	n, ok := parseDecimal(d.Args[0])
-	if !ok {
-		return directiveError("invalid number")
-	}
-	c.upstream.pool.requests = n
-	return nil
 }

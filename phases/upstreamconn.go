@@ -1,11 +1,9 @@
 package phases
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"net"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -130,24 +128,28 @@ func (c *upstreamConn) emptyTLS() bool {
 	return n == 0 && isTimeout(err)
 }
 
-// dial connects to addr. It ends early when ctx does.
-func (x *exchange) dial(ctx context.Context, addr string) (*upstreamConn, error) {
-	network, where := "tcp", addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, where = "unix", path
+// pipePause is how long an upstream that has sent a full buffer is given to send
+// more before that is passed on.
+const pipePause = time.Millisecond
+
+// readable tells whether more has come on the connection, or comes in a moment.
+func (c *upstreamConn) readable() bool {
+	if c == nil || c.raw == nil {
+		return false
 	}
-	d := net.Dialer{Timeout: x.st.connect, KeepAlive: -1}
-	if x.r.Loc.proxySocketKeepalive.v {
-		d.KeepAlive = 0
+	look := func() (ready bool) {
+		_ = c.raw.Control(func(fd uintptr) {
+			var b [1]byte
+			_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			ready = err == nil
+		})
+		return ready
 	}
-	if network == "tcp" {
-		d.LocalAddr = x.local
+	if look() {
+		return true
 	}
-	nc, err := x.r.Cycle.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
-	if err != nil {
-		return nil, err
-	}
-	return newUpstreamConn(nc, addr), nil
+	time.Sleep(pipePause)
+	return look()
 }
 
 // isTimeout reports whether err is a deadline that passed.

@@ -6,17 +6,46 @@ import (
 	"time"
 )
 
+// upstreamNote is what a request notes of the upstreams it asks.
+var upstreamNote = newNote(func(u *upstreamRecord) {
+	clear(u.tries)
+	*u = upstreamRecord{tries: u.tries[:0]}
+})
+
+// upstreamRecord is the state of the newest upstream (r->upstream) and the attempts at
+// all of them (r->upstream_states). An internal redirect leaves it.
+type upstreamRecord struct {
+	state upstreamState
+	tries []upstreamTry
+}
+
+// newUpstreamState begins another upstream of the request.
+func newUpstreamState(r *Request) *upstreamRecord {
+	u := upstreamNote.of(r)
+	u.state = upstreamState{}
+	r.upstreamLog = &u.state
+	return u
+}
+
+// separate parts the attempts at the upstream before from those that follow.
+func (u *upstreamRecord) separate() {
+	if len(u.tries) > 0 {
+		u.tries = append(u.tries, upstreamTry{})
+	}
+}
+
 // upstreamState is what a request notes about its upstream: for log lines, for
-// variables and for balancer_by_lua.
+// variables and for the balancer.
 type upstreamState struct {
-	target    *proxyTarget
+	scheme    string // "http://"
 	uri       string // that the upstream is asked for
 	peer      string // address of the current attempt, "" before the first
 	separator string // ":" behind the path of a unix socket in use
 	headers   Headers
 
-	// What balancer_by_lua decides.
+	// What the balancer is told and decides.
 	Peer      string // host:port of the next attempt, "" for the upstream's own choice
+	maxTries  int    // attempts that proxy_next_upstream_tries lets be, 0: any number
 	moreTries int    // further attempts it grants
 	last      string // how the attempt before ended: "failed", "next", "" before any
 	runs      int    // of the balancer so far
@@ -45,29 +74,30 @@ const noTime time.Duration = -1
 
 // logName is how log lines name the upstream; "" before it was chosen.
 func (s *upstreamState) logName() string {
-	if s == nil || s.peer == "" {
+	if s.peer == "" {
 		return ""
 	}
-	return s.target.scheme() + s.peer + s.separator + s.uri
+	return s.scheme + s.peer + s.separator + s.uri
 }
 
 // upstreamList makes a variable that has an item for each attempt.
 func upstreamList(item func(t *upstreamTry) string) func(*Request) (string, bool) {
 	return func(r *Request) (string, bool) {
-		if len(r.tries) == 0 {
+		u := upstreamNote.get(r)
+		if u == nil || len(u.tries) == 0 {
 			return "", false
 		}
-		if len(r.tries) == 1 {
-			return item(&r.tries[0]), true
+		if len(u.tries) == 1 {
+			return item(&u.tries[0]), true
 		}
 		var b strings.Builder
-		for i := range r.tries {
-			t := &r.tries[i]
+		for i := range u.tries {
+			t := &u.tries[i]
 			switch {
 			case t.peer == "":
 				b.WriteString(" : ")
 				continue
-			case i > 0 && r.tries[i-1].peer != "":
+			case i > 0 && u.tries[i-1].peer != "":
 				b.WriteString(", ")
 			}
 			b.WriteString(item(t))
@@ -107,9 +137,6 @@ func upstreamVariables() []variable {
 		{name: "upstream_bytes_received", get: upstreamCount(func(t *upstreamTry) int64 { return t.received })},
 		{name: "upstream_bytes_sent", get: upstreamCount(func(t *upstreamTry) int64 { return t.sent })},
 		{name: "upstream_cache_status", get: func(*Request) (string, bool) { return "", false }}, // there is no cache
-		{name: "proxy_add_x_forwarded_for", get: always(forwardedFor)},
-		{name: "proxy_host", get: proxyVar(func(t *proxyTarget) string { return t.host })},
-		{name: "proxy_port", get: proxyVar(func(t *proxyTarget) string { return t.port })},
 	}
 	for i := range list {
 		list[i].volatile = true
@@ -117,13 +144,18 @@ func upstreamVariables() []variable {
 	return list
 }
 
+// upstreamHeaders are the headers of the newest response.
+func upstreamHeaders(r *Request) Headers {
+	if u := upstreamNote.get(r); u != nil {
+		return u.state.headers
+	}
+	return nil
+}
+
 // upstreamHeaderVar is $upstream_http_NAME: the first header of that name.
 func upstreamHeaderVar(name string) func(*Request) (string, bool) {
 	return func(r *Request) (string, bool) {
-		if r.upstream == nil {
-			return "", false
-		}
-		for _, h := range r.upstream.headers {
+		for _, h := range upstreamHeaders(r) {
 			if sameAsVar(h.Name, name) {
 				return h.Value, true
 			}
@@ -136,10 +168,7 @@ func upstreamHeaderVar(name string) func(*Request) (string, bool) {
 // cookie (ngx_http_parse_set_cookie_lines).
 func upstreamCookieVar(name string) func(*Request) (string, bool) {
 	return func(r *Request) (string, bool) {
-		if r.upstream == nil {
-			return "", false
-		}
-		for _, h := range r.upstream.headers {
+		for _, h := range upstreamHeaders(r) {
 			if !equalFold(h.Name, "Set-Cookie") || len(h.Value) <= len(name) || !equalFold(h.Value[:len(name)], name) {
 				continue
 			}
@@ -150,16 +179,5 @@ func upstreamCookieVar(name string) func(*Request) (string, bool) {
 			}
 		}
 		return "", false
-	}
-}
-
-// proxyVar makes a variable of the proxy_pass that answers the request; it has
-// none before its handler runs.
-func proxyVar(of func(t *proxyTarget) string) func(*Request) (string, bool) {
-	return func(r *Request) (string, bool) {
-		if r.Loc.proxyPass == nil || r.upstream == nil {
-			return "", false
-		}
-		return of(r.upstream.target), true
 	}
 }

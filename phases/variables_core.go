@@ -15,9 +15,6 @@ var coreFamilies = []family{
 	{"http_", false, requestHeaderVar},
 	{"sent_http_", false, responseHeaderVar},
 	{"sent_trailer_", false, sentTrailerVar},
-	{"upstream_http_", true, upstreamHeaderVar},
-	{"upstream_trailer_", true, noVar},
-	{"upstream_cookie_", true, upstreamCookieVar},
 	{"cookie_", false, cookieVar},
 	{"arg_", true, argVar},
 }
@@ -209,7 +206,7 @@ func builtinVariables() []variable {
 	header := func(name string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) { return r.In.Get(name) }
 	}
-	return append(append(proxyProtocolVariables(), upstreamVariables()...), []variable{
+	return append(proxyProtocolVariables(), []variable{
 		{name: "args", get: (*Request).args, set: (*Request).setArgs, changeable: true, volatile: true},
 		{name: "query_string", get: (*Request).args, volatile: true},
 		{name: "is_args", volatile: true, get: always(func(r *Request) string {
@@ -407,15 +404,6 @@ func binaryRemoteAddr(r *Request) string {
 		return "unix:"
 	}
 	return string(addr.AsSlice())
-}
-
-// forwardedFor is the client's address behind what proxies before us noted.
-func forwardedFor(r *Request) string {
-	addr := addrHost(r.Main.Conn.RemoteAddr())
-	if v, ok := headerByVar(r.In, "x_forwarded_for", ", "); ok {
-		return v + ", " + addr
-	}
-	return addr
 }
 
 // noTCPInfo: the kernel's figures of a connection are not read.

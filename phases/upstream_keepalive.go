@@ -1,11 +1,77 @@
 package phases
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
+
+// upstreamKeepaliveModule is ngx_http_upstream_keepalive_module.
+var upstreamKeepaliveModule = &Module{
+	name:       "upstream_keepalive",
+	directives: upstreamKeepaliveDirectives,
+	finish:     sizeIdlePools,
+	drain:      closeIdleUpstreams,
+}
+
+func upstreamKeepaliveDirectives() []directive {
+	pool := func(f func(p *idlePool) *time.Duration) setter {
+		return func(c *compiler, d *conf.Directive) error {
+			v, ok := parseTime(d.Args[0])
+			if !ok {
+				return errInvalidValue
+			}
+			*f(&upstreamServer.at(c).pool) = v
+			return nil
+		}
+	}
+	return []directive{
+		{"keepalive", inUpstream, take1, setUpstreamKeepalive},
+		{"keepalive_requests", inUpstream, take1, setUpstreamRequests},
+		{"keepalive_time", inUpstream, take1, pool(func(p *idlePool) *time.Duration { return &p.life })},
+		{"keepalive_timeout", inUpstream, take1, pool(func(p *idlePool) *time.Duration { return &p.timeout })},
+	}
+}
+
+func setUpstreamKeepalive(c *compiler, d *conf.Directive) error {
+	n, ok := parseDecimal(d.Args[0])
+	if !ok || n == 0 {
+		return fmt.Errorf("invalid value \"%s\" in \"keepalive\" directive", d.Args[0])
+	}
+	p := &upstreamServer.at(c).pool
+	if p.size != 0 {
+		return errDuplicate
+	}
+	p.size = int(n)
+	return nil
+}
+
+func setUpstreamRequests(c *compiler, d *conf.Directive) error {
+	n, ok := parseDecimal(d.Args[0])
+	if !ok {
+		return directiveError("invalid number")
+	}
+	upstreamServer.at(c).pool.requests = n
+	return nil
+}
+
+// sizeIdlePools makes room for what all workers keep, as they share the pools here.
+func sizeIdlePools(c *compiler) error {
+	for _, u := range upstreamMain.at(c).byName {
+		u.pool.limit = u.pool.size * max(c.cycle.Main.WorkerProcesses.v, 1)
+	}
+	return nil
+}
+
+// closeIdleUpstreams closes the connections that are kept for reuse.
+func closeIdleUpstreams(c *Cycle) {
+	for _, u := range upstreamMain.of(c).byName {
+		u.pool.close()
+	}
+}
 
 // idlePool keeps connections of an upstream for later requests (keepalive and its
 // kin). What is in it is clean: a connection on which something arrives, be it the
@@ -22,6 +88,9 @@ type idlePool struct {
 	timer  *time.Timer     // looks after them while there are any
 	closed bool            // the configuration is being left
 }
+
+// defaults settles what the directives of the block may change.
+func (p *idlePool) defaults() { p.timeout, p.requests, p.life = time.Minute, 1000, time.Hour }
 
 // idleCheck is how often idle connections are looked at. One that is taken is
 // looked at in any case.

@@ -1,0 +1,83 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+)
+
+// connect gets a connection to addr: one that was kept, or a new one.
+func (x *exchange) connect(addr string) (nextKind, int) {
+	if c := x.up.pool.take(addr, x.tlsKind()); c != nil {
+		x.cached = true
+		x.hold(c)
+		return 0, rcOK
+	}
+	c, err := x.dial(x.watch.context(), addr)
+	if err != nil {
+		switch {
+		case isNoSlots(err):
+			x.r.Log(LogAlert, err.Error())
+			return 0, 500
+		case isTimeout(err):
+			return nextTimeout, rcOK
+		}
+		// What the kernel says at once names the address.
+		call := "connect()"
+		level := LogErr
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) || x.st.separator != "" {
+			call = "connect() to " + addr
+			if !isPeerDown(err) {
+				level = LogCrit
+			}
+		}
+		if !x.watch.gone() {
+			x.r.Logf(level, "%s failed %s", call, sysText(err))
+		}
+		return nextError, rcOK
+	}
+	x.hold(c)
+	if x.t.tls {
+		return x.handshake()
+	}
+	return 0, rcOK
+}
+
+// hold makes c the connection of this attempt, that the client's end cuts.
+func (x *exchange) hold(c *upstreamConn) {
+	x.conn = c
+	x.watch.hold(c)
+}
+
+// isPeerDown reports whether a failed connect() is the peer's fault, not ours.
+func isPeerDown(err error) bool {
+	for _, no := range []error{syscall.ECONNREFUSED, syscall.EAGAIN, syscall.ECONNRESET, syscall.ENETDOWN,
+		syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// dial connects to addr. It ends early when ctx does.
+func (x *exchange) dial(ctx context.Context, addr string) (*upstreamConn, error) {
+	network, where := "tcp", addr
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, where = "unix", path
+	}
+	d := net.Dialer{Timeout: x.st.connect, KeepAlive: -1}
+	if x.conf.socketKeepalive.v {
+		d.KeepAlive = 0
+	}
+	if network == "tcp" {
+		d.LocalAddr = x.local
+	}
+	nc, err := x.r.Cycle.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
+	if err != nil {
+		return nil, err
+	}
+	return newUpstreamConn(nc, addr), nil
+}
