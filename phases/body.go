@@ -49,6 +49,9 @@ func (r *Request) ReadBody(block func(func())) int {
 	if r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken {
 		return rcOK
 	}
+	if !r.sendContinue() {
+		return 500
+	}
 	b := &r.Body
 	b.Read = true
 	if r.ContentLength < 0 && !r.Chunked {
@@ -59,9 +62,6 @@ func (r *Request) ReadBody(block func(func())) int {
 		if r.Loc.bodyInFile.v == bodyInFileOff {
 			return rcOK
 		}
-	}
-	if !r.sendContinue() {
-		return 500
 	}
 	l := r.Loc
 	rd := bodyReader{r: r, limit: l.maxBodySize.v, declared: r.ContentLength}
@@ -315,13 +315,16 @@ func (r *Request) bodyTempDir() string {
 // rest after the response. It returns rcOK, or a status for a body that cannot be
 // read (ngx_http_discard_request_body).
 func (r *Request) DiscardBody() int {
-	if r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken || r.ContentLength <= 0 && !r.Chunked {
+	if r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken {
 		return rcOK
 	}
-	r.Body.Discarded = true
 	if !r.sendContinue() {
 		return 500
 	}
+	if r.ContentLength <= 0 && !r.Chunked {
+		return rcOK
+	}
+	r.Body.Discarded = true
 	if r.Conn.SkipBody() != nil {
 		r.Log(LogErr, "client sent invalid chunked body")
 		return 400
@@ -346,7 +349,7 @@ func (r *Request) bodyDiscarded() {
 var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
 // sendContinue answers "Expect: 100-continue" once, before the body is read or
-// thrown away. The answer overtakes what is buffered (ngx_http_test_expect).
+// thrown away, even one that is not there. The answer overtakes what is buffered (ngx_http_test_expect).
 func (r *Request) sendContinue() bool {
 	if r.expectTested || r.HTTPMajor != 1 || r.HTTPMinor == 0 {
 		return true

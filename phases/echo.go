@@ -200,7 +200,7 @@ func echoHandler(r *Request) int {
 	if rc := r.output(nil, outLast); rc != rcOK || r != r.Main {
 		return rc
 	}
-	if r.ContentLength > 0 || r.Chunked { // only now does the module think of the body
+	if _, expects := r.In.Get("Expect"); expects || r.ContentLength > 0 || r.Chunked { // only now does the module think of the body
 		r.Conn.Push()
 	}
 	return r.DiscardBody()
@@ -229,7 +229,7 @@ func echoEach(r *Request, head *echoCommand, body []echoCommand) int {
 			}
 		}
 	}
-	st.inItem = false
+	st.item, st.inItem = "", false
 	return rcOK
 }
 

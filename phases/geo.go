@@ -76,10 +76,13 @@ func (g *geoTable) lookup(r *Request) (string, bool) {
 	} else if a, err := netip.ParseAddr(g.source.eval(r)); err == nil {
 		addr = a.Unmap()
 	}
+	if !addr.IsValid() { // what nginx takes for no address at all
+		addr = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	}
 	best, value := -1, g.def
 	for i := range g.entries {
 		e := &g.entries[i]
-		if addr.IsValid() && e.prefix.Contains(addr) && e.prefix.Bits() > best {
+		if e.prefix.Contains(addr) && e.prefix.Bits() > best {
 			best, value = e.prefix.Bits(), e.value
 		}
 	}

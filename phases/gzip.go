@@ -15,7 +15,7 @@ var gzipModule = &Module{
 	name:       "gzip_filter",
 	directives: gzipDirectives,
 	variables: func() []variable {
-		return []variable{{name: "gzip_ratio", volatile: true, get: gzipRatio}}
+		return []variable{{name: "gzip_ratio", hidden: true, volatile: true, get: gzipRatio}}
 	},
 	conf: []confSlot{gzipLoc},
 	build: func(b *builder, l *Location) {

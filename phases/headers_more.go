@@ -57,7 +57,7 @@ type moreHeader struct {
 	clear    bool
 	prefix   bool     // clear all headers that begin with name
 	statuses []int    // -s: only for these statuses
-	types    []string // -t: only for these content types
+	types    []string // -t: only for these content types, to the letter
 	restrict bool     // -r: only when the header is there already (input)
 }
 
@@ -128,24 +128,19 @@ func (h *moreHeader) applies(status int, contentType string) bool {
 	if h.types == nil {
 		return true
 	}
-	base, _, _ := strings.Cut(contentType, ";")
-	for _, t := range h.types {
-		if equalFold(strings.TrimSpace(base), t) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(h.types, contentType)
 }
 
 // moreOutput changes the headers of the answer
 // (ngx_http_headers_more_filter).
 func moreOutput(r *Request) int {
 	status := r.finalStatus()
+	contentType, _, _ := strings.Cut(r.Out.ContentType, ";")
 	list := moreLoc.of(r.Loc).output
 	for i := range list {
 		h := &list[i]
 		switch {
-		case !h.applies(status, r.Out.ContentType):
+		case !h.applies(status, contentType):
 		case h.prefix:
 			delOutPrefix(&r.Out, h.name)
 		case h.clear:

@@ -21,7 +21,8 @@ func sslVariables() []variable {
 			if !ok {
 				return "", false
 			}
-			return f(&s), true
+			v := f(&s)
+			return v, v != ""
 		}
 	}
 	client := func(f func(c *x509.Certificate) string) func(*Request) (string, bool) {
@@ -33,7 +34,7 @@ func sslVariables() []variable {
 			return f(s.PeerCertificates[0]), true
 		}
 	}
-	return []variable{
+	list := []variable{
 		{name: "ssl_protocol", get: state(func(s *tls.ConnectionState) string { return openssl.VersionName(s.Version) })},
 		{name: "ssl_cipher", get: state(func(s *tls.ConnectionState) string { return openssl.CipherName(tls.CipherSuiteName(s.CipherSuite)) })},
 		{name: "ssl_curve", get: state(func(s *tls.ConnectionState) string { return s.CurveID.String() })},
@@ -75,6 +76,10 @@ func sslVariables() []variable {
 			return itoa(max(int64(time.Until(c.NotAfter)/(24*time.Hour)), 0))
 		})},
 	}
+	for i := range list {
+		list[i].changeable = true // as in nginx, whatever for
+	}
+	return list
 }
 
 // certText is a certificate in PEM, without the last line feed.

@@ -18,6 +18,9 @@ type variable struct {
 	// known variables are found by name: the built-in ones, and those that a
 	// directive defines. One of a family ($http_x) that is only mentioned is not.
 	known bool
+	// hidden variables are for configurations: ngx.var has none of that name
+	// (NGX_HTTP_VAR_NOHASH).
+	hidden bool
 	// changeable lets `set`, map and the like define it again.
 	changeable bool
 	// volatile values are made anew at each use.
@@ -44,7 +47,7 @@ func newVariableSet(modules []*Module) variableSet {
 	v := variableSet{byName: make(map[string]*variable, 128), families: coreFamilies}
 	add := func(list []variable) {
 		for _, b := range list {
-			b.index, b.known = -1, true
+			b.index, b.known = -1, !b.hidden
 			v.byName[b.name] = &b
 		}
 	}

@@ -332,7 +332,10 @@ func contentLength(r *Request) (string, bool) {
 	if v, ok := r.In.Get("Content-Length"); ok {
 		return v, true
 	}
-	return strconv.FormatInt(r.ContentLength, 10), r.ContentLength >= 0
+	if r.ContentLength < 0 {
+		return "", false
+	}
+	return strconv.FormatInt(r.ContentLength, 10), true
 }
 
 func requestLength(r *Request) string {
