@@ -1,12 +1,15 @@
 package ngx
 
 import (
+	"bufio"
 	"bytes"
+	"compress/gzip"
 	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,8 +27,10 @@ import (
 //	#tls NAME        it speaks TLS and asks for this name ("-": for none)
 //	#cert NAME       it shows this certificate (see writeCerts)
 //	#h2              it speaks HTTP/2; the answer is shown frame by frame
+//	#gunzip          it shows the body unpacked, after its codings were undone
 type client struct {
 	gone, h2   bool
+	gunzip     bool
 	socket     string
 	name, cert string
 }
@@ -54,6 +59,8 @@ func (cl *client) read(t *testing.T, line string) {
 		cl.gone = true
 	case "#h2":
 		cl.h2 = true
+	case "#gunzip":
+		cl.gunzip = true
 	case "#socket":
 		cl.socket = value
 	case "#tls":
@@ -85,6 +92,9 @@ func (cl *client) ask(t *testing.T, c *testCase, request string) string {
 	} else if _, err = io.WriteString(conn, wire(request)); err == nil && !cl.gone {
 		answer, err = io.ReadAll(conn)
 	}
+	if cl.gunzip {
+		answer = gunzipped(t, answer)
+	}
 	if err != nil {
 		if cl.name == "" {
 			t.Fatalf("reading the answer: %v (got %q)", err, answer)
@@ -113,6 +123,25 @@ func (cl *client) secure(t *testing.T, c *testCase, conn net.Conn) net.Conn {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
 	}
 	return tls.Client(conn, config)
+}
+
+// gunzipped returns an answer with its body as it was before chunks and gzip.
+func gunzipped(t *testing.T, answer []byte) []byte {
+	head, _, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+	response, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(answer)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	plain, err := gzip.NewReader(response.Body)
+	if err != nil {
+		t.Fatalf("%v in %q", err, answer)
+	}
+	body, err := io.ReadAll(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Concat(head, []byte("\r\n\r\n"), body)
 }
 
 // wire gives the head of a request its CRLFs; the body goes as it stands.
