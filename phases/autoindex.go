@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"github.com/moonphase/moonphase/phases/conf"
 )
 
 // autoindexModule is ngx_http_autoindex_module.
@@ -137,7 +139,7 @@ func autoindexFailed(r *Request, path string, err error) int {
 	case errors.Is(err, syscall.EACCES):
 		level, status = LogErr, 403
 	}
-	r.Logf(level, "opendir() \"%s\" failed (%s)", path, errText(err))
+	r.Logf(level, "opendir() \"%s\" failed (%s)", path, conf.Errno(err))
 	return status
 }
 
@@ -159,7 +161,7 @@ func autoindexCallback(r *Request) (name string, ok bool) {
 func autoindexRead(r *Request, folder *os.File, path string) ([]autoindexEntry, error) {
 	names, err := folder.Readdirnames(-1)
 	if err != nil {
-		r.Logf(LogCrit, "readdir() \"%s\" failed (%s)", path, errText(err))
+		r.Logf(LogCrit, "readdir() \"%s\" failed (%s)", path, conf.Errno(err))
 		return nil, err
 	}
 	var entries []autoindexEntry
@@ -173,7 +175,7 @@ func autoindexRead(r *Request, folder *os.File, path string) ([]autoindexEntry, 
 			info, err = os.Lstat(full)
 		}
 		if err != nil {
-			r.Logf(LogCrit, "stat() \"%s\" failed (%s)", full, errText(err))
+			r.Logf(LogCrit, "stat() \"%s\" failed (%s)", full, conf.Errno(err))
 			if errors.Is(err, syscall.EACCES) {
 				continue
 			}

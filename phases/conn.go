@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
 )
 
@@ -273,7 +274,7 @@ func (c *conn) refuse(r *Request, err error) {
 		r.Log(LogInfo, "client prematurely closed connection"+c.action())
 		r.serveNothing(400)
 	default:
-		r.Log(LogInfo, "recv() failed ("+errText(err)+")"+c.action())
+		r.Log(LogInfo, "recv() failed ("+conf.Errno(err)+")"+c.action())
 		r.serveNothing(400)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -138,14 +139,14 @@ func (q *dnsQuery) settle(k *dnsQuestion, code int, a dnsAnswer) {
 func (q *dnsQuery) exchange(ctx context.Context, server string) error {
 	conn, err := net.Dial("udp", server)
 	if err != nil {
-		return fmt.Errorf("connect() failed (%s)", errText(err))
+		return fmt.Errorf("connect() failed (%s)", conf.Errno(err))
 	}
 	defer conn.Close()
 	defer hurry(ctx, conn)()
 	for i := range q.kinds {
 		if k := &q.kinds[i]; !k.answered && k.packet != nil {
 			if _, err := conn.Write(k.packet); err != nil {
-				return fmt.Errorf("send() failed (%s)", errText(err))
+				return fmt.Errorf("send() failed (%s)", conf.Errno(err))
 			}
 		}
 	}
@@ -153,7 +154,7 @@ func (q *dnsQuery) exchange(ctx context.Context, server string) error {
 	for !q.complete() {
 		n, err := conn.Read(buf)
 		if err != nil {
-			return fmt.Errorf("recv() failed (%s)", errText(err))
+			return fmt.Errorf("recv() failed (%s)", conf.Errno(err))
 		}
 		if k := q.take(buf[:n], "UDP"); k != nil && k.tcp && !k.answered {
 			if err := q.exchangeTCP(ctx, server, k); err != nil {
@@ -181,12 +182,12 @@ func (q *dnsQuery) exchangeTCP(ctx context.Context, server string, k *dnsQuestio
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", server)
 	if err != nil {
-		return fmt.Errorf("connect() failed (%s)", errText(err))
+		return fmt.Errorf("connect() failed (%s)", conf.Errno(err))
 	}
 	defer conn.Close()
 	defer hurry(ctx, conn)()
 	if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(k.packet))), k.packet...)); err != nil {
-		return fmt.Errorf("send() failed (%s)", errText(err))
+		return fmt.Errorf("send() failed (%s)", conf.Errno(err))
 	}
 	for !k.answered {
 		var size [2]byte
@@ -197,7 +198,7 @@ func (q *dnsQuery) exchangeTCP(ctx context.Context, server string, k *dnsQuestio
 		}
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, new(syscall.Errno)) {
-				return fmt.Errorf("recv() failed (%s)", errText(err))
+				return fmt.Errorf("recv() failed (%s)", conf.Errno(err))
 			}
 			<-ctx.Done() // the server has closed: silence
 			return nil

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"github.com/moonphase/moonphase/phases/conf"
 )
 
 // aliasWhole is the value of Location.alias where the alias stands for the whole
@@ -97,7 +99,7 @@ func (r *Request) openFailed(path string, err error) int {
 		level, status = LogErr, 403
 	}
 	if status != 404 || r.Loc.logNotFound.v {
-		r.Logf(level, "%s \"%s\" failed (%s)", openCall(err), path, errText(err))
+		r.Logf(level, "%s \"%s\" failed (%s)", openCall(err), path, conf.Errno(err))
 	}
 	return status
 }

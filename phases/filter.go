@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
 )
 
 // Flags of a piece of output.
@@ -341,7 +343,7 @@ func (m *Request) writeFailed(err error) int {
 		m.clientGone = true
 		var errno syscall.Errno
 		if errors.As(err, &errno) {
-			m.Logf(LogInfo, "writev() failed (%d: %s)", int(errno), errnoText(errno))
+			m.Logf(LogInfo, "writev() failed (%s)", conf.Errno(errno))
 		}
 	}
 	return rcError

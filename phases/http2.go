@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/runtime/guard"
 	"golang.org/x/net/http2/hpack"
 )
@@ -381,7 +382,7 @@ func (h *http2Conn) end(err error) {
 		if errors.Is(err, io.EOF) && (h.incomplete() || running > 0) {
 			h.log(LogInfo, "client prematurely closed connection")
 		} else if !errors.Is(err, io.EOF) && o.err == nil {
-			h.log(LogInfo, "recv() failed ("+errText(err)+")")
+			h.log(LogInfo, "recv() failed ("+conf.Errno(err)+")")
 		}
 		o.fail(err)
 	}

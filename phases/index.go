@@ -104,11 +104,11 @@ func testIndexFolder(r *Request, path, index string) int {
 // indexError gives the status for a folder that cannot be looked into.
 func indexError(r *Request, path string, err error) int {
 	if errors.Is(err, syscall.EACCES) {
-		r.Logf(LogErr, "\"%s\" is forbidden (%s)", path, errText(err))
+		r.Logf(LogErr, "\"%s\" is forbidden (%s)", path, conf.Errno(err))
 		return 403
 	}
 	if r.Loc.logNotFound.v {
-		r.Logf(LogErr, "\"%s\" is not found (%s)", path, errText(err))
+		r.Logf(LogErr, "\"%s\" is not found (%s)", path, conf.Errno(err))
 	}
 	return 404
 }

@@ -84,7 +84,7 @@ func (p *process) openListeners(c *Cycle) ([]*listener, error) {
 			}
 			inUse := errors.Is(err, syscall.EADDRINUSE)
 			if !inUse || !p.test {
-				p.log(LogEmerg, fmt.Sprintf("bind() to %s failed (%s)", l.Addr, errText(err)))
+				p.log(LogEmerg, fmt.Sprintf("bind() to %s failed (%s)", l.Addr, conf.Errno(err)))
 			}
 			if !inUse {
 				closeAll(opened)
@@ -170,15 +170,6 @@ func (o *socketOptions) apply(fd int) error {
 	return o.applySystem(fd)
 }
 
-// errText renders a network error as nginx does: number and text of the system's.
-func errText(err error) string {
-	var no syscall.Errno
-	if errors.As(err, &no) {
-		return conf.Errno(no)
-	}
-	return err.Error()
-}
-
 // acceptPause is how long a listener rests when the process has no file
 // descriptor left (accept_mutex_delay).
 const acceptPause = 500 * time.Millisecond
@@ -200,9 +191,9 @@ func (l *listener) serve() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, syscall.ECONNABORTED):
-			l.process.log(LogErr, "accept4() failed ("+errText(err)+")")
+			l.process.log(LogErr, "accept4() failed ("+conf.Errno(err)+")")
 		default:
-			l.process.log(LogCrit, "accept4() failed ("+errText(err)+")")
+			l.process.log(LogCrit, "accept4() failed ("+conf.Errno(err)+")")
 			time.Sleep(acceptPause)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -91,22 +92,13 @@ func missingFile(r *Request, path string) int {
 	text := err.Error()
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		text = errnoText(pe.Err)
+		text = conf.Strerror(pe.Err)
 	}
 	r.Logf(LogErr, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 404
 	}
 	return 503
-}
-
-// errnoText words an operating system's error as C does.
-func errnoText(err error) string {
-	s := err.Error()
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // load makes a chunk a function of the worker. A chunk with a syntax error

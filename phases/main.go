@@ -234,7 +234,7 @@ func (p *process) sendSignal() int {
 	p.start.Output(LogNotice, 0, "signal process started")
 	text, err := os.ReadFile(path)
 	if err != nil {
-		p.start.Output(LogErr, 0, fmt.Sprintf(`open() "%s" failed (%s)`, path, errText(err)))
+		p.start.Output(LogErr, 0, fmt.Sprintf(`open() "%s" failed (%s)`, path, conf.Errno(err)))
 		return 1
 	}
 	word := strings.TrimRight(string(text), "\r\n")
@@ -289,7 +289,7 @@ func daemonize() int {
 	}
 	ready, theirs, err := os.Pipe()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "nginx: [alert] pipe() failed (%s)\n", errText(err))
+		fmt.Fprintf(os.Stderr, "nginx: [alert] pipe() failed (%s)\n", conf.Errno(err))
 		return 1
 	}
 	cmd := exec.Command(self, os.Args[1:]...)
@@ -299,7 +299,7 @@ func daemonize() int {
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		fmt.Fprintf(os.Stderr, "nginx: [emerg] fork() failed (%s)\n", errText(err))
+		fmt.Fprintf(os.Stderr, "nginx: [emerg] fork() failed (%s)\n", conf.Errno(err))
 		return 1
 	}
 	_ = theirs.Close()

@@ -368,7 +368,7 @@ func (p *process) writePid(c *Cycle) error {
 	if path != "" {
 		text := strconv.Itoa(os.Getpid()) + "\n"
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			return &conf.Error{Msg: fmt.Sprintf(`open() "%s" failed (%s)`, path, errText(err))}
+			return &conf.Error{Msg: fmt.Sprintf(`open() "%s" failed (%s)`, path, conf.Errno(err))}
 		}
 	}
 	p.removePid()
@@ -402,7 +402,7 @@ func (p *process) removePid() {
 	}
 	// A folder of root's is closed to a process that gave its rights up.
 	if err := os.Remove(p.pidPath); err != nil && !errors.Is(err, os.ErrNotExist) {
-		p.log(LogAlert, fmt.Sprintf("unlink() \"%s\" failed (%s)", p.pidPath, errText(err)))
+		p.log(LogAlert, fmt.Sprintf("unlink() \"%s\" failed (%s)", p.pidPath, conf.Errno(err)))
 	}
 }
 

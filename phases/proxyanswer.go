@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
 )
 
@@ -181,9 +182,9 @@ func (x *exchange) brokenBody(err error) int {
 		}
 		r.Log(LogErr, "upstream prematurely closed connection")
 	case x.buffering:
-		r.Logf(LogErr, "readv() failed %s", sysText(err))
+		r.Logf(LogErr, "readv() failed (%s)", conf.Errno(err))
 	default:
-		r.Logf(LogErr, "recv() failed %s", sysText(err))
+		r.Logf(LogErr, "recv() failed (%s)", conf.Errno(err))
 	}
 	if r.inMemory { // its maker sees that the body has no end
 		return rcOK

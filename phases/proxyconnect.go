@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"syscall"
+
+	"github.com/moonphase/moonphase/phases/conf"
 )
 
 // connect gets a connection to addr: one that was kept, or a new one.
@@ -34,7 +36,7 @@ func (x *exchange) connect(addr string) (nextKind, int) {
 			}
 		}
 		if !x.watch.gone() {
-			x.r.Logf(level, "%s failed %s", call, sysText(err))
+			x.r.Logf(level, "%s failed (%s)", call, conf.Errno(err))
 		}
 		return nextError, rcOK
 	}

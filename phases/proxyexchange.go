@@ -7,6 +7,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
 )
 
 // exchange is one proxied request: its attempts, and the response of the one
@@ -246,7 +248,7 @@ func (x *exchange) broken(call string, err error) nextKind {
 	case isTimeout(err):
 		return nextTimeout
 	case !x.watch.gone():
-		x.r.Logf(LogErr, "%s failed %s", call, sysText(err))
+		x.r.Logf(LogErr, "%s failed (%s)", call, conf.Errno(err))
 	}
 	return nextError
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moonphase/moonphase/phases/conf"
 )
 
 // apply sets the limits and gives up the rights of root, in nginx's order. What
@@ -14,7 +16,7 @@ import (
 func (r *processRights) apply(p *process) error {
 	alert := func(what string, err error) {
 		if err != nil {
-			p.log(LogAlert, fmt.Sprintf("%s failed (%s)", what, errText(err)))
+			p.log(LogAlert, fmt.Sprintf("%s failed (%s)", what, conf.Errno(err)))
 		}
 	}
 	if r.priority.set {
@@ -42,7 +44,7 @@ func (r *processRights) apply(p *process) error {
 	}
 	if r.directory.v != "" {
 		if err := os.Chdir(r.directory.v); err != nil {
-			return fmt.Errorf("chdir(\"%s\") failed (%s)", r.directory.v, errText(err))
+			return fmt.Errorf("chdir(\"%s\") failed (%s)", r.directory.v, conf.Errno(err))
 		}
 	}
 	return nil
@@ -52,16 +54,16 @@ func (r *processRights) apply(p *process) error {
 func (u *serverUser) become() error {
 	groups, err := u.groups()
 	if err != nil {
-		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.name, u.gid, errText(err))
+		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.name, u.gid, conf.Errno(err))
 	}
 	if err := syscall.Setgid(u.gid); err != nil {
-		return fmt.Errorf("setgid(%d) failed (%s)", u.gid, errText(err))
+		return fmt.Errorf("setgid(%d) failed (%s)", u.gid, conf.Errno(err))
 	}
 	if err := syscall.Setgroups(groups); err != nil {
-		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.name, u.gid, errText(err))
+		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.name, u.gid, conf.Errno(err))
 	}
 	if err := syscall.Setuid(u.uid); err != nil {
-		return fmt.Errorf("setuid(%d) failed (%s)", u.uid, errText(err))
+		return fmt.Errorf("setuid(%d) failed (%s)", u.uid, conf.Errno(err))
 	}
 	return nil
 }

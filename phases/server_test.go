@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -400,7 +401,7 @@ func TestAddressInUse(t *testing.T) {
 	}
 	defer l.Close()
 	_, err = listen(&Listen{Addr: l.Addr().String()})
-	if got := errText(err); got != "98: Address already in use" {
+	if got := conf.Errno(err); got != "98: Address already in use" {
 		t.Errorf("got %s", got)
 	}
 }

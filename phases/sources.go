@@ -114,7 +114,7 @@ func cannotRead(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return errGone
 	}
-	return fmt.Errorf("cannot be read (%s)", errText(err))
+	return fmt.Errorf("cannot be read (%s)", conf.Errno(err))
 }
 
 // fileChunk finds the code of a Lua file by its path, nil when it is not compiled in.

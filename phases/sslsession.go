@@ -20,7 +20,7 @@ func (t *sslConf) buildSessions(c *compiler, config *tls.Config) error {
 		path = c.fullConfPath(path)
 		secret, err := os.ReadFile(path)
 		if err != nil {
-			return &conf.Error{Msg: fmt.Sprintf("open() \"%s\" failed (%v)", path, errText(err)), Outside: true}
+			return &conf.Error{Msg: fmt.Sprintf("open() \"%s\" failed (%v)", path, conf.Errno(err)), Outside: true}
 		}
 		if len(secret) != 48 && len(secret) != 80 {
 			return &conf.Error{Msg: fmt.Sprintf("\"%s\" must be 48 or 80 bytes", path)}

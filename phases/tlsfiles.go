@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
 )
@@ -33,7 +32,7 @@ func loadKeyPair(certPath, keyPath string) (tls.Certificate, error) {
 func readPEM(what, path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		_, reason, _ := strings.Cut(errText(err), ": ")
+		reason := conf.Strerror(err)
 		return nil, &conf.Error{Msg: fmt.Sprintf(`cannot load %s "%s": BIO_new_file() failed (SSL: error:80000002:system library::%s:`+
 			`calling fopen(%s, r) error:10000080:BIO routines::no such file)`, what, path, reason, path), Outside: true}
 	}

@@ -83,7 +83,7 @@ func runTryFiles(r *Request) int {
 		r.Logf(LogDebug, "trying to use %s: \"%s\" \"%s\"", map[bool]string{true: "dir", false: "file"}[f.dir], name, path)
 		info, err := r.stat(path)
 		if err != nil && !isNotThere(err) {
-			r.Logf(LogCrit, "%s \"%s\" failed (%s)", openCall(err), path, errText(err))
+			r.Logf(LogCrit, "%s \"%s\" failed (%s)", openCall(err), path, conf.Errno(err))
 		}
 		if err != nil || info.IsDir() != f.dir {
 			continue

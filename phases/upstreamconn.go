@@ -157,12 +157,3 @@ func isTimeout(err error) bool {
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
 }
-
-// sysText words a network error as nginx logs it: "(111: Connection refused)".
-func sysText(err error) string {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return "(" + itoa(int64(errno)) + ": " + errnoText(errno) + ")"
-	}
-	return "(" + err.Error() + ")"
-}

@@ -1,14 +1,35 @@
 package conf
 
-import "syscall"
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"syscall"
+)
 
-// strerror gives the C library's text of the errors a server meets. Go's own
-// texts are lower case ("no such file or directory"), and log readers compare.
-func strerror(no syscall.Errno) string {
+// Errno renders a system error as nginx does: "2: No such file or directory". Of
+// another error it is the text.
+func Errno(err error) string {
+	var no syscall.Errno
+	if !errors.As(err, &no) {
+		return err.Error()
+	}
+	return strconv.Itoa(int(no)) + ": " + Strerror(no)
+}
+
+// Strerror is the C library's text of a system error. Go's own texts begin with a
+// small letter ("no such file or directory"), and log readers compare; on some
+// systems they are other words, so those that a server meets stand below.
+func Strerror(err error) string {
+	var no syscall.Errno
+	if !errors.As(err, &no) {
+		return err.Error()
+	}
 	if text, ok := errnoText[no]; ok {
 		return text
 	}
-	return no.Error()
+	text := no.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 var errnoText = map[syscall.Errno]string{

@@ -6,9 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strconv"
 	"strings"
-	"syscall"
 )
 
 // maxIncludeDepth stops a file that includes itself. nginx stops when it runs
@@ -198,13 +196,4 @@ func openError(path string, err error) *Error {
 		reason = Errno(pathErr.Err)
 	}
 	return &Error{Msg: call + ` "` + path + `" failed (` + reason + `)`}
-}
-
-// Errno renders a system error as nginx does: "2: No such file or directory".
-func Errno(err error) string {
-	var no syscall.Errno
-	if !errors.As(err, &no) {
-		return err.Error()
-	}
-	return strconv.Itoa(int(no)) + ": " + strerror(no)
 }
