@@ -55,8 +55,27 @@ func (h *socketHost) rawSocket(th *rt.Thread) (rt.Value, int) {
 		return fail(th, "duplicate call")
 	}
 	r.rawSocket, r.KeepAlive = true, false
-	return h.api.sockets.Downstream(cosocket.NewDownstream(h, r.Conn.NetConn(), true)), 1
+	return h.api.sockets.Downstream(cosocket.NewDownstream(h, &rawConn{r.Conn.NetConn(), r}, true)), 1
 }
+
+// rawConn is the client's connection. A script that wants to know when the client
+// leaves (lua_check_client_abort) is told so in words of their own.
+type rawConn struct {
+	net.Conn
+	r *Request
+}
+
+// Read implements net.Conn.
+func (c *rawConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF && luaLoc.of(c.r.Loc).checkClientAbort.v {
+		err = clientAborted{}
+	}
+	return n, err
+}
+
+// NetConn is the connection itself, for socket options.
+func (c *rawConn) NetConn() net.Conn { return c.Conn }
 
 // bodySocket lets the script read the declared body itself.
 func (h *socketHost) bodySocket(th *rt.Thread) (rt.Value, int) {

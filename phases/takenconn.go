@@ -30,8 +30,6 @@ func (c *takenConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err != io.EOF { // else the script knows that the client has left
 		o.watch.resume(&o.rd)
-	} else if luaLoc.of(o.req.Loc).checkClientAbort.v {
-		err = clientAborted{}
 	}
 	return n, err
 }
