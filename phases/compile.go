@@ -134,14 +134,8 @@ type CompileOptions struct {
 	Outside func(*conf.Error)
 }
 
-// Compile gives the directives their meaning. The error of a bad
-// configuration is a *conf.Error with nginx's text and place.
-func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
-	opts.Modules = allModules()
-	return compile(tree, opts)
-}
-
-// compile is Compile for the modules of opts.
+// compile gives the directives their meaning. The error of a bad configuration is a
+// *conf.Error with nginx's text and place.
 func compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 	if opts.Logs == nil {
 		opts.Logs = errlog.NewFiles()

@@ -10,14 +10,9 @@ import (
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
-// Exec is the whole program of a plain script: it runs the chunk with the
-// given cache key to its end in one worker without requests, where cosockets,
-// light threads and timers work as under OpenResty's resty command. The global
-// arg holds args, and script at 0. It returns the exit code: 0, or 1 after an
-// uncaught error, which goes to the standard error with its traceback.
-func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
-	tuneCollector()
-	w, err := scriptWorker(chunks)
+// execScript is Exec for the modules.
+func execScript(modules []*Module, chunks rt.ChunkSet, key, script string, args []string) int {
+	w, err := scriptWorker(modules, chunks)
 	if err != nil {
 		return execFailed(err.Error())
 	}
@@ -66,7 +61,7 @@ func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
 }
 
 // scriptWorker makes the only worker of a server without addresses.
-func scriptWorker(chunks rt.ChunkSet) (*Worker, error) {
+func scriptWorker(modules []*Module, chunks rt.ChunkSet) (*Worker, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -78,7 +73,7 @@ func scriptWorker(chunks rt.ChunkSet) (*Worker, error) {
 	logs := errlog.NewFiles()
 	logs.LeaveConsole()
 	log := logs.NewFile(errlog.StderrPath, LogWarn)
-	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: dir + "/", Log: log, Logs: logs,
+	cycle, err := compile(tree.Directives, CompileOptions{Prefix: dir + "/", Log: log, Logs: logs, Modules: modules,
 		Prepare: luaCode{chunks: chunks}.prepare})
 	if err != nil {
 		return nil, err
@@ -108,10 +103,9 @@ func execFailed(message string) int {
 	return 1
 }
 
-// NativeModules lists, sorted, the modules that require finds without a Lua
-// file: the libraries of the runtime and of ngx, as a fresh worker has them.
-func NativeModules() ([]string, error) {
-	w, err := scriptWorker(nil)
+// nativeModules is NativeModules for the modules.
+func nativeModules(modules []*Module) ([]string, error) {
+	w, err := scriptWorker(modules, nil)
 	if err != nil {
 		return nil, err
 	}

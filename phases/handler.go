@@ -14,7 +14,6 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
-	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // HandlerConfig configures NewHandler in nginx's own words.
@@ -27,13 +26,8 @@ type HandlerConfig struct {
 	Prefix string
 }
 
-// NewHandler makes the phases an http.Handler, for programs that bring their
-// own net/http server. Each request goes through the same connection loop,
-// phases and filters as in a server that moonphase built; headers arrive in
-// net/http's order and spelling. Closing the handler ends its workers.
-//
-// The error is that of a bad configuration, or of init_by_lua.
-func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
+// newHandler is NewHandler for a program.
+func newHandler(config HandlerConfig, b program) (*Handler, error) {
 	prefix := config.Prefix
 	if prefix == "" {
 		dir, err := os.Getwd()
@@ -48,8 +42,8 @@ func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := newProcess(options{prefix: prefix, errorLog: errlog.StderrPath}, luaCode{chunks: chunks}.prepare)
-	cycle, err := Compile(tree.Directives, CompileOptions{Prefix: prefix, Log: p.start, Logs: p.logs, Prepare: p.prepare})
+	p := newProcess(options{prefix: prefix, errorLog: errlog.StderrPath}, b)
+	cycle, err := compile(tree.Directives, CompileOptions{Prefix: prefix, Log: p.start, Logs: p.logs, Modules: b.modules, Prepare: b.prepare})
 	if err != nil {
 		return nil, err
 	}

@@ -29,20 +29,27 @@ type options struct {
 // defaultConf is the configuration file, below the prefix.
 const defaultConf = "conf/nginx.conf"
 
-// Main is the whole server program: it reads nginx's command line from args
-// (without the program's name), serves the configuration with the Lua code of b and
-// returns the exit code.
-func Main(args []string, b Binary) int {
+// program is what the server is told of the program around it.
+type program struct {
+	version string    // of moonphase
+	modules []*Module // in the order of nginx's ngx_modules.c
+	// prepare is called with each configuration that is about to be read; nil for
+	// nothing.
+	prepare func(*Cycle)
+}
+
+// runServer is Main for a program.
+func runServer(args []string, b program) int {
 	o, err := parseArgs(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: %v\n", err)
 		return 1
 	}
 	if o.version || o.configure || o.help {
-		printVersion(o, b.Version)
+		printVersion(o, b)
 		return 0
 	}
-	p := newProcess(o, luaCode{b.Chunks, newSources(b)}.prepare)
+	p := newProcess(o, b)
 	switch {
 	case o.test:
 		return p.testConfig()
@@ -167,9 +174,9 @@ Options:
 `
 
 // newProcess prepares the start: from here on errors go to the log of -e.
-func newProcess(o options, prepare func(*Cycle)) *process {
+func newProcess(o options, b program) *process {
 	p := &process{
-		opts: o, prepare: prepare, test: o.test,
+		opts: o, program: b, test: o.test,
 		logs:      errlog.NewFiles(),
 		env:       os.Environ(),
 		listeners: map[string]*listener{},

@@ -23,10 +23,10 @@ import (
 // configuration it serves. nginx's master and workers are one process here, so
 // the signals that nginx's master takes are taken by it.
 type process struct {
-	opts    options
-	prepare func(*Cycle) // for each configuration that is read; nil for nothing
-	logs    *errlog.Files
-	test    bool // -t: nothing is served
+	opts options
+	program
+	logs *errlog.Files
+	test bool // -t: nothing is served
 
 	// start is the log until the configuration names one: the file of -e.
 	start *errlog.Log
@@ -87,11 +87,12 @@ func (p *process) load() (*Cycle, error) {
 			p.say("[notice] %v", note)
 		}
 	}
-	c, err := Compile(tree.Directives, CompileOptions{
+	c, err := compile(tree.Directives, CompileOptions{
 		Prefix:   p.opts.prefix,
 		ConfPath: p.opts.conf,
 		Log:      p.start,
 		Logs:     p.logs,
+		Modules:  p.modules,
 		Previous: p.cycle.Load(),
 		Prepare:  p.prepare,
 	})

@@ -29,7 +29,7 @@ func newProcessAt(t *testing.T, prefix string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newProcess(o, nil)
+	return newProcess(o, program{modules: allModules()})
 }
 
 // TestRights starts a server of its own process, whose user, limits and folder

@@ -124,7 +124,7 @@ func freePort(t testing.TB) int {
 // start serves the configuration until the test ends.
 func (c *serveCase) start(t testing.TB) {
 	t.Helper()
-	p := newProcess(options{prefix: c.prefix, conf: c.prefix + "conf/nginx.conf", errorLog: c.prefix + "logs/error.log"}, luaCode{chunks: c.chunks}.prepare)
+	p := newProcess(options{prefix: c.prefix, conf: c.prefix + "conf/nginx.conf", errorLog: c.prefix + "logs/error.log"}, program{modules: allModules(), prepare: luaCode{chunks: c.chunks}.prepare})
 	cycle, err := p.load()
 	if err == nil {
 		err = p.activate(cycle)

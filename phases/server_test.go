@@ -54,7 +54,7 @@ func startServerWith(t testing.TB, conf string, chunks rt.ChunkSet) *testServer 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.p = newProcess(o, luaCode{chunks: chunks}.prepare)
+	s.p = newProcess(o, program{modules: allModules(), prepare: luaCode{chunks: chunks}.prepare})
 	s.p.logs.LeaveConsole()
 	env := s.p.env
 	t.Cleanup(func() {

@@ -148,7 +148,7 @@ func TestTLSErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = newProcess(o, nil).load()
+		_, err = newProcess(o, program{modules: allModules()}).load()
 		if got := strings.ReplaceAll(errString(err), dir, "DIR"); got != tt.want {
 			t.Errorf("%s\ngot  %s\nwant %s", tt.server, got, tt.want)
 		}
