@@ -19,7 +19,7 @@ import (
 // conn is one client connection: it reads requests and gives them to the phases,
 // one after the other, on its own goroutine. It is the Downstream of them.
 type conn struct {
-	output
+	writer
 
 	owner  *listener
 	socket net.Conn // as it was accepted
@@ -85,7 +85,7 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 		raw, _ = sc.SyscallConn()
 	}
 	c.watch.reset(raw)
-	c.output.reset(nc, raw)
+	c.writer.reset(nc, raw)
 	c.proxy = clientClaim{}
 	if b.listen.Proxy {
 		var err error
@@ -93,7 +93,7 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 			c.logProxy(b, err)
 			return nc, false
 		}
-		c.output.reset(nc, raw)
+		c.writer.reset(nc, raw)
 	}
 	if b.listen.TLS {
 		secure, err := c.handshake(b, nc)
@@ -101,9 +101,9 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 			return nc, false
 		}
 		nc = secure
-		c.output.reset(nc, nil)
+		c.writer.reset(nc, nil)
 	}
-	c.output.timeout = time.Minute
+	c.writer.timeout = time.Minute
 	c.rd.Reset(nc, &b.limits)
 	c.rd.BeforeWait, c.rd.AfterWait = c.beforeWait, c.afterWait
 	return nc, true
@@ -217,7 +217,7 @@ func (c *conn) request() *Request {
 	b.cycle.Begin()
 	r := b.cycle.NewRequest(c, b.listen)
 	c.req = r
-	c.output.begin()
+	c.writer.begin()
 	r.Method, r.URI, r.Args = h.Method, h.Path, h.Args
 	r.RequestURI, r.RequestLine, r.HeaderText = h.Target, h.Line, h.Text
 	r.HTTPMajor, r.HTTPMinor = h.Major, h.Minor
@@ -267,15 +267,15 @@ func (c *conn) refuse(r *Request, err error) {
 		}
 	case errors.Is(err, http1.ErrTimeout):
 		r.Log(LogInfo, clientTimedOut+c.action())
-		r.serveNothing(statusRequestTimeout)
+		serveNothing(r, statusRequestTimeout)
 		c.late = true
 		c.resetLate(r)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		r.Log(LogInfo, "client prematurely closed connection"+c.action())
-		r.serveNothing(400)
+		serveNothing(r, 400)
 	default:
 		r.Log(LogInfo, "recv() failed ("+conf.Errno(err)+")"+c.action())
-		r.serveNothing(400)
+		serveNothing(r, 400)
 	}
 }
 
@@ -296,7 +296,7 @@ func (c *conn) action() string {
 }
 
 // serveNothing logs a request that could not even be refused.
-func (r *Request) serveNothing(status int) {
+func serveNothing(r *Request, status int) {
 	r.begin()
 	r.terminate(status)
 	r.end()
@@ -363,8 +363,8 @@ func (c *conn) InterruptRead() { c.rd.Interrupt() }
 
 // Flush implements Downstream.
 func (c *conn) Flush() error {
-	c.output.timeout = c.req.Loc.sendTimeout.v
-	return c.output.Flush()
+	c.writer.timeout = c.req.Loc.sendTimeout.v
+	return c.writer.Flush()
 }
 
 // Aborted implements Downstream.
@@ -394,7 +394,7 @@ func (c *conn) TLS() bool { return c.ssl != nil }
 // NetConn implements Downstream.
 func (c *conn) NetConn() net.Conn {
 	c.taken = true
-	c.output.drop()
+	c.writer.drop()
 	return &takenConn{Conn: c.nc, owner: c, ahead: c.rd.Take()}
 }
 

@@ -81,10 +81,10 @@ func (h *Handler) Close() error {
 
 // foreignConn is the Downstream of a request that came through net/http.
 type foreignConn struct {
-	output
+	writer
 	req    *http.Request
 	r      *Request
-	writer *responseConn
+	out    *responseConn
 	number int64
 	ssl    *sslConnection
 }
@@ -96,7 +96,7 @@ type responseConn struct {
 	control  *http.ResponseController
 }
 
-// Write sends at once: output has collected before.
+// Write sends at once: the writer has collected before.
 func (c *responseConn) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	if err != nil {
@@ -113,18 +113,18 @@ func (c *responseConn) SetWriteDeadline(t time.Time) error { return c.control.Se
 
 // serveForeign answers a request of net/http.
 func serveForeign(c *Cycle, l *Listen, number int64, w http.ResponseWriter, req *http.Request) {
-	x := &foreignConn{req: req, number: number, writer: &responseConn{w: w, control: http.NewResponseController(w)}}
+	x := &foreignConn{req: req, number: number, out: &responseConn{w: w, control: http.NewResponseController(w)}}
 	if req.TLS != nil {
 		x.ssl = &sslConnection{state: func() tls.ConnectionState { return *req.TLS }}
 	}
-	x.output.reset(x.writer, nil)
-	x.output.timeout = time.Minute
+	x.writer.reset(x.out, nil)
+	x.writer.timeout = time.Minute
 	c.Begin()
 	defer c.End()
 	r := c.NewRequest(x, l)
 	defer r.Release()
 	x.r = r
-	status := r.fill(req)
+	status := takeOver(r, req)
 	r.Server = l.FindServer(r, r.Host)
 	if status == 0 {
 		status = sslStatus(r)
@@ -140,9 +140,9 @@ func serveForeign(c *Cycle, l *Listen, number int64, w http.ResponseWriter, req 
 	}
 }
 
-// fill takes a request of net/http over. It returns a status when nginx would
+// takeOver takes a request of net/http over. It returns a status when nginx would
 // refuse it.
-func (r *Request) fill(req *http.Request) int {
+func takeOver(r *Request, req *http.Request) int {
 	r.Method, r.RequestURI = req.Method, req.RequestURI
 	r.RequestLine = req.Method + " " + req.RequestURI + " " + req.Proto
 	r.HTTPMajor, r.HTTPMinor, r.Protocol = req.ProtoMajor, req.ProtoMinor, req.Proto
@@ -172,7 +172,7 @@ func (r *Request) fill(req *http.Request) int {
 // WriteHead implements headWriter: it gives the head to net/http, without the
 // lines that only make sense between two HTTP/1 peers.
 func (x *foreignConn) WriteHead(r *Request) {
-	header := x.writer.w.Header()
+	header := x.out.w.Header()
 	for _, line := range bytes.Split(r.appendHead(nil), crlf)[1:] {
 		name, value, ok := strings.Cut(string(line), ": ")
 		switch {
@@ -181,13 +181,13 @@ func (x *foreignConn) WriteHead(r *Request) {
 			header[name] = append(header[name], value)
 		}
 	}
-	x.writer.w.WriteHeader(max(r.Out.Status, 100))
+	x.out.w.WriteHeader(max(r.Out.Status, 100))
 }
 
 // writeTrailers gives the fields behind the body to net/http.
 func (x *foreignConn) WriteTrailers(fields []Header) {
 	for _, f := range fields {
-		x.writer.w.Header().Add(http.TrailerPrefix+f.Name, f.Value)
+		x.out.w.Header().Add(http.TrailerPrefix+f.Name, f.Value)
 	}
 }
 
@@ -214,7 +214,7 @@ func (x *foreignConn) SkipBody() error { return nil }
 func (x *foreignConn) Interim([]byte) error { return nil }
 
 // InterruptRead implements Downstream.
-func (x *foreignConn) InterruptRead() { _ = x.writer.control.SetReadDeadline(time.Unix(1, 0)) }
+func (x *foreignConn) InterruptRead() { _ = x.out.control.SetReadDeadline(time.Unix(1, 0)) }
 
 // Aborted implements Downstream.
 func (x *foreignConn) Aborted() <-chan struct{} { return x.req.Context().Done() }

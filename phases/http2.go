@@ -18,7 +18,7 @@ import (
 // HTTP/2 (RFC 9113) as nginx speaks it. One goroutine reads a connection's frames,
 // each request has one for its phases, and who has something to send writes: there
 // is no goroutine that only writes. The state of streams and windows belongs to the
-// lock of the connection's output.
+// lock of the connection's writer.
 //
 //	http2.go         the connection: start, end, timers
 //	http2frames.go   what each frame of the client does
@@ -120,7 +120,7 @@ type http2Conn struct {
 	refused       int  // streams, ever
 	idles         int  // how often the connection became idle and woke again
 
-	// And this to the lock of c.output.
+	// And this to the lock of c.writer.
 	streams    map[uint32]*http2Stream
 	lastID     uint32
 	running    int // requests, until their last phase has ended
@@ -131,8 +131,8 @@ type http2Conn struct {
 	frameSize  int
 	ready      http2Queue // streams that may send
 	flushing   []*http2Stream
-	appended   int64 // bytes given to output, ever
-	control    int   // control frames since the output was last empty
+	appended   int64 // bytes given to the writer, ever
+	control    int   // control frames since the writer was last empty
 	goaway     bool
 	resize     bool // the next header block begins with a table size update
 	total      int64
@@ -173,7 +173,7 @@ func (c *conn) serveHTTP2() {
 	}
 	h.priorityLimit = max(h.limits.maxStreams, 100)
 	h.idleAt = h.start.Add(h.limits.headerTimeout)
-	c.output.timeout = h.limits.sendTimeout
+	c.writer.timeout = h.limits.sendTimeout
 	h.decoder = hpack.NewDecoder(http2TableSize, h.field)
 	c.http2.Store(h)
 	defer c.http2.Store(nil)
@@ -281,7 +281,7 @@ func (h *http2Conn) more() error {
 
 // received accounts for bytes that came in.
 func (h *http2Conn) received(n int) {
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	h.total += int64(n)
 	o.mu.Unlock()
@@ -294,7 +294,7 @@ func (h *http2Conn) incomplete() bool {
 
 // beforeRead sends what is due and arms the timers. An error ends the connection.
 func (h *http2Conn) beforeRead() error {
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
@@ -343,7 +343,7 @@ func (h *http2Conn) wakeReader(at time.Time) {
 
 // expired looks which timer ended the wait, if one did.
 func (h *http2Conn) expired() error {
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h.armed = time.Time{}
@@ -369,7 +369,7 @@ func (h *http2Conn) expired() error {
 func (h *http2Conn) end(err error) {
 	var bad *http2Error
 	done := errors.Is(err, errHTTP2Done)
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	running := h.running
 	switch {
@@ -425,7 +425,7 @@ func (h *http2Conn) end(err error) {
 		o.mu.Lock()
 	}
 	o.mu.Unlock()
-	if failed || h.c.output.Flush() != nil {
+	if failed || h.c.writer.Flush() != nil {
 		return
 	}
 	h.c.awaitClose(h.limits.linger)
@@ -433,7 +433,7 @@ func (h *http2Conn) end(err error) {
 
 // shutdown makes the connection end when its requests have (SIGQUIT).
 func (h *http2Conn) shutdown() {
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !h.goaway {

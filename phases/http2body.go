@@ -33,7 +33,7 @@ func (s *http2Stream) accept(size int) bool {
 
 // deliver appends a piece of the body; true says that no more is wanted.
 func (s *http2Stream) deliver(b []byte) bool {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if s.ended || s.lost || s.skip || s.inErr != nil {
@@ -55,7 +55,7 @@ func (s *http2Stream) deliver(b []byte) bool {
 
 // deliverEnd ends the body.
 func (s *http2Stream) deliverEnd() {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s.inClosed = true
@@ -76,7 +76,7 @@ const http2BodyWindow = 256 << 10
 
 // ReadBodyWithin implements timedBody.
 func (s *http2Stream) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s.reading = true
@@ -123,7 +123,7 @@ func (s *http2Stream) widen() {
 
 // InterruptRead implements Downstream.
 func (s *http2Stream) InterruptRead() {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	s.reading = false
 	s.read.wake()
@@ -132,7 +132,7 @@ func (s *http2Stream) InterruptRead() {
 
 // SkipBody implements Downstream: what comes of the body is dropped.
 func (s *http2Stream) SkipBody() error {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s.skip, s.in, s.taken = true, nil, 0

@@ -113,7 +113,7 @@ func (h *http2Conn) dataFrame() error {
 			"received DATA frame length %d, available window %d", size, h.recvWindow)
 	}
 	h.recvWindow -= int64(size)
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	if h.recvWindow < maxHTTP2Window/4 {
 		h.sendWindowUpdate(0, maxHTTP2Window-h.recvWindow)
@@ -181,7 +181,7 @@ func (h *http2Conn) resetFrame() error {
 	if f.id == 0 {
 		return &http2Error{http2ProtocolError, "client sent RST_STREAM frame with incorrect identifier"}
 	}
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := h.streams[f.id]
@@ -229,7 +229,7 @@ func (h *http2Conn) settingsFrame() error {
 	if f.length%6 != 0 {
 		return http2Errorf(http2SizeError, "client sent SETTINGS frame with incorrect length %d", f.length)
 	}
-	o := &h.c.output
+	o := &h.c.writer
 	window := h.initWindow
 	for f.length > 0 {
 		b, err := h.framePart(6)
@@ -283,7 +283,7 @@ func (h *http2Conn) pingFrame() error {
 	if f.flags&http2Ack != 0 {
 		return nil
 	}
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h.appendControl(http2Ping, http2Ack, 0, b)
@@ -304,7 +304,7 @@ func (h *http2Conn) windowFrame() error {
 	if more == 0 {
 		return &http2Error{http2ProtocolError, "client sent WINDOW_UPDATE frame with incorrect window increment 0"}
 	}
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if f.id == 0 {

@@ -24,11 +24,11 @@ var hpackStatuses = [...]int{200, 204, 206, 304, 400, 404, 500}
 // WriteHead implements headWriter. Like nginx it refers to nothing in the dynamic
 // table: heads need no order among each other.
 func (s *http2Stream) WriteHead(r *Request) {
-	b := r.appendHTTP2Head(r.headBuf[:0])
+	b := appendHTTP2Head(r.headBuf[:0], r)
 	r.headBuf = b
 	fin := r.HeaderOnly || r.Out.ContentLength == 0 && !r.trailers
 	h := s.h
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if s.lost || o.err != nil {
@@ -44,9 +44,9 @@ func (s *http2Stream) WriteHead(r *Request) {
 }
 
 // appendBlock appends the frames of a header block; fin says that the stream ends
-// with it. The caller holds the lock of the output.
+// with it. The caller holds the lock of the writer.
 func (h *http2Conn) appendBlock(s *http2Stream, b []byte, fin bool) {
-	o := &h.c.output
+	o := &h.c.writer
 	kind, flags := http2Headers, byte(0)
 	if fin {
 		flags = http2EndStream
@@ -68,7 +68,7 @@ func (h *http2Conn) appendBlock(s *http2Stream, b []byte, fin bool) {
 }
 
 // appendHTTP2Head codes the response's head, in nginx's order.
-func (r *Request) appendHTTP2Head(b []byte) []byte {
+func appendHTTP2Head(b []byte, r *Request) []byte {
 	o, l := &r.Out, r.Loc
 	b = appendHpackStatus(b, o.Status)
 	if !o.customServer {

@@ -50,7 +50,7 @@ func (h *http2Conn) headersFrame() error {
 	if f.length == extra {
 		return &http2Error{http2SizeError, "client sent HEADERS frame with empty header block"}
 	}
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	late := h.goaway
 	o.mu.Unlock()
@@ -88,7 +88,7 @@ func (h *http2Conn) begin() error {
 	head.Begin(2)
 	h.block = http2Block{id: f.id, room: l.headerSize, head: head, cookies: cookies}
 	h.decoder.SetMaxStringLength(max(l.fieldSize*8/5, http2TableSize))
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h.lastID = f.id
@@ -226,7 +226,7 @@ const hpackEntries = 61
 var errFieldSize = &http2Error{http2Calm, "client sent too large header field"}
 
 // blockTimedOut gives the request up whose head does not come. The caller holds
-// the lock of the output.
+// the lock of the writer.
 func (h *http2Conn) blockTimedOut() {
 	b := &h.block
 	s := b.stream
@@ -267,7 +267,7 @@ func (h *http2Conn) field(f hpack.HeaderField) {
 	switch {
 	case fatal != "":
 		s.req.Log(LogInfo, fatal+readingRequestHeaders)
-		o := &h.c.output
+		o := &h.c.writer
 		o.mu.Lock()
 		s.reset(http2ProtocolError)
 		o.mu.Unlock()
@@ -438,7 +438,7 @@ func (h *http2Conn) fill(s *http2Stream) {
 	r, head := s.req, &h.block.head
 	r.Method, r.URI, r.Args, r.RequestURI = head.Method, head.Path, head.Args, head.Target
 	r.ContentLength, r.Chunked = head.ContentLength, head.Chunked || head.ContentLength < 0 && !s.inClosed
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	s.about = http2About{server: r.Server, line: r.RequestLine}
 	s.about.host, _ = r.In.Get("Host")

@@ -7,7 +7,7 @@ import (
 )
 
 // http2Stream is the Downstream of one request of a connection that speaks HTTP/2.
-// What follows req belongs to the lock of the connection's output, which is the
+// What follows req belongs to the lock of the connection's writer, which is the
 // streams' too.
 type http2Stream struct {
 	h       *http2Conn
@@ -94,7 +94,7 @@ func (s *http2Stream) run() {
 	r := s.req
 	switch {
 	case s.refusal == http2Dropped:
-		r.serveNothing(s.status)
+		serveNothing(r, s.status)
 	case s.refusal == http2Refused:
 		r.ServeError(s.status)
 	default:
@@ -112,7 +112,7 @@ func (s *http2Stream) run() {
 // end closes the stream (ngx_http_v2_close_stream).
 func (s *http2Stream) end() {
 	h := s.h
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s.ended, s.in = true, nil
@@ -201,7 +201,7 @@ func (s *http2Stream) SSL() *sslConnection { return s.h.c.ssl }
 
 // Write implements Downstream.
 func (s *http2Stream) Write(p []byte) (int, error) {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if s.lost || o.err != nil {
@@ -217,7 +217,7 @@ func (s *http2Stream) Write(p []byte) (int, error) {
 // WriteTrailers implements headWriter.
 func (s *http2Stream) WriteTrailers(fields []Header) {
 	b := appendHpackFields(nil, fields)
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	s.trailers = b
 	o.mu.Unlock()
@@ -225,7 +225,7 @@ func (s *http2Stream) WriteTrailers(fields []Header) {
 
 // EndBody implements headWriter.
 func (s *http2Stream) EndBody() {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	s.fin = true
 	o.mu.Unlock()
@@ -233,7 +233,7 @@ func (s *http2Stream) EndBody() {
 
 // SetRate implements Downstream.
 func (s *http2Stream) SetRate(perSecond, after int64, start time.Time) {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	s.rate.perSecond, s.rate.after, s.rate.start = perSecond, after, start.Unix()
 	o.mu.Unlock()
@@ -244,7 +244,7 @@ func (s *http2Stream) Opened() time.Time { return s.h.c.Opened() }
 
 // Push implements Downstream.
 func (s *http2Stream) Push() error {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if s.lost || o.err != nil {
@@ -257,7 +257,7 @@ func (s *http2Stream) Push() error {
 
 // Buffered implements Downstream.
 func (s *http2Stream) Buffered() int {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(s.out) - s.sent + int(max(s.mark-o.sent, 0))
@@ -271,7 +271,7 @@ func (s *http2Stream) Sent() int64 { return s.WireBytes() }
 
 // WireBytes implements byteCounter.
 func (s *http2Stream) WireBytes() int64 {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return s.wire
@@ -279,7 +279,7 @@ func (s *http2Stream) WireBytes() int64 {
 
 // BodyBytes implements byteCounter: how much of the body is framed.
 func (s *http2Stream) BodyBytes() int64 {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return s.moved
@@ -287,14 +287,14 @@ func (s *http2Stream) BodyBytes() int64 {
 
 // flushed tells whether all of the response so far is out. The caller holds the lock.
 func (s *http2Stream) flushed() bool {
-	return s.sent == len(s.out) && (!s.fin || s.outClosed) && s.mark <= s.h.c.output.sent
+	return s.sent == len(s.out) && (!s.fin || s.outClosed) && s.mark <= s.h.c.writer.sent
 }
 
 // Flush implements Downstream. A client that takes nothing for send_timeout, be it
 // that it opens no window, loses the stream.
 func (s *http2Stream) Flush() error {
 	h := s.h
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h.enqueue(s)
@@ -334,13 +334,13 @@ func (s *http2Stream) place() int64 {
 	if s.sent < len(s.out) {
 		return s.moved
 	}
-	return s.moved + s.h.c.output.sent
+	return s.moved + s.h.c.writer.sent
 }
 
 // await waits for a signal, at most for d; false tells that d has passed. The
 // caller holds the lock.
 func (s *http2Stream) await(w *http2Signal, d time.Duration) bool {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	woken := w.wait()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -356,7 +356,7 @@ func (s *http2Stream) await(w *http2Signal, d time.Duration) bool {
 
 // Aborted implements Downstream.
 func (s *http2Stream) Aborted() <-chan struct{} {
-	o := &s.h.c.output
+	o := &s.h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if s.gone == nil {

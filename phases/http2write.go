@@ -8,7 +8,7 @@ import (
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
-// All functions here are called with the lock of the connection's output held.
+// All functions here are called with the lock of the connection's writer held.
 
 // http2Queue lists streams that have something to send and a window for it.
 type http2Queue struct {
@@ -60,7 +60,7 @@ func (h *http2Conn) enqueue(s *http2Stream) {
 
 // enqueueLater is enqueue for a stream that the limit of its rate holds back.
 func (h *http2Conn) enqueueLater(s *http2Stream, wait time.Duration) {
-	o := &h.c.output
+	o := &h.c.writer
 	time.AfterFunc(wait, func() {
 		defer guard.Stop()
 		o.mu.Lock()
@@ -76,10 +76,10 @@ func (h *http2Conn) enqueueLater(s *http2Stream, wait time.Duration) {
 // back when a stream ends, and one that is more urgent has to wait for it.
 const http2Batch = 64 << 10
 
-// frameData moves bytes of the streams into the output, a frame of each in turn, as
+// frameData moves bytes of the streams into the writer, a frame of each in turn, as
 // far as windows and http2Batch allow.
 func (h *http2Conn) frameData() {
-	o := &h.c.output
+	o := &h.c.writer
 	if len(o.buf) == 0 {
 		h.control = 0
 	}
@@ -125,7 +125,7 @@ func (h *http2Conn) frameData() {
 // appendData appends a DATA frame with the next n bytes of s; fin says that they are
 // the last.
 func (h *http2Conn) appendData(s *http2Stream, n int, fin bool) {
-	o := &h.c.output
+	o := &h.c.writer
 	flags := byte(0)
 	if fin {
 		flags = http2EndStream
@@ -163,7 +163,7 @@ func (h *http2Conn) closeOut(s *http2Stream) {
 
 // push sends what the client takes at once; the rest follows by itself.
 func (h *http2Conn) push() {
-	o := &h.c.output
+	o := &h.c.writer
 	if o.busy == nil && !h.sendNow() {
 		o.busy = make(chan struct{})
 		guard.Go(h.drainRest)
@@ -172,7 +172,7 @@ func (h *http2Conn) push() {
 
 // drainRest sends what others have left. It takes the lock.
 func (h *http2Conn) drainRest() {
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	h.drain(nil)
@@ -183,14 +183,14 @@ func (h *http2Conn) write(s *http2Stream) {
 	if h.sendNow() {
 		return
 	}
-	h.c.output.busy = make(chan struct{})
+	h.c.writer.busy = make(chan struct{})
 	h.drain(s)
 }
 
 // sendNow tries to send everything without waiting and tells whether nothing is
 // left to do.
 func (h *http2Conn) sendNow() bool {
-	o := &h.c.output
+	o := &h.c.writer
 	for {
 		h.frameData()
 		done := o.sendNow()
@@ -210,7 +210,7 @@ func (h *http2Conn) sendable() bool {
 // drain sends until nothing is left or, when it works for s, until all of s is
 // out; somebody else goes on then. The caller has set busy.
 func (h *http2Conn) drain(s *http2Stream) {
-	o := &h.c.output
+	o := &h.c.writer
 	for o.err == nil {
 		h.frameData()
 		if len(o.buf) == 0 {
@@ -247,7 +247,7 @@ func (h *http2Conn) awaitWrite(s *http2Stream, until time.Time) bool {
 // progress wakes those whose response has gone out, and everybody when nothing more
 // can.
 func (h *http2Conn) progress() {
-	o := &h.c.output
+	o := &h.c.writer
 	if o.err != nil && len(h.streams) > 0 {
 		for _, s := range h.streams {
 			s.abandon()
@@ -264,7 +264,7 @@ func (h *http2Conn) progress() {
 
 // letOthers lets the other goroutines run first, with the lock put down: what they
 // have to send goes out with ours.
-func (o *output) letOthers() {
+func (o *writer) letOthers() {
 	o.mu.Unlock()
 	runtime.Gosched()
 	o.mu.Lock()
@@ -272,7 +272,7 @@ func (o *output) letOthers() {
 
 // appendControl appends a control frame.
 func (h *http2Conn) appendControl(kind http2Type, flags byte, id uint32, payload []byte) {
-	o := &h.c.output
+	o := &h.c.writer
 	if o.err != nil {
 		return
 	}
@@ -292,7 +292,7 @@ func (h *http2Conn) flooded() error {
 	if h.control <= maxHTTP2Control {
 		return nil
 	}
-	h.c.output.fail(errHTTP2Flood)
+	h.c.writer.fail(errHTTP2Flood)
 	return errHTTP2Flood
 }
 
@@ -319,7 +319,7 @@ func (h *http2Conn) sendGoAway(code http2Code) {
 
 // sendSettings begins the connection. It takes the lock.
 func (h *http2Conn) sendSettings() {
-	o := &h.c.output
+	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var b []byte

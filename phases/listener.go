@@ -128,7 +128,7 @@ func listen(l *Listen) (net.Listener, error) {
 		}
 		lc.Control = func(_, _ string, raw syscall.RawConn) error {
 			var failed error
-			err := raw.Control(func(fd uintptr) { failed = l.socket.apply(int(fd)) })
+			err := raw.Control(func(fd uintptr) { failed = setSocketOptions(int(fd), &l.socket) })
 			return cmp.Or(err, failed)
 		}
 	}
@@ -144,9 +144,9 @@ func listen(l *Listen) (net.Listener, error) {
 	return socket, nil
 }
 
-// apply sets the options of a socket that is not bound yet. Connections inherit
+// setSocketOptions sets the options of a socket that is not bound yet. Connections inherit
 // from it what is theirs.
-func (o *socketOptions) apply(fd int) error {
+func setSocketOptions(fd int, o *socketOptions) error {
 	set := func(level, option, value int) error { return syscall.SetsockoptInt(fd, level, option, value) }
 	if o.rcvbuf > 0 {
 		if err := set(syscall.SOL_SOCKET, syscall.SO_RCVBUF, o.rcvbuf); err != nil {
@@ -167,7 +167,7 @@ func (o *socketOptions) apply(fd int) error {
 			return err
 		}
 	}
-	return o.applySystem(fd)
+	return setSystemOptions(fd, o)
 }
 
 // acceptPause is how long a listener rests when the process has no file

@@ -248,7 +248,7 @@ func (p *process) settle(c *Cycle) error {
 	if p.cycle.Load() != nil {
 		return nil
 	}
-	return c.Main.rights.apply(p)
+	return applyRights(&c.Main.rights, p)
 }
 
 // reload takes a changed configuration over. If it is bad, the old one goes on.

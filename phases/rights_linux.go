@@ -11,9 +11,9 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 )
 
-// apply sets the limits and gives up the rights of root, in nginx's order. What
+// applyRights sets the limits and gives up the rights of root, in nginx's order. What
 // only costs comfort is logged; an error means that the process must not serve.
-func (r *processRights) apply(p *process) error {
+func applyRights(r *processRights, p *process) error {
 	alert := func(what string, err error) {
 		if err != nil {
 			p.log(LogAlert, fmt.Sprintf("%s failed (%s)", what, conf.Errno(err)))
@@ -31,7 +31,7 @@ func (r *processRights) apply(p *process) error {
 		alert(fmt.Sprintf("setrlimit(RLIMIT_CORE, %d)", n), syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{Cur: n, Max: n}))
 	}
 	if u := r.user.v; u != nil && os.Geteuid() == 0 {
-		if err := u.become(); err != nil {
+		if err := become(u); err != nil {
 			return err
 		}
 	}
@@ -51,7 +51,7 @@ func (r *processRights) apply(p *process) error {
 }
 
 // become gives the process to the user; package syscall does so in all threads.
-func (u *serverUser) become() error {
+func become(u *serverUser) error {
 	groups, err := u.groups()
 	if err != nil {
 		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.name, u.gid, conf.Errno(err))

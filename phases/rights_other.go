@@ -4,8 +4,8 @@ package phases
 
 import "errors"
 
-// apply refuses to serve with rights that the configuration takes away.
-func (r *processRights) apply(*process) error {
+// applyRights refuses to serve with rights that the configuration takes away.
+func applyRights(r *processRights, _ *process) error {
 	if r.user.v != nil || r.noFiles.set || r.coreSize.set || r.priority.set || len(r.cpus.v) > 0 || r.directory.v != "" {
 		return errors.New("user, worker_rlimit_*, worker_priority, worker_cpu_affinity and working_directory are not supported on this system")
 	}

@@ -25,8 +25,8 @@ const (
 	tcpFastOpen = 0x17
 )
 
-// applySystem sets the options of a socket that are the system's own.
-func (o *socketOptions) applySystem(fd int) error {
+// setSystemOptions sets the options of a socket that are the system's own.
+func setSystemOptions(fd int, o *socketOptions) error {
 	for _, opt := range [...]struct{ level, option, value int }{
 		{syscall.SOL_SOCKET, soReusePort, asInt(o.reusePort)},
 		{syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, asInt(o.deferred)},

@@ -14,8 +14,8 @@ func closeWait(uintptr) bool { return false }
 // dup makes the file descriptor to another one for the file of from.
 func dup(from, to int) error { return syscall.Dup2(from, to) }
 
-// applySystem refuses the options of a socket that only Linux is known to have.
-func (o *socketOptions) applySystem(int) error {
+// setSystemOptions refuses the options of a socket that only Linux is known to have.
+func setSystemOptions(_ int, o *socketOptions) error {
 	k := o.keepAlive
 	if o.reusePort || o.deferred || o.fastopen > 0 || k.idle > 0 || k.interval > 0 || k.count > 0 {
 		return errors.New("reuseport, deferred, fastopen and the times of so_keepalive need Linux")

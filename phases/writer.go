@@ -12,12 +12,12 @@ import (
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
-// output is what a connection has to send. Bytes are collected and sent by one
+// writer is what a connection has to send. Bytes are collected and sent by one
 // write where the client takes them at once, which is nearly always; a client
 // that does not gets a goroutine that waits for it.
 //
 // Light threads of one request may use it at the same time.
-type output struct {
+type writer struct {
 	nc  net.Conn
 	raw syscall.RawConn // for writes that do not wait; nil for TLS
 	try func(fd uintptr) bool
@@ -40,17 +40,17 @@ type output struct {
 const maxKeptBuffer = 64 << 10
 
 // reset prepares o for a new connection; raw is nil where writes cannot be tried.
-func (o *output) reset(nc net.Conn, raw syscall.RawConn) {
+func (o *writer) reset(nc net.Conn, raw syscall.RawConn) {
 	buf := o.buf
 	if cap(buf) > maxKeptBuffer {
 		buf = nil
 	}
-	*o = output{nc: nc, raw: raw, opened: time.Now(), buf: buf[:0], expiry: http1.NewDeadline(nc.SetWriteDeadline)}
+	*o = writer{nc: nc, raw: raw, opened: time.Now(), buf: buf[:0], expiry: http1.NewDeadline(nc.SetWriteDeadline)}
 	o.try = o.writeOnce
 }
 
 // begin starts counting for a new request.
-func (o *output) begin() {
+func (o *writer) begin() {
 	o.sent, o.rate = 0, rateLimit{}
 	if cap(o.buf) > maxKeptBuffer && len(o.buf) == 0 {
 		o.buf, o.spare = nil, nil
@@ -58,7 +58,7 @@ func (o *output) begin() {
 }
 
 // Write appends p to what is to be sent.
-func (o *output) Write(p []byte) (int, error) {
+func (o *writer) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
@@ -69,7 +69,7 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 // Interim implements Downstream.
-func (o *output) Interim(p []byte) error {
+func (o *writer) Interim(p []byte) error {
 	o.mu.Lock()
 	o.buf = append(append(make([]byte, 0, len(p)+len(o.buf)), p...), o.buf...)
 	o.mu.Unlock()
@@ -77,38 +77,38 @@ func (o *output) Interim(p []byte) error {
 }
 
 // Opened implements Downstream.
-func (o *output) Opened() time.Time { return o.opened }
+func (o *writer) Opened() time.Time { return o.opened }
 
 // Buffered is the number of bytes that wait to be sent.
-func (o *output) Buffered() int {
+func (o *writer) Buffered() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.buf)
 }
 
 // Blocked reports that the client has not taken all that was pushed.
-func (o *output) Blocked() bool {
+func (o *writer) Blocked() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.busy != nil
 }
 
 // drop forgets what nobody has pushed.
-func (o *output) drop() {
+func (o *writer) drop() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.buf = o.buf[:0]
 }
 
 // Sent is the number of bytes sent since begin.
-func (o *output) Sent() int64 {
+func (o *writer) Sent() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.sent
 }
 
 // Push sends what the client takes at once; the rest follows by itself.
-func (o *output) Push() error {
+func (o *writer) Push() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.busy == nil && !o.sendNow() {
@@ -119,7 +119,7 @@ func (o *output) Push() error {
 }
 
 // Flush sends everything and waits for that.
-func (o *output) Flush() error {
+func (o *writer) Flush() error {
 	o.mu.Lock()
 	for len(o.buf) > 0 || o.busy != nil {
 		if busy := o.busy; busy != nil {
@@ -143,7 +143,7 @@ func (o *output) Flush() error {
 
 // sendNow tries to send everything without waiting and tells whether nothing is
 // left to do.
-func (o *output) sendNow() bool {
+func (o *writer) sendNow() bool {
 	if len(o.buf) == 0 || o.err != nil {
 		return true
 	}
@@ -157,7 +157,7 @@ func (o *output) sendNow() bool {
 }
 
 // writeOnce is called with the socket, which does not block.
-func (o *output) writeOnce(fd uintptr) bool {
+func (o *writer) writeOnce(fd uintptr) bool {
 	n, err := syscall.Write(int(fd), o.buf)
 	switch {
 	case err == nil:
@@ -173,13 +173,13 @@ func (o *output) writeOnce(fd uintptr) bool {
 	return true
 }
 
-func (o *output) fail(err error) {
+func (o *writer) fail(err error) {
 	o.err = err
 	o.buf = o.buf[:0]
 }
 
 // drain sends until nothing is left. The caller has set busy.
-func (o *output) drain() {
+func (o *writer) drain() {
 	o.mu.Lock()
 	for len(o.buf) > 0 && o.err == nil {
 		if o.rate.perSecond > 0 {
@@ -195,7 +195,7 @@ func (o *output) drain() {
 
 // sendBuffered sends what is collected now. The caller holds the lock, which is put
 // down meanwhile, and has set busy.
-func (o *output) sendBuffered() {
+func (o *writer) sendBuffered() {
 	b := o.buf
 	o.buf = o.spare[:0]
 	o.mu.Unlock()
@@ -209,7 +209,7 @@ func (o *output) sendBuffered() {
 }
 
 // sendPaced is sendBuffered for as much as the rate limit allows, or a wait for it.
-func (o *output) sendPaced() {
+func (o *writer) sendPaced() {
 	now := time.Now()
 	n, wait := o.rate.allow(o.sent, now)
 	if wait > 0 {
@@ -238,7 +238,7 @@ const maxRecord = 16 << 10
 // writeOut writes b. A client that goes on taking some of it has time: the timeout
 // counts from the last bytes it took. A TLS connection is of no use after a write
 // that timed out, so there each record has to go out in time.
-func (o *output) writeOut(b []byte) (n int, err error) {
+func (o *writer) writeOut(b []byte) (n int, err error) {
 	for n < len(b) {
 		piece := b[n:]
 		if o.raw == nil {
