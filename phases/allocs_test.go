@@ -9,7 +9,7 @@ import "testing"
 func TestServeAllocs(t *testing.T) {
 	for _, c := range serveLoads {
 		t.Run(c.name, func(t *testing.T) {
-			ask := serveLoad(t, c.conf)
+			ask := serveLoad(t, c.http, c.conf)
 			for range 100 {
 				ask()
 			}

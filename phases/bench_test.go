@@ -19,11 +19,16 @@ import (
 var serveLoads = []struct {
 	name, conf string
 	allocs     float64
+	http       string // beside the server
 }{
-	{"return", `location /t { return 200 "hello world\n"; }`, 0},
-	{"echo", `location /t { echo hello world; }`, 2},
-	{"rewrite", `location /t { set $a 1; if ($arg_x = 2) { return 404; } rewrite ^/t(.*)$ /u$1; return 200 "$uri $a\n"; }`, 3},
-	{"lua", `location /t { content_by_lua 'ngx.say("hello world")'; }`, 1},
+	{name: "return", conf: `location /t { return 200 "hello world\n"; }`, allocs: 0},
+	{name: "echo", conf: `location /t { echo hello world; }`, allocs: 2},
+	{name: "rewrite", conf: `location /t { set $a 1; if ($arg_x = 2) { return 404; } rewrite ^/t(.*)$ /u$1; return 200 "$uri $a\n"; }`, allocs: 3},
+	{name: "lua", conf: `location /t { content_by_lua 'ngx.say("hello world")'; }`, allocs: 1},
+	{name: "proxy", allocs: 22,
+		http: `upstream u { server 127.0.0.1:$PORT; keepalive 2; keepalive_requests 1000000000; }`,
+		conf: `location /u { return 200 "hello world\n"; }
+			location /t { proxy_pass http://u/u; proxy_http_version 1.1; proxy_set_header Connection ""; }`},
 }
 
 // BenchmarkServe measures a request on a kept connection, client included.
@@ -31,7 +36,7 @@ var serveLoads = []struct {
 func BenchmarkServe(b *testing.B) {
 	for _, c := range serveLoads {
 		b.Run(c.name, func(b *testing.B) {
-			ask := serveLoad(b, c.conf)
+			ask := serveLoad(b, c.http, c.conf)
 			b.ReportAllocs()
 			for b.Loop() {
 				ask()
@@ -41,8 +46,8 @@ func BenchmarkServe(b *testing.B) {
 }
 
 // serveLoad starts a server and gives the function that asks it once.
-func serveLoad(t testing.TB, conf string) (ask func()) {
-	ar := &txtar.Archive{Files: []txtar.File{{Name: "server", Data: []byte(conf)}}}
+func serveLoad(t testing.TB, http, server string) (ask func()) {
+	ar := &txtar.Archive{Files: []txtar.File{{Name: "http", Data: []byte(http)}, {Name: "server", Data: []byte(server)}}}
 	s := newServeCase(t, ar)
 	s.conf = strings.Replace(s.conf, "error.log debug;", "error.log error;", 1) // the server is measured, not its log
 	if err := os.WriteFile(s.prefix+"conf/nginx.conf", []byte(s.conf), 0o644); err != nil {

@@ -3,8 +3,6 @@ package phases
 import (
 	"fmt"
 	"math"
-	"net"
-	"strings"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -119,22 +117,6 @@ type proxyHeader struct {
 	value       template
 }
 
-// proxyRedirect is one proxy_redirect: a prefix of Location and what replaces it.
-type proxyRedirect struct {
-	from, to  template
-	re        *confRegex
-	isDefault bool // stands for what proxy_pass says
-}
-
-// redirectKind says whether a level has a proxy_redirect of its own.
-type redirectKind uint8
-
-const (
-	redirectUnset redirectKind = iota
-	redirectOn
-	redirectOff
-)
-
 // mergeProxy inherits all but proxy_pass, which only blocks without a name take over:
 // `if` and limit_except.
 func mergeProxy(p, outer *proxyConf, isIf bool) {
@@ -181,31 +163,6 @@ func mergeProxy(p, outer *proxyConf, isIf bool) {
 	p.sslVerify.merge(outer.sslVerify, false)
 	p.sslReuse.merge(outer.sslReuse, true)
 	p.ssl.merge(&outer.ssl)
-}
-
-// mergeRedirects settles the rules of proxy_redirect; without any the default one
-// holds (ngx_http_proxy_merge_loc_conf).
-func (p *proxyConf) mergeRedirects(outer *proxyConf) {
-	if p.redirectSet == redirectUnset {
-		p.redirectSet, p.redirects = outer.redirectSet, outer.redirects
-		if p.redirectSet == redirectUnset && p.pass != nil && p.pass.vars.isStatic() {
-			p.redirectSet = redirectOn
-			p.redirects = []proxyRedirect{{isDefault: true}}
-		}
-	}
-	for i := range p.redirects {
-		if p.redirects[i].isDefault && p.pass != nil {
-			p.redirects[i] = p.pass.defaultRedirect()
-		}
-	}
-}
-
-// defaultRedirect turns what proxy_pass names back into the location.
-func (t *proxyTarget) defaultRedirect() proxyRedirect {
-	if t.uri != "" {
-		return proxyRedirect{from: template{lit: t.url}, to: template{lit: t.location}}
-	}
-	return proxyRedirect{from: template{lit: t.url + "/"}, to: template{lit: "/"}}
 }
 
 func proxyDirectives() []directive {
@@ -361,104 +318,4 @@ func (p *proxyConf) checkBuffers() error {
 		return fmt.Errorf("\"proxy_max_temp_file_size\" must be equal to zero to disable temporary files usage or %s", atLeast)
 	}
 	return nil
-}
-
-func setProxyRedirect(c *compiler, d *conf.Directive) error {
-	p := proxyLoc.at(c)
-	if p.redirectSet == redirectOff {
-		return errDuplicate
-	}
-	if len(d.Args) == 1 {
-		switch d.Args[0] {
-		case "off":
-			if p.redirectSet != redirectUnset {
-				return errDuplicate
-			}
-			p.redirectSet = redirectOff
-			return nil
-		case "default":
-			switch {
-			case p.pass == nil:
-				return fmt.Errorf("\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive")
-			case !p.pass.vars.isStatic():
-				return fmt.Errorf("\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables")
-			}
-			p.redirectSet = redirectOn
-			p.redirects = append(p.redirects, proxyRedirect{isDefault: true})
-			return nil
-		}
-		return fmt.Errorf("invalid parameter \"%s\"", d.Args[0])
-	}
-	var pr proxyRedirect
-	var err error
-	if from := d.Args[0]; strings.HasPrefix(from, "~") {
-		pattern := strings.TrimPrefix(strings.TrimPrefix(from, "~"), "*")
-		pr.re, err = c.regex(pattern, strings.HasPrefix(from, "~*"))
-	} else {
-		pr.from, err = c.template(from)
-	}
-	if err != nil {
-		return err
-	}
-	if pr.to, err = c.template(d.Args[1]); err != nil {
-		return err
-	}
-	p.redirectSet = redirectOn
-	p.redirects = append(p.redirects, pr)
-	return nil
-}
-
-// proxyBind is the local address of connections to upstreams; the zero value is
-// proxy_bind off.
-type proxyBind struct{ value template }
-
-func setProxyBind(c *compiler, d *conf.Directive) error {
-	if len(d.Args) == 2 {
-		if d.Args[1] != "transparent" {
-			return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
-		}
-		return fmt.Errorf("\"proxy_bind\" directive is not supported with \"transparent\"")
-	}
-	if d.Args[0] == "off" {
-		return proxyLoc.at(c).bind.put(proxyBind{})
-	}
-	t, err := c.template(d.Args[0])
-	if err != nil {
-		return err
-	}
-	if t.isStatic() {
-		if _, ok := localAddr(t.lit); !ok {
-			return fmt.Errorf("invalid address \"%s\"", t.lit)
-		}
-	}
-	return proxyLoc.at(c).bind.put(proxyBind{t})
-}
-
-// address is the local address for a request, nil for any.
-func (b *proxyBind) address(r *Request) net.Addr {
-	text := b.value.eval(r)
-	if text == "" {
-		return nil
-	}
-	addr, ok := localAddr(text)
-	if !ok {
-		r.Logf(LogErr, "invalid local address \"%s\"", text)
-		return nil
-	}
-	return addr
-}
-
-// localAddr reads an address, with or without a port.
-func localAddr(text string) (addr net.Addr, ok bool) {
-	host, port := splitHostPort(text)
-	if net.ParseIP(text) != nil {
-		host, port = text, ""
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	n, ok := parseDecimal(port)
-	given := port != "" || strings.HasSuffix(text, ":") && net.ParseIP(text) == nil
-	if ip == nil || given && (!ok || n < 1 || n > 65535) {
-		return nil, false
-	}
-	return &net.TCPAddr{IP: ip, Port: int(n)}, true
 }

@@ -106,21 +106,3 @@ func (x *exchange) copyHeader(name string, h *Header) {
 		o.Headers.Add(h.Name, h.Value)
 	}
 }
-
-// rewriteLocation applies the first proxy_redirect that fits.
-func (x *exchange) rewriteLocation(value string) (to string, changed bool) {
-	r, p := x.r, x.conf
-	for i := range p.redirects {
-		pr := &p.redirects[i]
-		if pr.re != nil {
-			if pr.re.exec(r, value) == rcOK {
-				return pr.to.eval(r), true
-			}
-			continue
-		}
-		if rest, ok := strings.CutPrefix(value, pr.from.eval(r)); ok {
-			return pr.to.eval(r) + rest, true
-		}
-	}
-	return value, false
-}

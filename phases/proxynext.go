@@ -100,11 +100,12 @@ func (x *exchange) refusedStatus() nextKind {
 // with a status (ngx_http_upstream_next).
 func (x *exchange) next(kind nextKind) (rc int, again bool) {
 	x.account()
+	refused := kind == next403 || kind == next404 // the peer is well, it only has no answer
 	x.st.last = "failed"
-	if kind == next403 || kind == next404 {
+	if refused {
 		x.st.last = "next"
 	}
-	x.release(x.st.last == "failed")
+	x.release(!refused)
 	if kind == nextTimeout {
 		x.r.Log(LogErr, "upstream timed out (110: Connection timed out)")
 	}
