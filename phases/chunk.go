@@ -130,17 +130,6 @@ func luaDirective(name string) (Phase, luaForm, bool) {
 	return 0, 0, false
 }
 
-// noVariables are the phases without a request whose variables a path could
-// hold.
-func noVariables(p Phase) bool {
-	switch p {
-	case PhaseInit, PhaseInitWorker, PhaseExitWorker, PhaseBalancer, PhaseSSLClientHello,
-		PhaseSSLCert, PhaseSSLSessionFetch, PhaseSSLSessionStore:
-		return true
-	}
-	return false
-}
-
 // chunkRefOf describes the Lua directive d.
 func chunkRefOf(d *conf.Directive, prefix string) (ChunkRef, error) {
 	phase, form, ok := luaDirective(d.Name)
@@ -185,7 +174,7 @@ func (c *ChunkRef) setPath(path, prefix string) {
 	if !strings.HasPrefix(path, "/") {
 		c.Path = strings.TrimSuffix(prefix, "/") + "/" + path
 	}
-	if c.HasVars = strings.Contains(path, "$") && !noVariables(c.Phase); c.HasVars {
+	if c.HasVars = strings.Contains(path, "$") && phaseTable[c.Phase].variables; c.HasVars {
 		return
 	}
 	c.Name = "@" + c.Path

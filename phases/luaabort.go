@@ -70,7 +70,7 @@ func ngxOnAbort(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.CheckFunction(args, 0)
 		return fail(th, "lua_check_client_abort is off")
 	}
-	c := gate(th, subreqPhases|maskOf(PhaseServerRewrite), noRequest)
+	c := gate(th, apiOutput, noRequest)
 	f := th.CheckFunction(args, 0)
 	switch {
 	case c.onAbort.IsFunction():

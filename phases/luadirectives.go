@@ -280,8 +280,7 @@ func setLuaPhase(c *compiler, d *conf.Directive) error {
 		return errDuplicate
 	}
 	l.handlers[p] = h
-	switch p {
-	case PhaseServerRewrite, PhaseRewrite, PhaseAccess, PhasePrecontent, PhaseContent:
+	if p.allows(apiOutput) {
 		luaMain.at(c).captures = true
 	}
 	if p == PhaseContent {

@@ -163,41 +163,22 @@ func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.Nil, 0
 }
 
-// phaseMask is a set of phases.
-type phaseMask uint32
-
-func maskOf(phases ...Phase) (m phaseMask) {
-	for _, p := range phases {
-		m |= 1 << p
-	}
-	return m
-}
-
-// The sets that the API's functions may be called in.
-var (
-	outputPhases = maskOf(PhaseServerRewrite, PhaseRewrite, PhaseAccess, PhasePrecontent, PhaseContent)
-	exitPhases   = outputPhases | maskOf(PhaseTimer, PhaseHeaderFilter, PhaseBalancer, PhaseSSLClientHello, PhaseSSLCert, PhaseSSLSessionFetch, PhaseSSLSessionStore)
-	sleepPhases  = outputPhases | maskOf(PhaseTimer, PhaseSSLClientHello, PhaseSSLCert, PhaseSSLSessionFetch)
-	subreqPhases = maskOf(PhaseRewrite, PhaseAccess, PhaseContent)
-	jumpPhases   = maskOf(PhaseServerRewrite, PhaseRewrite)
-)
-
-// gate raises the error of a call in a phase outside of mask; missing is the text
-// for code that runs for no request at all.
-func gate(th *rt.Thread, mask phaseMask, missing string) *LuaCtx {
+// gate raises the error of a call in a phase that does not allow a group; missing is
+// the text for code that runs for no request at all.
+func gate(th *rt.Thread, g apiGroup, missing string) *LuaCtx {
 	c := luaCtx(th)
-	if refusal := gateText(c, mask, missing); refusal != "" {
+	if refusal := gateText(c, g, missing); refusal != "" {
 		th.Errorf("%s", refusal)
 	}
 	return c
 }
 
 // gateText is the message of the error that gate raises, "" for none.
-func gateText(c *LuaCtx, mask phaseMask, missing string) string {
+func gateText(c *LuaCtx, g apiGroup, missing string) string {
 	switch {
 	case c.Phase == PhaseInit:
 		return missing
-	case mask>>c.Phase&1 == 0:
+	case !c.Phase.allows(g):
 		return "API disabled in the context of " + c.Phase.Directive()
 	}
 	return ""

@@ -23,7 +23,7 @@ var ngxControl = lib{
 // ngxExit is ngx.exit(status). In the filters and the balancer it does not end
 // the code, so there it only notes the status.
 func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := gate(th, exitPhases, noRequest)
+	c := gate(th, apiExit, noRequest)
 	code := th.CheckInt(args, 0)
 	if code == rcAgain || code == rcDone {
 		th.Errorf("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE")
@@ -31,7 +31,7 @@ func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if r := c.R; r != nil {
 		r.Logf(LogDebug, "lua exit with code %d", code)
 		if r.HeadersSent && code >= 300 && code != statusRequestTimeout && code != statusClientClosed && code != statusClose &&
-			maskOf(c.Phase)&outputPhases != 0 {
+			c.Phase.allows(apiOutput) {
 			if code != r.Out.Status {
 				r.Logf(LogErr, "attempt to set status %d via ngx.exit after sending out the response status %d", code, r.Out.Status)
 			}
@@ -71,7 +71,7 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if uri == "" {
 		th.Errorf("The uri argument is empty")
 	}
-	r := gate(th, outputPhases, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).R
 	hasArgs := strings.IndexByte(uri, '?') >= 0
 	uri, query, ok := r.openTarget(uri)
 	if !ok {
@@ -120,7 +120,7 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("only ngx.HTTP_MOVED_TEMPORARILY, ngx.HTTP_MOVED_PERMANENTLY, ngx.HTTP_PERMANENT_REDIRECT, " +
 			"ngx.HTTP_SEE_OTHER, and ngx.HTTP_TEMPORARY_REDIRECT are allowed")
 	}
-	r := gate(th, outputPhases, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).R
 	checkPending(th, 0)
 	if r.HeadersSent {
 		th.Errorf("attempt to call ngx.redirect after sending out the headers")
@@ -171,7 +171,7 @@ func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if ms < 0 {
 		th.Errorf("invalid sleep duration \"%d\"", ms)
 	}
-	gate(th, sleepPhases, noRequest)
+	gate(th, apiWait, noRequest)
 	c.logf(LogDebug, "lua ready to sleep for %d ms", ms)
 	expired := false
 	defer func() {
@@ -194,15 +194,7 @@ func ngxGetPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.String(luaCtx(th).Phase.String()), 1
 }
 
-// rawPhases are the bits that ngx_lua keeps phases as.
-var rawPhases = map[Phase]int{
-	PhaseSet: 0x1, PhaseRewrite: 0x2, PhaseAccess: 0x4, PhaseContent: 0x8, PhaseLog: 0x10,
-	PhaseHeaderFilter: 0x20, PhaseBodyFilter: 0x40, PhaseTimer: 0x80, PhaseInitWorker: 0x100,
-	PhaseBalancer: 0x200, PhaseSSLCert: 0x400, PhaseSSLSessionStore: 0x800, PhaseSSLSessionFetch: 0x1000,
-	PhaseExitWorker: 0x2000, PhaseSSLClientHello: 0x4000, PhaseServerRewrite: 0x8000,
-}
-
 // ngxGetRawPhase is ngx.get_raw_phase(r).
 func ngxGetRawPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	return rt.Int(rawPhases[luaCtx(th).Phase]), 1
+	return rt.Int(phaseTable[luaCtx(th).Phase].raw), 1
 }

@@ -18,7 +18,7 @@ func ngxCapture(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 && len(args) != 2 {
 		th.Errorf("expecting one or two arguments")
 	}
-	c := gate(th, subreqPhases, noRequestObject)
+	c := gate(th, apiCapture, noRequestObject)
 	return capture1(th, c, []rt.Value{rt.NewArray(args...)})
 }
 
@@ -32,7 +32,7 @@ func ngxCaptureMulti(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if n == 0 {
 		th.Errorf("at least one subrequest should be specified")
 	}
-	c := gate(th, subreqPhases, noRequestObject)
+	c := gate(th, apiCapture, noRequestObject)
 	queries := make([]rt.Value, n)
 	for i := range queries {
 		queries[i] = list.Int(i + 1)

@@ -20,7 +20,7 @@ func ngxPrint(th *rt.Thread, args []rt.Value) (rt.Value, int) { return echo(th, 
 
 // echo sends the arguments, and a newline when asked to.
 func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
-	r := gate(th, outputPhases, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).R
 	switch {
 	case r.rawSocket:
 		return fail(th, "raw request socket acquired")
@@ -80,7 +80,7 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("attempt to pass %d arguments, but accepted 0 or 1", len(args))
 	}
 	wait := optBool(th, args, 0)
-	r := gate(th, outputPhases, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).R
 	switch {
 	case r.rawSocket:
 		return fail(th, "raw request socket acquired")
@@ -116,7 +116,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("no argument is expected")
 	}
-	r := gate(th, outputPhases, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).R
 	switch {
 	case r.rawSocket:
 		return fail(th, "raw request socket acquired")
@@ -134,7 +134,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // ngxSendHeaders is ngx.send_headers().
 func ngxSendHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	r := gate(th, outputPhases, noRequest).R
+	r := gate(th, apiOutput, noRequest).R
 	if !luaSendHeader(r) {
 		return fail(th, "nginx output filter error")
 	}

@@ -68,7 +68,7 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	jump := optBool(th, args, 1)
 	binary := optBool(th, args, 2)
 	if jump {
-		gate(th, jumpPhases, noRequest)
+		gate(th, apiJump, noRequest)
 	}
 	if !binary {
 		if c, bad := unsafeByte(uri); bad {

@@ -25,7 +25,7 @@ func ngxReadBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	r := gate(th, outputPhases, noBodyRequest).R
+	r := gate(th, apiOutput, noBodyRequest).R
 	rc := r.ReadBody(func(wait func()) { th.Block(r.Conn.InterruptRead, wait) })
 	if rc >= 300 {
 		panic(luaExit{rc})

@@ -30,7 +30,7 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return fail(th, "chunked request bodies not supported yet")
 		}
 	}
-	gate(th, outputPhases, noRequest)
+	gate(th, apiOutput, noRequest)
 	h := socketHostOf(th)
 	if raw {
 		return h.rawSocket(th)

@@ -58,7 +58,7 @@ func semaphoreWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if ms < 0 {
 		th.Errorf("no negative number")
 	}
-	if sleepPhases>>c.Phase&1 == 0 {
+	if !c.Phase.CanYield() {
 		return fail(th, "API disabled in the context of "+c.Phase.Directive())
 	}
 	if s.resources > 0 && len(s.waiters) == 0 {

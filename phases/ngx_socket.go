@@ -23,7 +23,7 @@ func (api *ngxAPI) openSockets() {
 	api.pools.Slots = socketSlots{api.worker.Cycle}
 	l := cosocket.NewLib(
 		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
-		func(th *rt.Thread) string { return gateText(luaCtx(th), sleepPhases, noRequest) })
+		func(th *rt.Thread) string { return gateText(luaCtx(th), apiWait, noRequest) })
 	api.sockets = l
 	tcp := rt.NewGoFunction("tcp", l.TCP)
 	t := rt.NewTable(0, 4)

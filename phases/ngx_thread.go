@@ -22,7 +22,7 @@ func threadSpawn(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf(noRequest)
 	}
 	checkLuaFunction(th, args, 0)
-	gate(th, sleepPhases, noRequest)
+	gate(th, apiWait, noRequest)
 	if th.Light().Group().Alive() >= maxLightThreads {
 		th.Errorf("no memory: %d light threads of this handler have not ended", maxLightThreads)
 	}
@@ -77,7 +77,7 @@ func lightOf(th *rt.Thread, args []rt.Value, i int) *rt.LightThread {
 // threadWait is ngx.thread.wait(thread, ...): true and the results, or false and the
 // error, of the first thread that has ended.
 func threadWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	gate(th, sleepPhases, noRequest)
+	gate(th, apiWait, noRequest)
 	if len(args) == 0 {
 		th.Errorf("at least one coroutine should be specified")
 	}
@@ -109,7 +109,7 @@ func threadResults(th *rt.Thread, lt *rt.LightThread) (rt.Value, int) {
 
 // threadKill is ngx.thread.kill(thread).
 func threadKill(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	gate(th, sleepPhases, noRequest)
+	gate(th, apiWait, noRequest)
 	lt := lightOf(th, args, 0)
 	switch {
 	case lt == nil:

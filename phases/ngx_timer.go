@@ -14,11 +14,11 @@ var ngxTimer = lib{
 	{"at", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return newTimer(th, args, false) }},
 	{"every", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return newTimer(th, args, true) }},
 	{"running_count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		gate(th, ^phaseMask(0), "no request")
+		gate(th, 0, "no request")
 		return rt.Int(apiOf(th).timers.running), 1
 	}},
 	{"pending_count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		gate(th, ^phaseMask(0), "no request")
+		gate(th, 0, "no request")
 		return rt.Int(len(apiOf(th).timers.pending)), 1
 	}},
 }
@@ -78,7 +78,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if !args[1].IsFunction() || args[1].Func().Proto() == nil {
 		th.ArgError(1, "Lua function expected")
 	}
-	c := gate(th, ^maskOf(PhaseExitWorker, PhaseNone), "no request")
+	c := gate(th, apiTimer, "no request")
 	api := apiOf(th)
 	set := &api.timers
 	if set.exiting && delay > 0 {

@@ -67,7 +67,7 @@ func (p *vmPool) give(vm *Worker) {
 // the function in a Lua state of its own, beside the worker. Arguments and results
 // are copied.
 func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := gate(th, sleepPhases, noRequest)
+	c := gate(th, apiWait, noRequest)
 	no := func(message string) (rt.Value, int) { return th.Return2(rt.False, rt.String(message)) }
 	if len(args) < 3 {
 		return no("expecting at least 3 arguments")

@@ -35,31 +35,50 @@ type phaseInfo struct {
 	name      string // what ngx.get_phase returns
 	directive string // how "API disabled in the context of ..." names it
 	tag       string // prefix of the chunk name and of the cache key
-	yieldable bool   // Lua may wait (cosockets, sleep, subrequests)
+	raw       int    // what ngx.get_raw_phase returns
+	variables bool   // there is a request whose variables a path may hold
+	allows    apiGroup
 }
 
-// phaseTable gives what each phase is called and what it may do. The names
-// are ngx_lua's (ngx_http_lua_util.h, ngx_http_lua_context_name).
+// apiGroup is a set of groups of functions of the ngx table. Those of a group need the
+// same of a phase.
+type apiGroup uint8
+
+const (
+	apiOutput  apiGroup = 1 << iota // write, end or leave a response that has not been sent
+	apiWait                         // wait: sleep, cosockets, light threads
+	apiExit                         // ngx.exit
+	apiCapture                      // subrequests
+	apiJump                         // look for the location again
+	apiTimer                        // new timers
+
+	apiHandler = apiOutput | apiWait | apiExit | apiTimer // of a request's handler
+	apiAlone   = apiWait | apiExit | apiTimer             // without a request
+	apiFilter  = apiExit | apiTimer
+)
+
+// phaseTable gives what each phase is called and what it may do. The names and the
+// numbers are ngx_lua's (ngx_http_lua_util.h, ngx_http_lua_context_name).
 var phaseTable = [numPhases]phaseInfo{
-	PhaseNone:            {name: "", directive: "(unknown)"},
-	PhaseInit:            {name: "init", directive: "init_by_lua*", tag: "init_by_lua"},
-	PhaseInitWorker:      {name: "init_worker", directive: "init_worker_by_lua*", tag: "init_worker_by_lua"},
-	PhaseExitWorker:      {name: "exit_worker", directive: "exit_worker_by_lua*", tag: "exit_worker_by_lua"},
-	PhaseSSLClientHello:  {name: "ssl_client_hello", directive: "ssl_client_hello_by_lua*", tag: "ssl_client_hello_by_lua", yieldable: true},
-	PhaseSSLSessionFetch: {name: "ssl_session_fetch", directive: "ssl_session_fetch_by_lua*", tag: "ssl_session_fetch_by_lua", yieldable: true},
-	PhaseSSLCert:         {name: "ssl_cert", directive: "ssl_certificate_by_lua*", tag: "ssl_certificate_by_lua", yieldable: true},
-	PhaseSSLSessionStore: {name: "ssl_session_store", directive: "ssl_session_store_by_lua*", tag: "ssl_session_store_by_lua"},
-	PhaseServerRewrite:   {name: "server_rewrite", directive: "server_rewrite_by_lua*", tag: "server_rewrite_by_lua", yieldable: true},
-	PhaseSet:             {name: "set", directive: "set_by_lua*", tag: "set_by_lua"},
-	PhaseRewrite:         {name: "rewrite", directive: "rewrite_by_lua*", tag: "rewrite_by_lua", yieldable: true},
-	PhaseAccess:          {name: "access", directive: "access_by_lua*", tag: "access_by_lua", yieldable: true},
-	PhasePrecontent:      {name: "precontent", directive: "precontent_by_lua*", tag: "precontent_by_lua", yieldable: true},
-	PhaseContent:         {name: "content", directive: "content_by_lua*", tag: "content_by_lua", yieldable: true},
-	PhaseBalancer:        {name: "balancer", directive: "balancer_by_lua*", tag: "balancer_by_lua"},
-	PhaseHeaderFilter:    {name: "header_filter", directive: "header_filter_by_lua*", tag: "header_filter_by_lua"},
-	PhaseBodyFilter:      {name: "body_filter", directive: "body_filter_by_lua*", tag: "body_filter_by_lua"},
-	PhaseLog:             {name: "log", directive: "log_by_lua*", tag: "log_by_lua"},
-	PhaseTimer:           {name: "timer", directive: "ngx.timer", yieldable: true},
+	PhaseNone:            {directive: "(unknown)"},
+	PhaseInit:            {name: "init", directive: "init_by_lua*", tag: "init_by_lua", allows: apiTimer},
+	PhaseInitWorker:      {name: "init_worker", directive: "init_worker_by_lua*", tag: "init_worker_by_lua", raw: 0x100, allows: apiTimer},
+	PhaseExitWorker:      {name: "exit_worker", directive: "exit_worker_by_lua*", tag: "exit_worker_by_lua", raw: 0x2000},
+	PhaseSSLClientHello:  {name: "ssl_client_hello", directive: "ssl_client_hello_by_lua*", tag: "ssl_client_hello_by_lua", raw: 0x4000, allows: apiAlone},
+	PhaseSSLSessionFetch: {name: "ssl_session_fetch", directive: "ssl_session_fetch_by_lua*", tag: "ssl_session_fetch_by_lua", raw: 0x1000, allows: apiAlone},
+	PhaseSSLCert:         {name: "ssl_cert", directive: "ssl_certificate_by_lua*", tag: "ssl_certificate_by_lua", raw: 0x400, allows: apiAlone},
+	PhaseSSLSessionStore: {name: "ssl_session_store", directive: "ssl_session_store_by_lua*", tag: "ssl_session_store_by_lua", raw: 0x800, allows: apiFilter},
+	PhaseServerRewrite:   {name: "server_rewrite", directive: "server_rewrite_by_lua*", tag: "server_rewrite_by_lua", raw: 0x8000, variables: true, allows: apiHandler | apiJump},
+	PhaseSet:             {name: "set", directive: "set_by_lua*", tag: "set_by_lua", raw: 0x1, variables: true, allows: apiTimer},
+	PhaseRewrite:         {name: "rewrite", directive: "rewrite_by_lua*", tag: "rewrite_by_lua", raw: 0x2, variables: true, allows: apiHandler | apiCapture | apiJump},
+	PhaseAccess:          {name: "access", directive: "access_by_lua*", tag: "access_by_lua", raw: 0x4, variables: true, allows: apiHandler | apiCapture},
+	PhasePrecontent:      {name: "precontent", directive: "precontent_by_lua*", tag: "precontent_by_lua", variables: true, allows: apiHandler},
+	PhaseContent:         {name: "content", directive: "content_by_lua*", tag: "content_by_lua", raw: 0x8, variables: true, allows: apiHandler | apiCapture},
+	PhaseBalancer:        {name: "balancer", directive: "balancer_by_lua*", tag: "balancer_by_lua", raw: 0x200, allows: apiFilter},
+	PhaseHeaderFilter:    {name: "header_filter", directive: "header_filter_by_lua*", tag: "header_filter_by_lua", raw: 0x20, variables: true, allows: apiFilter},
+	PhaseBodyFilter:      {name: "body_filter", directive: "body_filter_by_lua*", tag: "body_filter_by_lua", raw: 0x40, variables: true, allows: apiTimer},
+	PhaseLog:             {name: "log", directive: "log_by_lua*", tag: "log_by_lua", raw: 0x10, variables: true, allows: apiTimer},
+	PhaseTimer:           {name: "timer", directive: "ngx.timer", raw: 0x80, allows: apiAlone},
 }
 
 // String is the name ngx.get_phase gives.
@@ -68,8 +87,11 @@ func (p Phase) String() string { return phaseTable[p].name }
 // Directive is how error texts name the phase: "log_by_lua*", "ngx.timer".
 func (p Phase) Directive() string { return phaseTable[p].directive }
 
+// allows reports whether the functions of the groups may be called in this phase.
+func (p Phase) allows(g apiGroup) bool { return phaseTable[p].allows&g == g }
+
 // CanYield reports whether Lua code may wait in this phase.
-func (p Phase) CanYield() bool { return phaseTable[p].yieldable }
+func (p Phase) CanYield() bool { return p.allows(apiWait) }
 
 // coroutines says whose coroutine library Lua code sees in this phase: ngx_lua leaves
 // LuaJIT's where no request is, and in the filters.
