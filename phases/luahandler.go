@@ -21,17 +21,13 @@ type luaHandler struct {
 	index int      // place in Worker.functions
 }
 
-// luaCode gives the function that runs a handler for r: the worker's, or with
+// code gives the function that runs a handler: the worker's, or with
 // lua_isolate_globals one whose globals end with the run. The status is as
 // sharedCode gives it.
-func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
-	f, rc := w.sharedCode(r, h)
-	loc := r.Loc
-	if loc == nil { // in a TLS handshake
-		loc = r.Server.loc
-	}
-	if rc == rcOK && luaLoc.of(loc).isolateGlobals.v {
-		f = w.State.Isolated(f)
+func (c *LuaCtx) code(h *luaHandler) (rt.Value, int) {
+	f, rc := c.sharedCode(h)
+	if rc == rcOK && luaLoc.of(c.location()).isolateGlobals.v {
+		f = c.Worker.State.Isolated(f)
 	}
 	return f, rc
 }
@@ -39,31 +35,36 @@ func (w *Worker) luaCode(r *Request, h *luaHandler) (rt.Value, int) {
 // sharedCode finds the function of a handler in the worker. The status is not rcOK
 // when there is none: 404 for a file that is not there, 503 for one that
 // cannot be read, 500 for code that was not compiled in or is broken.
-func (w *Worker) sharedCode(r *Request, h *luaHandler) (rt.Value, int) {
+func (c *LuaCtx) sharedCode(h *luaHandler) (rt.Value, int) {
+	w := c.Worker
 	if !h.ref.HasVars {
 		if f := w.functions[h.index]; f.IsFunction() {
 			return f, rcOK
 		}
 		if h.chunk == nil { // a file that was not there at the start
-			if status := missingFile(r, h.ref.Path); status != rcOK {
+			if status := c.missingFile(h.ref.Path); status != rcOK {
 				return rt.Nil, status
 			}
-			return rt.Nil, notCompiled(r, h.ref.Path)
+			return rt.Nil, c.notCompiled(h.ref.Path)
 		}
-		return w.load(r, h, h.chunk, h.ref.Name, h.ref.Path)
+		f, rc := c.load(h.chunk, h.ref.Name, h.ref.Path)
+		if rc == rcOK {
+			w.functions[h.index] = f
+		}
+		return f, rc
 	}
-	path := fullPath(r.Cycle.Prefix, h.path.eval(r))
+	path := fullPath(w.Cycle.Prefix, h.path.eval(c.R))
 	if f, ok := w.files[path]; ok {
 		return f, rcOK
 	}
-	chunk := fileChunk(r.Cycle, path)
+	chunk := fileChunk(w.Cycle, path)
 	if chunk == nil {
-		if status := missingFile(r, path); status != rcOK {
+		if status := c.missingFile(path); status != rcOK {
 			return rt.Nil, status
 		}
-		return rt.Nil, notCompiled(r, path)
+		return rt.Nil, c.notCompiled(path)
 	}
-	f, rc := w.load(r, nil, chunk, "@"+path, path)
+	f, rc := c.load(chunk, "@"+path, path)
 	if rc == rcOK {
 		w.files[path] = f
 	}
@@ -71,14 +72,14 @@ func (w *Worker) sharedCode(r *Request, h *luaHandler) (rt.Value, int) {
 }
 
 // notCompiled refuses a file that exists and that this binary does not have.
-func notCompiled(r *Request, path string) int {
-	r.Logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, rebuild)
+func (c *LuaCtx) notCompiled(path string) int {
+	c.logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, rebuild)
 	return 500
 }
 
 // missingFile logs why a Lua file cannot be opened or read and gives the status for
 // that; rcOK when the file is there.
-func missingFile(r *Request, path string) int {
+func (c *LuaCtx) missingFile(path string) int {
 	verb := "open"
 	f, err := os.Open(path)
 	if err == nil {
@@ -94,7 +95,7 @@ func missingFile(r *Request, path string) int {
 	if errors.As(err, &pe) {
 		text = conf.Strerror(pe.Err)
 	}
-	r.Logf(LogErr, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
+	c.logf(LogErr, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 404
 	}
@@ -104,32 +105,30 @@ func missingFile(r *Request, path string) int {
 // load makes a chunk a function of the worker. A chunk with a syntax error
 // says so now, at run time, as ngx_lua does; so does one whose file is not what was
 // compiled.
-func (w *Worker) load(r *Request, h *luaHandler, chunk *rt.Chunk, name, path string) (rt.Value, int) {
-	if path != "" && !luaMain.of(r.Cycle).sources.trusts() {
-		if status := missingFile(r, path); status != rcOK {
+func (c *LuaCtx) load(chunk *rt.Chunk, name, path string) (rt.Value, int) {
+	w := c.Worker
+	if sources := luaMain.of(w.Cycle).sources; path != "" && !sources.trusts() {
+		if status := c.missingFile(path); status != rcOK {
 			return rt.Nil, status
 		}
-		if err := luaMain.of(r.Cycle).sources.check(chunk, path); err != nil {
-			r.Logf(LogErr, "failed to load external Lua file \"%s\": it %v %s", path, err, rebuild)
+		if err := sources.check(chunk, path); err != nil {
+			c.logf(LogErr, "failed to load external Lua file \"%s\": it %v %s", path, err, rebuild)
 			return rt.Nil, 500
 		}
 	}
 	f := w.State.Load(chunk, name) // gives the chunk its name
 	if text := w.State.ChunkError(chunk); text != "" {
 		if path != "" {
-			r.Logf(LogErr, "failed to load external Lua file \"%s\": %s", path, text)
+			c.logf(LogErr, "failed to load external Lua file \"%s\": %s", path, text)
 		} else {
-			r.Logf(LogErr, "failed to load inlined Lua code: %s", text)
+			c.logf(LogErr, "failed to load inlined Lua code: %s", text)
 		}
 		return rt.Nil, 500
-	}
-	if h != nil {
-		w.functions[h.index] = f
 	}
 	return f, rcOK
 }
 
-// lua is the handler that a phase runs in this location, nil without one.
+// luaHandlerOf is the handler that a phase runs in this location, nil without one.
 func luaHandlerOf(l *Location, p Phase) *luaHandler { return luaLoc.of(l).handlers[p] }
 
 // runLuaPhase runs a handler of the phases from server_rewrite to content and
@@ -147,26 +146,25 @@ func runLuaPhase(r *Request, h *luaHandler, p Phase) int {
 
 // runEntry runs the handler's code as an entry thread with its light threads.
 func runEntry(r *Request, w *Worker, h *luaHandler, p Phase) int {
-	fn, rc := w.luaCode(r, h)
+	run := w.takeRun()
+	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
+	fn, rc := run.ctx.code(h)
 	if rc != rcOK {
+		run.end()
 		return rc
 	}
 	if r.logs(LogDebug) {
 		r.Logf(LogDebug, "lua %s handler, uri:\"%s\" c:1", p.String(), r.URI)
 	}
-	run := w.takeRun()
-	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
 	watch := watchClient(r, run)
 	w.noteRun(run)
 	_, failure, abort := run.call(fn)
 	if watch != nil {
 		watch.stop()
-	}
-	if failure != nil && abort == nil {
-		r.Logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
+		run.spent = true // the watch may still look at it
 	}
 	w.forgetRun(run)
-	w.giveRun(run, abort == nil && failure == nil && watch == nil)
+	run.end()
 	switch {
 	case abort != nil:
 		return luaAborted(r, abort, p)
@@ -233,8 +231,7 @@ func luaAborted(r *Request, abort rt.Abort, p Phase) int {
 	case luaJump:
 		luaClear(r)
 		return rcDeclined
-	case *guard.Defect:
-		r.Log(LogAlert, a.Error())
+	case *guard.Defect: // logged
 		return luaFailed(r)
 	}
 	r.Logf(LogErr, "lua handler aborted: %v", abort)
@@ -296,18 +293,18 @@ func luaContent(r *Request) int {
 func runFilter(r *Request, h *luaHandler, p Phase, use func(ctx *LuaCtx)) (results []rt.Value, exit, rc int) {
 	w := enterLua(r)
 	defer leaveLua(r)
-	fn, rc := w.luaCode(r, h)
+	run := w.takeRun()
+	defer run.end()
+	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
+	fn, rc := run.ctx.code(h)
 	if rc != rcOK {
 		return nil, rcOK, rc
 	}
-	run := w.takeRun()
-	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
 	if use != nil {
 		use(&run.ctx)
 	}
 	results, failure, abort := run.call(fn)
 	if failure != nil && abort == nil {
-		r.Logf(LogErr, "failed to run %s: %s\n%s", p.Directive(), errorText(failure), failure.Traceback)
 		rc = 500
 	}
 	if use != nil {
@@ -318,7 +315,6 @@ func runFilter(r *Request, h *luaHandler, p Phase, use func(ctx *LuaCtx)) (resul
 	} else if a, ok := abort.(luaExit); ok {
 		exit = a.code
 	}
-	w.giveRun(run, abort == nil && failure == nil)
 	return results, exit, rc
 }
 

@@ -140,11 +140,11 @@ func compileRegex(th *rt.Thread, args []rt.Value, opt int) *luaRegex {
 		return l
 	}
 	lua := luaMain.of(api.worker.Cycle)
-	l.re.SetMatchLimit(lua.regexMatchLimit.orDefault(0))
+	l.re.SetMatchLimit(lua.regexMatchLimit.v)
 	for _, n := range l.re.Names() {
 		l.names = append(l.names, rt.String(n.Name))
 	}
-	api.regexes.put(k, l, lua.regexCacheMaxEntries.orDefault(defaultRegexCache))
+	api.regexes.put(k, l, lua.regexCacheMaxEntries.v)
 	return l
 }
 

@@ -84,7 +84,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if set.exiting && delay > 0 {
 		return fail(th, "process exiting")
 	}
-	if len(set.pending) >= luaMain.of(api.worker.Cycle).maxPendingTimers.orDefault(defaultPendingTimers) {
+	if len(set.pending) >= luaMain.of(api.worker.Cycle).maxPendingTimers.v {
 		return fail(th, "too many pending timers")
 	}
 	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), loc: c.location()}
@@ -93,12 +93,6 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	t.start()
 	return one()
 }
-
-// The limits of timers that the configuration does not set.
-const (
-	defaultPendingTimers = 1024
-	defaultRunningTimers = 256
-)
 
 // start arms the timer; the caller holds the baton.
 func (t *luaTimer) start() {
@@ -126,38 +120,30 @@ func (api *ngxAPI) timerExpired() {
 // fire runs the callback of a timer that is not pending any more as a handler of its
 // own. The caller holds the baton.
 func (t *luaTimer) fire(premature bool) {
-	set, w := &t.api.timers, t.api.worker
-	c := &LuaCtx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.loc}
+	set, w, run := &t.api.timers, t.api.worker, t.run
+	run.ctx = LuaCtx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.loc}
+	c := run.ctx // for log lines behind the end of the run
 	c.logf(LogDebug, "lua ngx.timer expired")
-	if limit := luaMain.of(w.Cycle).maxRunningTimers.orDefault(defaultRunningTimers); set.running >= limit {
+	if limit := luaMain.of(w.Cycle).maxRunningTimers.v; set.running >= limit {
 		c.logf(LogAlert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
 			w.State.FunctionSource(t.callback), limit)
-		w.giveRun(t.run, true)
+		run.end()
 		w.drop(c.log)
 		set.wake()
 		return
 	}
 	c.number = connNumbers.Add(1) // a timer counts as a connection
-	run := t.run
+	run.ctx.number = c.number
 	again := t.every && !premature && !set.exiting
 	if again {
 		t.start()
 	}
 	set.running++
-	run.ctx = *c
-	args := append([]rt.Value{rt.Bool(premature)}, t.args...)
-	_, failure, abort := run.call(t.callback, args...)
-	if failure != nil && abort == nil {
-		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
-	}
-	if d, ok := abort.(*guard.Defect); ok {
-		c.log(LogAlert, d.Error())
-	}
-	run.ctx.sockets.closeSockets()
+	run.call(t.callback, append([]rt.Value{rt.Bool(premature)}, t.args...)...)
 	if run.ctx.Table != nil {
 		c.logf(LogDebug, "lua release ngx.ctx at ref 1")
 	}
-	w.giveRun(run, abort == nil && failure == nil)
+	run.end()
 	set.running--
 	c.logf(LogDebug, "http lua close fake http connection %v", rt.Address{Pointer: t})
 	if !again {

@@ -16,9 +16,6 @@ type vmPool struct {
 	count int
 }
 
-// defaultVMs is the default of lua_worker_thread_vm_pool_size.
-const defaultVMs = 10
-
 // take gets a state that nobody uses, nil when there are too many.
 func (p *vmPool) take(w *Worker) *Worker {
 	p.mu.Lock()
@@ -28,7 +25,7 @@ func (p *vmPool) take(w *Worker) *Worker {
 		p.idle = p.idle[:n-1]
 		return vm
 	}
-	if p.count >= luaMain.of(w.Cycle).workerThreadPool.orDefault(defaultVMs) {
+	if p.count >= luaMain.of(w.Cycle).workerThreadPool.v {
 		return nil
 	}
 	p.count++

@@ -135,35 +135,29 @@ func debugHandshake(t *sslHandshake, msg string) {
 
 // runHandshakeIn runs the handler in a worker whose baton is held. It has no request.
 func runHandshakeIn(w *Worker, t *sslHandshake, h *luaHandler, p Phase) int {
-	r := t.cycle.NewRequest(t.conn, t.listen)
-	fn, rc := w.luaCode(r, h)
-	r.Release()
-	if rc != rcOK {
-		return rc
-	}
 	host, _ := splitAddr(t.conn.RemoteAddr().String())
 	run := w.takeRun()
+	defer run.end()
 	run.ctx = LuaCtx{Phase: p, Worker: w, Loc: t.listen.Default.loc, handshake: t,
 		number: t.conn.Number(), peer: ", client: " + host + ", server: " + t.listen.Addr}
 	ctx, _ := t.ssl.lua.(*connCtx)
 	if ctx != nil {
 		run.ctx.Table = ctx.table
 	}
+	fn, rc := run.ctx.code(h)
+	if rc != rcOK {
+		return rc
+	}
 	_, failure, abort := run.call(fn)
 	switch a, exited := abort.(luaExit); {
 	case exited:
 		run.ctx.logf(LogDebug, "lua exit with code %d", a.code)
 		rc = a.code
-	case failure != nil:
-		run.ctx.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(failure), entryTraceback(failure))
-		rc = 500
-	case abort != nil:
+	case failure != nil, abort != nil:
 		rc = 500
 	}
 	if run.ctx.Table != nil {
 		t.ssl.lua = &connCtx{w, run.ctx.Table}
 	}
-	run.ctx.sockets.closeSockets()
-	w.giveRun(run, abort == nil && failure == nil)
 	return rc
 }

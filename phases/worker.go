@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
 )
 
 // Worker is one Lua world: its state, and the baton that says who may run in
@@ -32,17 +33,39 @@ type luaRun struct {
 	ctx    LuaCtx
 
 	prev, next *luaRun // of those that run for requests
+	spent      bool    // not to be used again: its stack was cut off, or somebody knows it
 }
 
 // call runs fn as the entry thread of the handler that run.ctx describes, with the
-// light threads it leaves behind.
+// light threads it leaves behind, and logs what went wrong. The caller holds the
+// worker's baton.
 func (run *luaRun) call(fn rt.Value, args ...rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
 	run.thread.Host = &run.ctx
 	run.group.Coroutines, run.group.Context = run.ctx.Phase.coroutines(), run.ctx.Phase.Directive()
-	return run.enter(fn, args)
+	results, failure, abort = run.enter(fn, args)
+	run.spent = failure != nil || abort != nil
+	if failure != nil && abort == nil {
+		run.ctx.logFailure(failure)
+	}
+	if d, ok := abort.(*guard.Defect); ok {
+		run.ctx.log(LogAlert, d.Error())
+	}
+	return results, failure, abort
 }
 
-// enter is call for a group that is set up.
+// logFailure logs an error that a handler did not catch. Those of the workers' own
+// phases are told by who runs them.
+func (c *LuaCtx) logFailure(e *rt.Error) {
+	switch {
+	case c.Phase == PhaseInit, c.Phase == PhaseInitWorker, c.Phase == PhaseExitWorker:
+	case c.R != nil && !c.Phase.CanYield():
+		c.logf(LogErr, "failed to run %s: %s\n%s", c.Phase.Directive(), errorText(e), e.Traceback)
+	default:
+		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(e), entryTraceback(e))
+	}
+}
+
+// enter is call for a group that is set up; it logs nothing.
 func (run *luaRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
 	abort = run.group.Run(run.thread, func() bool {
 		results, failure = run.thread.PCall(fn, args...)
@@ -51,11 +74,8 @@ func (run *luaRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, fail
 	return results, failure, abort
 }
 
-// maxIdleRuns bounds the entry threads a worker keeps for reuse, unless
-// lua_thread_cache_max_entries does.
-const maxIdleRuns = 1024
-
-// takeRun gets an entry thread; the caller holds the baton.
+// takeRun gets an entry thread, whose context the caller sets; it holds the baton until
+// it calls end.
 func (w *Worker) takeRun() *luaRun {
 	if n := len(w.runs); n > 0 {
 		run := w.runs[n-1]
@@ -68,10 +88,12 @@ func (w *Worker) takeRun() *luaRun {
 	return &luaRun{thread: w.State.NewThread()}
 }
 
-// giveRun puts an entry thread back. After an error or an exit its stack was
-// cut off in the middle, so it is thrown away.
-func (w *Worker) giveRun(run *luaRun, clean bool) {
-	if !clean || len(w.runs) >= luaMain.of(w.Cycle).threadCacheMax.orDefault(maxIdleRuns) {
+// end closes what a handler without a request left open, and keeps the entry thread
+// for the next one.
+func (run *luaRun) end() {
+	run.ctx.sockets.closeSockets()
+	w := run.ctx.Worker
+	if run.spent || len(w.runs) >= luaMain.of(w.Cycle).threadCacheMax.v {
 		return
 	}
 	if run.ctx.logEnabled(LogDebug) {
@@ -237,7 +259,7 @@ func (w *Worker) runMain(h *luaHandler, p Phase) error {
 	if text := w.State.ChunkError(h.chunk); text != "" {
 		return errors.New(text)
 	}
-	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: p, Worker: w}}
+	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: p, Worker: w}} // those that are kept are for requests
 	if p == PhaseInitWorker {
 		run.ctx.number = connNumbers.Add(1) // it counts as a connection
 	}
