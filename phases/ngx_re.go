@@ -18,9 +18,6 @@ var ngxRe = lib{
 	{"gsub", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return reSub(th, args, true) }},
 }
 
-// defaultRegexCache is the default of lua_regex_cache_max_entries.
-const defaultRegexCache = 1024
-
 // regexKey names a compiled pattern in the cache.
 type regexKey struct{ pattern, opts string }
 
