@@ -14,9 +14,6 @@ type cachedTime struct {
 // httpDateCache holds the text of the Date header; it is remade once a second.
 var httpDateCache atomic.Pointer[cachedTime]
 
-// httpTimeFormat is RFC 1123's, always in GMT.
-const httpTimeFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
-
 // httpDate is the time as the Date header gives it. Whether the second is over is
 // asked of the monotonic clock alone, which costs half of what time.Now does.
 func httpDate() string {
@@ -28,6 +25,3 @@ func httpDate() string {
 	httpDateCache.Store(&cachedTime{now.Add(time.Second - time.Duration(now.Nanosecond())), text})
 	return text
 }
-
-// formatHTTPTime renders Unix seconds as HTTP headers do.
-func formatHTTPTime(unix int64) string { return time.Unix(unix, 0).UTC().Format(httpTimeFormat) }

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"os"
-	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -126,8 +125,6 @@ func newCycle(opts CompileOptions) *Cycle {
 		threadPools: map[string]*threadPool{},
 	}
 }
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // randomHex is n random bytes in hexadecimal.
 func randomHex(n int) string {

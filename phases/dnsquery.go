@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -32,7 +33,7 @@ type dnsAnswer struct {
 type dnsQuery struct {
 	name  string
 	kinds []dnsQuestion
-	log   Logger
+	log   errlog.Logger
 
 	answer dnsAnswer
 	code   int // why there is no address, 0 if there is
@@ -50,7 +51,7 @@ type dnsQuestion struct {
 
 // ask asks one server after the other until there are answers. The code is not 0
 // when the name has no address.
-func (rc *resolverConf) ask(ctx context.Context, log Logger, name string, first int) (dnsAnswer, int) {
+func (rc *resolverConf) ask(ctx context.Context, log errlog.Logger, name string, first int) (dnsAnswer, int) {
 	q := &dnsQuery{name: name, log: log}
 	if rc.IPv4 {
 		q.kinds = append(q.kinds, newQuestion(name, dns.TypeA))
@@ -98,8 +99,8 @@ func presentation(name string) string {
 }
 
 func (q *dnsQuery) logf(format string, args ...any) {
-	if q.log != nil && q.log.Enabled(LogErr) {
-		q.log.Output(LogErr, 0, fmt.Sprintf(format, args...))
+	if q.log != nil && q.log.Enabled(errlog.Err) {
+		q.log.Output(errlog.Err, 0, fmt.Sprintf(format, args...))
 	}
 }
 

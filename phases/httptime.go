@@ -5,6 +5,22 @@ import (
 	"time"
 )
 
+// httpTimeFormat is RFC 1123's, always in GMT.
+const httpTimeFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+// formatHTTPTime renders Unix seconds as HTTP headers do.
+func formatHTTPTime(unix int64) string { return time.Unix(unix, 0).UTC().Format(httpTimeFormat) }
+
+// cookieTime formats seconds as the Expires of a cookie; years after 2037 take
+// four digits (ngx_http_cookie_time).
+func cookieTime(sec int64) string {
+	t := time.Unix(max(sec, 0), 0).UTC()
+	if t.Year() > 2037 {
+		return t.Format("Mon, 02-Jan-2006 15:04:05 GMT")
+	}
+	return t.Format("Mon, 02-Jan-06 15:04:05 GMT")
+}
+
 // httpTimeKind is one of the three layouts a date in HTTP may have.
 type httpTimeKind uint8
 

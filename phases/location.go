@@ -106,19 +106,6 @@ type bodyConf struct {
 	bodyTempPath   opt[string]
 }
 
-// resolverConf is what the resolver directive says: name servers and options.
-type resolverConf struct {
-	Servers []string // host:port
-	Valid   time.Duration
-	IPv4    bool
-	IPv6    bool
-	// Local is set by resolver's local=on: names are also looked up in
-	// /etc/hosts and its servers are those of resolv.conf.
-	Local bool
-
-	cache nameCache
-}
-
 // Listen is one address the server listens on, with its servers.
 type Listen struct {
 	Addr     string // "127.0.0.1:80", "unix:/path"

@@ -3,7 +3,6 @@ package phases
 import (
 	"encoding/base64"
 	"strings"
-	"time"
 )
 
 // The text functions of the ngx API that know nothing of Lua.
@@ -88,18 +87,6 @@ func unescapeArg(s string) string {
 	return string(b)
 }
 
-func hexDigit(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
-}
-
 // eachArg calls f for every argument of a query string; hasValue tells "k=" from
 // "k". Empty keys are left out. With max above 0 it stops after that many parts
 // and reports whether more followed.
@@ -157,14 +144,4 @@ func quoteSQL(s string) string {
 		b = append(b, s[i])
 	}
 	return string(append(b, '\''))
-}
-
-// cookieTime formats seconds as the Expires of a cookie; years after 2037 take
-// four digits (ngx_http_cookie_time).
-func cookieTime(sec int64) string {
-	t := time.Unix(max(sec, 0), 0).UTC()
-	if t.Year() > 2037 {
-		return t.Format("Mon, 02-Jan-2006 15:04:05 GMT")
-	}
-	return t.Format("Mon, 02-Jan-06 15:04:05 GMT")
 }

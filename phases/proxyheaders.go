@@ -15,15 +15,6 @@ var ignorableHeaders = map[string]bool{
 	"x-accel-charset": true, "expires": true, "cache-control": true, "set-cookie": true, "vary": true,
 }
 
-func containsFold(list []string, name string) bool {
-	for _, s := range list {
-		if equalFold(s, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // ignoresHeader reports whether proxy_ignore_headers names a header.
 func (p *proxyConf) ignoresHeader(name string) bool { return containsFold(p.ignoreHeaders, name) }
 

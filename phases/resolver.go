@@ -2,16 +2,30 @@ package phases
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
+
+// resolverConf is what the resolver directive says: name servers and options.
+type resolverConf struct {
+	Servers []string // host:port
+	Valid   time.Duration
+	IPv4    bool
+	IPv6    bool
+	// Local is set by resolver's local=on: names are also looked up in
+	// /etc/hosts and its servers are those of resolv.conf.
+	Local bool
+
+	cache nameCache
+}
 
 // nameCache keeps what name servers answered, for one resolver directive.
 type nameCache struct {
@@ -66,7 +80,7 @@ const resendInterval = 5 * time.Second
 const maxCNAMEs = 50
 
 // lookup finds the addresses of a name. log takes what is wrong with servers.
-func (rc *resolverConf) lookup(ctx context.Context, log Logger, name string) ([]string, *resolveError) {
+func (rc *resolverConf) lookup(ctx context.Context, log errlog.Logger, name string) ([]string, *resolveError) {
 	if rc.Local {
 		if addrs, err := net.DefaultResolver.LookupHost(ctx, name); err == nil {
 			return addrs, nil
@@ -140,21 +154,31 @@ func (rc *resolverConf) keep(name string, a dnsAnswer) nameAnswer {
 	return answer
 }
 
-// errNoResolver is the case of a location without a resolver directive.
-var errNoResolver = errors.New("no resolver")
+// serverLookup bounds the search for a name server's address at the start.
+const serverLookup = 10 * time.Second
 
-// resolve finds one address of a name by the location's resolver, within
-// resolver_timeout.
-func (l *Location) resolve(ctx context.Context, log Logger, name string) (string, error) {
-	rc := l.resolver.v
-	if rc == nil || len(rc.Servers) == 0 {
-		return "", errNoResolver
+// addServer adds a name server. One that is given by name is looked up now, by the
+// system's means.
+func (rc *resolverConf) addServer(text string) error {
+	a, reason := inet.Parse(text, 53)
+	switch {
+	case reason != "":
+		return fmt.Errorf("%s in resolver \"%s\"", reason, text)
+	case a.Unix:
+		return fmt.Errorf("resolver \"%s\": servers at unix domain sockets are not supported", text)
+	case !a.Name:
+		rc.Servers = append(rc.Servers, net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.resolverTimeout.v)
+	ctx, cancel := context.WithTimeout(context.Background(), serverLookup)
 	defer cancel()
-	addrs, failure := rc.lookup(ctx, log, resolverName(name))
-	if failure != nil {
-		return "", failure
+	name, _, _ := strings.Cut(a.Host, ":")
+	found, err := net.DefaultResolver.LookupHost(ctx, name)
+	if err != nil || len(found) == 0 {
+		return fmt.Errorf("host not found in resolver \"%s\"", text)
 	}
-	return addrs[rand.IntN(len(addrs))], nil
+	for _, ip := range found {
+		rc.Servers = append(rc.Servers, net.JoinHostPort(ip, strconv.Itoa(a.Port)))
+	}
+	return nil
 }

@@ -2,14 +2,12 @@ package phases
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
-	"strconv"
+	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
-	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // setResolver reads resolver ADDRESS... [valid=TIME] [ipv4=on|off] [ipv6=on|off].
@@ -48,31 +46,21 @@ func setResolver(c *compiler, d *conf.Directive) error {
 	return c.loc.resolver.put(rc)
 }
 
-// serverLookup bounds the search for a name server's address at the start.
-const serverLookup = 10 * time.Second
+// errNoResolver is the case of a location without a resolver directive.
+var errNoResolver = errors.New("no resolver")
 
-// addServer adds a name server. One that is given by name is looked up now, by the
-// system's means.
-func (rc *resolverConf) addServer(text string) error {
-	a, reason := inet.Parse(text, 53)
-	switch {
-	case reason != "":
-		return fmt.Errorf("%s in resolver \"%s\"", reason, text)
-	case a.Unix:
-		return fmt.Errorf("resolver \"%s\": servers at unix domain sockets are not supported", text)
-	case !a.Name:
-		rc.Servers = append(rc.Servers, net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
-		return nil
+// resolve finds one address of a name by the location's resolver, within
+// resolver_timeout.
+func (l *Location) resolve(ctx context.Context, log Logger, name string) (string, error) {
+	rc := l.resolver.v
+	if rc == nil || len(rc.Servers) == 0 {
+		return "", errNoResolver
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), serverLookup)
+	ctx, cancel := context.WithTimeout(ctx, l.resolverTimeout.v)
 	defer cancel()
-	name, _, _ := strings.Cut(a.Host, ":")
-	found, err := net.DefaultResolver.LookupHost(ctx, name)
-	if err != nil || len(found) == 0 {
-		return fmt.Errorf("host not found in resolver \"%s\"", text)
+	addrs, failure := rc.lookup(ctx, log, resolverName(name))
+	if failure != nil {
+		return "", failure
 	}
-	for _, ip := range found {
-		rc.Servers = append(rc.Servers, net.JoinHostPort(ip, strconv.Itoa(a.Port)))
-	}
-	return nil
+	return addrs[rand.IntN(len(addrs))], nil
 }

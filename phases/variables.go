@@ -229,16 +229,6 @@ func (r *Request) resetVars() {
 	clear(r.vars)
 }
 
-// lowerString is s in lower case, s itself when it is so already.
-func lowerString(s string) string {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 'A' && s[i] <= 'Z' {
-			return strings.ToLower(s)
-		}
-	}
-	return s
-}
-
 // variableName strips the "$" of a variable in a place that must hold one.
 func variableName(arg string) (string, error) {
 	if len(arg) < 2 || arg[0] != '$' {

@@ -355,20 +355,6 @@ func (r *Request) finalStatus() int {
 	return 0
 }
 
-func threeDigits(n int) string {
-	s := strconv.Itoa(n)
-	if len(s) < 3 {
-		s = "000"[:3-len(s)] + s
-	}
-	return s
-}
-
-// milliseconds renders a duration as seconds with three decimals.
-func milliseconds(d time.Duration) string {
-	ms := max(d.Milliseconds(), 0)
-	return strconv.FormatInt(ms/1000, 10) + "." + threeDigits(int(ms%1000))
-}
-
 func realRoot(r *Request) (string, bool) {
 	path, err := filepath.EvalSymlinks(r.docRoot())
 	if err != nil {
