@@ -43,7 +43,7 @@ func contentRange(p *filePart, total string) string {
 // answered with status 416.
 func rangeHeader(r *Request) int {
 	o := &r.Out
-	if r.HTTPMajor < 1 || !o.allowRanges || o.Status != 200 || o.ContentLength < 0 || r.Loc.maxRanges.v == 0 {
+	if r != r.Main || r.HTTPMajor < 1 || !o.allowRanges || o.Status != 200 || o.ContentLength < 0 || r.Loc.maxRanges.v == 0 {
 		return rcOK
 	}
 	want, ok := r.In.Get("Range")
