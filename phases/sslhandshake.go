@@ -12,7 +12,7 @@ import (
 type sslConnection struct {
 	state   func() tls.ConnectionState    // nil until the handshake is over
 	verdict atomic.Pointer[clientVerdict] // on the client's certificate, once asked for
-	lua     any                           // what ngx_lua keeps (SSL_set_ex_data)
+	data    any                           // what the hooks keep (SSL_set_ex_data)
 }
 
 // sslDownstream is a Downstream whose client may speak TLS.

@@ -62,7 +62,7 @@ func runHandshake(t *sslHandshake, p Phase) bool {
 	if names.begin != "" {
 		debugHandshake(t, names.begin)
 	}
-	ctx, _ := t.ssl.lua.(*connCtx)
+	ctx, _ := t.ssl.data.(*connCtx)
 	w := ctx.take(t.cycle)
 	if w == nil {
 		w = takeWorker(t.cycle, int(t.conn.Number()))
@@ -123,7 +123,7 @@ func connCtxOf(r *Request) *connCtx {
 	if s == nil {
 		return nil
 	}
-	ctx, _ := s.lua.(*connCtx)
+	ctx, _ := s.data.(*connCtx)
 	return ctx
 }
 
@@ -140,7 +140,7 @@ func runHandshakeIn(w *Worker, t *sslHandshake, h *luaHandler, p Phase) int {
 	defer run.end()
 	run.ctx = LuaCtx{Phase: p, Worker: w, Loc: t.listen.Default.loc, handshake: t,
 		number: t.conn.Number(), peer: ", client: " + host + ", server: " + t.listen.Addr}
-	ctx, _ := t.ssl.lua.(*connCtx)
+	ctx, _ := t.ssl.data.(*connCtx)
 	if ctx != nil {
 		run.ctx.Table = ctx.table
 	}
@@ -157,7 +157,7 @@ func runHandshakeIn(w *Worker, t *sslHandshake, h *luaHandler, p Phase) int {
 		rc = 500
 	}
 	if run.ctx.Table != nil {
-		t.ssl.lua = &connCtx{w, run.ctx.Table}
+		t.ssl.data = &connCtx{w, run.ctx.Table}
 	}
 	return rc
 }
