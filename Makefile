@@ -1,10 +1,11 @@
 # `make help` lists what can be typed.
 GO      ?= go
 CONFORM ?= ../shared/conformance
+LINTER  := v2.15.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .DEFAULT_GOAL := bin/moonphase
-.PHONY: bin/moonphase demo test race vet check golden-update oracle fuzz bench bench-http conform conform-update help
+.PHONY: bin/moonphase demo test race vet lint check golden-update oracle fuzz bench bench-http conform conform-update help
 
 bin/moonphase: ## the command (also: plain `make`)
 	$(GO) build -ldflags "-X main.buildVersion=$(VERSION)" -o $@ ./cmd/moonphase
@@ -24,7 +25,10 @@ vet: ## gofmt and go vet, for Linux and what else it must compile for
 	GOOS=darwin $(GO) vet ./...
 	GOOS=freebsd $(GO) vet ./...
 
-check: vet test race conform ## what CI runs
+lint: ## golangci-lint as .golangci.yml says
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINTER) run ./...
+
+check: vet lint test race conform ## most of what CI runs; conform needs CONFORM
 
 golden-update: ## rewrite what we print (want.go, want.ir, want.diag) in golden/
 	$(GO) test ./golden -update
@@ -41,7 +45,7 @@ bench: bin/moonphase ## user time beside luajit, luajit -joff and lua5.1
 bench-http: bin/moonphase ## requests per CPU-second beside nginx with ngx_lua; needs both and wrk
 	$(GO) run ./golden/bench/http
 
-conform: bin/moonphase ## ngx_lua's test blocks in CONFORM, against golden/conform-pass.txt
+conform: bin/moonphase ## ngx_lua's test blocks in CONFORM (not in this repository), against golden/conform-pass.txt
 	$(GO) run ./golden/conform -dir $(CONFORM)
 
 conform-update: bin/moonphase ## the same, adding newly passing blocks to the list

@@ -201,7 +201,7 @@ func echoHandler(r *Request) int {
 		return rc
 	}
 	if _, expects := r.In.Get("Expect"); expects || r.ContentLength > 0 || r.Chunked { // only now does the module think of the body
-		r.Conn.Push()
+		_ = r.Conn.Push()
 	}
 	return r.DiscardBody()
 }

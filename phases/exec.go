@@ -19,7 +19,7 @@ func execScript(modules []*Module, chunks rt.ChunkSet, key, script string, args 
 	defer w.State.Close()
 	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice == 0 {
 		out := bufio.NewWriterSize(os.Stdout, 64<<10)
-		defer out.Flush()
+		defer func() { _ = out.Flush() }()
 		w.State.Stdout = out
 	}
 	chunk := w.State.Chunk(key)

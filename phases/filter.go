@@ -97,7 +97,7 @@ func (r *Request) writeHead() int {
 	}
 	head := r.appendHead(r.headBuf[:0])
 	r.headBuf = head
-	r.Conn.Write(head)
+	_, _ = r.Conn.Write(head)
 	r.bytesSent += int64(len(head))
 	if int64(len(head)) >= r.Loc.postponeOutput.v {
 		if err := r.Conn.Push(); err != nil {
@@ -305,7 +305,7 @@ func (m *Request) frame(p []byte, flags int) int {
 // when a handler waits.
 func (r *Request) flushBeforeWait() {
 	if conn := r.Main.Conn; conn != nil && !r.inMemory && r.Main.HeadersSent && int64(conn.Buffered()) >= r.Loc.postponeOutput.v {
-		conn.Push()
+		_ = conn.Push()
 	}
 }
 
@@ -326,8 +326,8 @@ func (m *Request) writePiece(p []byte) (int64, error) {
 	n := int64(len(b) + len(p) + len(crlf))
 	m.headBuf = b
 	if len(p) > smallPiece {
-		conn.Write(b)
-		conn.Write(p)
+		_, _ = conn.Write(b)
+		_, _ = conn.Write(p)
 		_, err := conn.Write(crlf) // once a write has failed, all do
 		return n, err
 	}

@@ -2,7 +2,7 @@ package phases
 
 import "github.com/moonphase/moonphase/phases/internal/errlog"
 
-// Names of errlog that are used all over the package.
+// Logger and LogLevel are names of errlog that are used all over the package.
 type (
 	Logger   = errlog.Logger
 	LogLevel = errlog.Level

@@ -59,7 +59,7 @@ func runServer(args []string, b program) int {
 		return p.sendSignal()
 	}
 	foreground := os.Getenv(ForegroundEnv) != ""
-	os.Unsetenv(ForegroundEnv)
+	_ = os.Unsetenv(ForegroundEnv)
 	if !foreground && os.Getenv(daemonEnv) == "" && p.wantsDaemon() {
 		return daemonize()
 	}

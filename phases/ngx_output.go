@@ -127,7 +127,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return fail(th, "nginx output filter error")
 	}
 	if r == r.Main {
-		r.Conn.Push()
+		_ = r.Conn.Push()
 	}
 	return one()
 }

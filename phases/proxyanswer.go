@@ -114,7 +114,7 @@ func (x *exchange) copyBody() int {
 		r.wait(func() {
 			piece, err = x.in.next(x.buffering)
 			if !r.inMemory && r.Main.Conn.Buffered() > maxPending {
-				r.Main.Conn.Flush()
+				_ = r.Main.Conn.Flush()
 			}
 		})
 		x.try().length = x.in.bodyRead
@@ -190,7 +190,7 @@ func (x *exchange) brokenBody(err error) int {
 		return rcOK
 	}
 	if flush && r == r.Main {
-		r.wait(func() { r.Conn.Flush() })
+		r.wait(func() { _ = r.Conn.Flush() })
 	}
 	return rcError
 }

@@ -139,7 +139,7 @@ func setServer(c *compiler, d *conf.Directive) error {
 		return err
 	}
 	if s.listens == 0 {
-		c.listen(s, "0.0.0.0:80", listenOptions{})
+		_ = c.listen(s, "0.0.0.0:80", listenOptions{})
 	}
 	if len(s.names) == 0 {
 		s.names = []serverName{{text: ""}}

@@ -25,7 +25,7 @@ func (c *Cycle) End() { c.flow.ended.Add(1) }
 // Begun is how many requests have come, Running how many of them have not ended.
 func (c *Cycle) Begun() int64 { return c.flow.begun.Load() }
 
-// Running: see Begun. What has ended is asked first, so that the number is never
+// Running is how many requests have not ended. What has ended is asked first, so that the number is never
 // below the truth.
 func (c *Cycle) Running() int64 {
 	ended := c.flow.ended.Load()

@@ -37,7 +37,7 @@ func openGuarded(path string, skip int, mode symlinkMode, flags int) (*os.File, 
 			}
 		}
 		next, err := openComponent(fd, name, mode, how|unix.O_CLOEXEC)
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		if err != nil {
 			return fail(err)
 		}
@@ -63,7 +63,7 @@ func openComponent(at int, name string, mode symlinkMode, how int) (int, error) 
 		err = unix.ELOOP
 	}
 	if err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil

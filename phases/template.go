@@ -128,9 +128,6 @@ func (r *Request) capture(n int) string {
 // isStatic reports whether the text is the same for every request.
 func (t *template) isStatic() bool { return t.parts == nil }
 
-// empty reports whether nothing was written at all.
-func (t *template) empty() bool { return t.parts == nil && t.lit == "" }
-
 // evalEscaped is eval with captures escaped as arguments.
 func (t *template) evalEscaped(r *Request, escape bool) string {
 	if !escape || t.parts == nil {

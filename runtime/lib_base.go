@@ -71,7 +71,7 @@ func Print(th *Thread, args []Value) (Value, int) {
 		buf = append(buf, th.ToStringMeta(v)...)
 	}
 	buf = append(buf, '\n')
-	stateWriter{th.State}.Write(buf)
+	_, _ = stateWriter{th.State}.Write(buf)
 	return Nil, 0
 }
 

@@ -273,7 +273,7 @@ func fileSetvbuf(th *Thread, args []Value) (Value, int) {
 
 func fileGC(th *Thread, args []Value) (Value, int) {
 	if f := th.anyFileArg(args); f.out == nil {
-		f.close()
+		_ = f.close()
 	}
 	return Nil, 0
 }
@@ -318,7 +318,7 @@ func (th *Thread) lineIterator(f *luaFile, formats []Value, closes bool) Value {
 				th.Errorf("%s", th.Result(n, 1).Str())
 			}
 			if closes {
-				f.close()
+				_ = f.close()
 			}
 		}
 		return v, n

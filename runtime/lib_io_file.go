@@ -59,7 +59,7 @@ func (st *State) trackFile(f *luaFile) {
 		s.limit = 2*len(s.open) + 16
 	}
 	s.open[weak.Make(f)] = struct{}{}
-	runtime.SetFinalizer(f, func(f *luaFile) { f.close() })
+	runtime.SetFinalizer(f, func(f *luaFile) { _ = f.close() })
 }
 
 // Close flushes and closes the files that the state's scripts left open.
@@ -67,7 +67,7 @@ func (st *State) Close() {
 	st.flushOutput()
 	for p := range st.io.open {
 		if f := p.Value(); f != nil {
-			f.close()
+			_ = f.close()
 		}
 	}
 	clear(st.io.open)
@@ -76,7 +76,7 @@ func (st *State) Close() {
 // flushOutput flushes the writer that the host gave for the standard output.
 func (st *State) flushOutput() {
 	if w, ok := st.Stdout.(interface{ Flush() error }); ok {
-		w.Flush()
+		_ = w.Flush()
 	}
 }
 

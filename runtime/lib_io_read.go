@@ -131,16 +131,16 @@ func readNumber(r *bufio.Reader) (Value, error) {
 		if !isSpace(b[0]) {
 			break
 		}
-		r.Discard(1)
+		_, _ = r.Discard(1)
 	}
 	b, _ := r.Peek(maxNumeral)
 	text := string(b)
 	f, n := scanFloat(text)
 	if used := misread(text, n); used > 0 {
-		r.Discard(used)
+		_, _ = r.Discard(used)
 		return Nil, nil
 	}
-	r.Discard(n)
+	_, _ = r.Discard(n)
 	if n == 0 {
 		return Nil, nil
 	}

@@ -95,7 +95,7 @@ was built, and the Lua files need not be there.`,
 	f.StringVarP(&out, "output", "o", "", "the binary")
 	f.BoolVar(&in.checks.lazy, "lazy-errors", false, "build broken chunks too; they fail when they run, as under nginx")
 	f.BoolVar(&in.sealed, "sealed", false, "serve the Lua of the build, whatever is on disk")
-	cmd.MarkFlagRequired("output")
+	_ = cmd.MarkFlagRequired("output")
 	return cmd
 }
 

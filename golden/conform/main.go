@@ -11,10 +11,8 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -55,10 +53,6 @@ type options struct {
 // run returns false when a block of the pass list fails.
 func run(o options) (bool, error) {
 	blocks, err := readBlocks(filepath.Join(o.dir, "blocks.jsonl"))
-	if errors.Is(err, fs.ErrNotExist) {
-		fmt.Printf("conform: no blocks.jsonl in %s: nothing to run\n", o.dir)
-		return true, nil
-	}
 	if err != nil {
 		return false, err
 	}

@@ -93,8 +93,10 @@ func New(name string, size int64, now func() int64) (*Dict, error) {
 	return d, nil
 }
 
-// Name is the zone's name, Capacity its size in bytes.
-func (d *Dict) Name() string    { return d.name }
+// Name is the zone's name.
+func (d *Dict) Name() string { return d.name }
+
+// Capacity is the zone's size in bytes.
 func (d *Dict) Capacity() int64 { return d.size }
 
 // FreeSpace is the number of bytes in pages that nothing uses.

@@ -378,7 +378,7 @@ func (p *Pools) dial(open func() (net.Conn, error)) (net.Conn, error) {
 func descriptor(conn net.Conn) (fd int) {
 	if sc, ok := underlying(conn).(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
-			raw.Control(func(f uintptr) { fd = int(f) })
+			_ = raw.Control(func(f uintptr) { fd = int(f) })
 		}
 	}
 	return fd

@@ -464,7 +464,7 @@ func (s *Socket) setNoDelay() {
 	if s.host.Config().NoDelay {
 		s.debugf("lua socket tcp_nodelay")
 	} else if c, ok := underlying(s.conn).(*net.TCPConn); ok {
-		c.SetNoDelay(false)
+		_ = c.SetNoDelay(false)
 	}
 }
 

@@ -66,7 +66,7 @@ func (d *Defect) Report() {
 	fmt.Fprintln(os.Stderr, d.Error())
 }
 
-// Stop, deferred, stops a panic and reports it.
+// Stop stops a panic and reports it; it is to be deferred.
 func Stop() {
 	if x := recover(); x != nil {
 		New(x).Report()

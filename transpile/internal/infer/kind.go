@@ -76,10 +76,14 @@ func (k Kind) Without(s Set) Kind {
 	return k
 }
 
-// AlwaysTrue and AlwaysFalse report on the value as a condition.
-func (k Kind) AlwaysTrue() bool  { return k.Set != 0 && !k.Has(Nil|False) }
+// AlwaysTrue reports whether the value counts as true in a condition.
+func (k Kind) AlwaysTrue() bool { return k.Set != 0 && !k.Has(Nil|False) }
+
+// AlwaysFalse reports whether the value counts as false in a condition.
 func (k Kind) AlwaysFalse() bool { return k.Is(Nil | False) }
 
-// Truthy and Falsy are the parts of k that count as true and as false.
+// Truthy is the part of k that counts as true.
 func (k Kind) Truthy() Kind { return k.Without(Nil | False) }
-func (k Kind) Falsy() Kind  { return Kind{Set: k.Set & (Nil | False)} }
+
+// Falsy is the part of k that counts as false.
+func (k Kind) Falsy() Kind { return Kind{Set: k.Set & (Nil | False)} }

@@ -80,7 +80,7 @@ func (p *searchPath) glob(pattern string) []string {
 			start = filepath.Join(root, filepath.FromSlash(strings.ReplaceAll(constant[:i], ".", "/")))
 		}
 		// A folder that is not there holds no module.
-		filepath.WalkDir(start, func(path string, d fs.DirEntry, err error) error {
+		_ = filepath.WalkDir(start, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return nil
 			}
