@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -86,7 +87,7 @@ func setAddHeader(c *compiler, d *conf.Directive) error {
 	h := addHeader{name: d.Args[0]}
 	if len(d.Args) == 3 {
 		if d.Args[2] != "always" {
-			return directiveError("invalid parameter \"" + d.Args[2] + "\"")
+			return fmt.Errorf("invalid parameter \"%s\"", d.Args[2])
 		}
 		h.always = true
 	}

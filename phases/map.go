@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -73,7 +74,10 @@ func mapLine(c *compiler, m *mapTable, v *variable, line *conf.Directive) error 
 	case key == "include":
 		return mapInclude(c, m, v, line)
 	case key == "default":
-		m.def = value
+		if m.hasDefault {
+			return fmt.Errorf("duplicate default map parameter")
+		}
+		m.def, m.hasDefault = value, true
 	case strings.HasPrefix(key, "~"):
 		pattern, fold := key[1:], false
 		if strings.HasPrefix(pattern, "*") {
@@ -85,19 +89,37 @@ func mapLine(c *compiler, m *mapTable, v *variable, line *conf.Directive) error 
 		}
 		m.regexes = append(m.regexes, mapRegex{re, value})
 	case m.hostnames && strings.HasPrefix(key, "*."):
-		m.wildHead = append(m.wildHead, mapWildcard{lowerString(key[1:]), value})
+		return addWildcard(&m.wildHead, line.Name, key[1:], value)
 	case m.hostnames && strings.HasPrefix(key, "."):
-		m.exact[lowerString(key[1:])] = value
-		m.wildHead = append(m.wildHead, mapWildcard{lowerString(key), value})
-	case m.hostnames && strings.HasSuffix(key, ".*"):
-		m.wildTail = append(m.wildTail, mapWildcard{lowerString(key[:len(key)-1]), value})
-	default:
-		key = lowerString(strings.TrimPrefix(key, "\\"))
-		if _, taken := m.exact[key]; taken {
-			return fmt.Errorf("conflicting parameter \"%s\"", line.Name)
+		if err := m.addExact(line.Name, key[1:], value); err != nil {
+			return err
 		}
-		m.exact[key] = value
+		return addWildcard(&m.wildHead, line.Name, key, value)
+	case m.hostnames && strings.HasSuffix(key, ".*"):
+		return addWildcard(&m.wildTail, line.Name, key[:len(key)-1], value)
+	default:
+		return m.addExact(line.Name, strings.TrimPrefix(key, "\\"), value)
 	}
+	return nil
+}
+
+// addExact adds a text; written is the parameter that asks for it.
+func (m *mapTable) addExact(written, text string, value template) error {
+	text = lowerString(text)
+	if _, taken := m.exact[text]; taken {
+		return fmt.Errorf("conflicting parameter \"%s\"", written)
+	}
+	m.exact[text] = value
+	return nil
+}
+
+// addWildcard adds the beginning or the end of a name.
+func addWildcard(list *[]mapWildcard, written, text string, value template) error {
+	text = lowerString(text)
+	if slices.ContainsFunc(*list, func(w mapWildcard) bool { return w.text == text }) {
+		return fmt.Errorf("conflicting parameter \"%s\"", written)
+	}
+	*list = append(*list, mapWildcard{text, value})
 	return nil
 }
 
@@ -128,13 +150,14 @@ func mapInclude(c *compiler, m *mapTable, v *variable, line *conf.Directive) err
 // mapTable is a map block: values of a source text to values of a variable.
 // Order of search is nginx's: exact texts, wildcards, regexes in file order.
 type mapTable struct {
-	source    template
-	exact     map[string]template
-	hostnames bool
-	wildHead  []mapWildcard // *.example.com
-	wildTail  []mapWildcard // www.example.*
-	regexes   []mapRegex
-	def       template
+	source     template
+	exact      map[string]template
+	hostnames  bool
+	wildHead   []mapWildcard // *.example.com
+	wildTail   []mapWildcard // www.example.*
+	regexes    []mapRegex
+	def        template
+	hasDefault bool
 }
 
 type mapWildcard struct {

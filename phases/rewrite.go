@@ -422,8 +422,11 @@ func readCondition(c *compiler, words []string) (cond condition, err error) {
 	} else {
 		args[0] = args[0][1:]
 	}
-	if len(args) == 0 || args[len(args)-1] == "" || !strings.HasSuffix(args[len(args)-1], ")") {
+	if len(args) == 0 {
 		return cond, invalid(words[len(words)-1])
+	}
+	if !strings.HasSuffix(args[len(args)-1], ")") {
+		return cond, invalid(args[len(args)-1])
 	}
 	if last := len(args) - 1; args[last] == ")" {
 		args = args[:last]
@@ -459,7 +462,7 @@ func variableCondition(c *compiler, args []string) (cond condition, err error) {
 	}
 	op := args[1]
 	if len(args) != 3 {
-		return cond, fmt.Errorf("invalid condition \"%s\"", op)
+		return cond, fmt.Errorf("invalid condition \"%s\"", args[0])
 	}
 	cond.negate = op[0] == '!'
 	switch op {

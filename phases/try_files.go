@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -44,7 +45,7 @@ func setTryFiles(c *compiler, d *conf.Directive) error {
 		if last && strings.HasPrefix(arg, "=") {
 			code, ok := parseDecimal(arg[1:])
 			if !ok || code > 999 {
-				return directiveError("invalid code \"" + arg + "\"")
+				return fmt.Errorf("invalid code \"%s\"", arg)
 			}
 			t.code = int(code)
 		}
