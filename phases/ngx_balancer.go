@@ -48,7 +48,7 @@ func balancerSetPeer(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	case st == nil:
 		return fail(th, text)
 	case strings.HasPrefix(host, "unix:"):
-		st.Peer = host
+		st.named = host
 		return rt.True, 1
 	}
 	if h, p, err := net.SplitHostPort(host); err == nil && port == 0 {
@@ -60,7 +60,7 @@ func balancerSetPeer(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil {
 		return fail(th, "no host allowed")
 	}
-	st.Peer = net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(port))
+	st.named = net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(port))
 	return rt.True, 1
 }
 

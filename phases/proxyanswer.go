@@ -97,7 +97,7 @@ func (x *exchange) copyBody() int {
 	flags := 0
 	if !x.buffering {
 		flags = outFlush
-		if x.in.r == x.in.w { // the head need not wait for a body that has yet to come
+		if len(x.in.ahead()) == 0 { // the head need not wait for a body that has yet to come
 			if rc := r.output(nil, outFlush); rc != rcOK {
 				return rc
 			}
@@ -204,7 +204,7 @@ func (x *exchange) finishConn() {
 	x.try().length = x.in.bodyRead
 	x.try().response = time.Since(x.begun)
 	if x.in.surplus() && r.Method != "HEAD" {
-		if x.in.framing == framedByChunks {
+		if x.in.inChunks() {
 			r.Log(LogWarn, "upstream sent data after final chunk")
 		} else {
 			r.Log(LogWarn, "upstream sent more data than specified in \"Content-Length\" header")

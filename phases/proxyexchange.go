@@ -157,8 +157,8 @@ func (x *exchange) choose() (addr string, rc int) {
 		if rc := x.balance(); rc != rcOK {
 			return "", rc
 		}
-		if x.st.Peer != "" {
-			return x.st.Peer, rcOK
+		if x.st.named != "" {
+			return x.st.named, rcOK
 		}
 	}
 	if x.peer = x.choice.next(); x.peer == nil {
@@ -170,7 +170,7 @@ func (x *exchange) choose() (addr string, rc int) {
 // balance asks the balancer, which is told of the attempts so far.
 func (x *exchange) balance() int {
 	st := x.st
-	st.Peer, st.moreTries, st.tries = "", 0, x.choice.tries
+	st.named, st.moreTries, st.tries = "", 0, x.choice.tries
 	st.runs++
 	if rc := x.up.balancer(x.r); rc != rcOK {
 		return rc
@@ -181,7 +181,7 @@ func (x *exchange) balance() int {
 			return rc
 		}
 	}
-	if st.Peer != "" {
+	if st.named != "" {
 		x.up.balanced.Store(true)
 		x.choice.tries += st.moreTries
 	}
@@ -201,8 +201,7 @@ func (x *exchange) talk(addr string) (nextKind, int) {
 	}
 	x.action(" while sending request to upstream")
 	x.connected = true
-	x.conn.requests++
-	x.conn.readWait, x.conn.writeWait = x.st.read, x.st.send
+	x.conn.begin(x.st.read, x.st.send)
 	if err := x.send(); err != nil {
 		return x.broken(x.writeCall(), err), rcOK
 	}
@@ -298,8 +297,7 @@ func (x *exchange) drop() {
 	if c := x.conn; c != nil {
 		x.watch.hold(nil)
 		x.conn = nil
-		c.severed.Store(true)
-		c.Close()
+		c.abandon()
 		x.sender.wait(x.r)
 	}
 }

@@ -21,7 +21,7 @@ func (x *exchange) newBodyPipe(flags int) *bodyPipe {
 		return nil
 	}
 	size := int(x.conf.bufferSize.v)
-	head := x.in.received - int64(x.in.w-x.in.r)
+	head := x.in.received - int64(len(x.in.ahead()))
 	p := &bodyPipe{x: x, flags: flags, size: size, next: size}
 	if head > 0 && head < int64(size) {
 		p.next -= int(head)
@@ -75,7 +75,7 @@ func (p *bodyPipe) split(piece []byte) int {
 
 // more tells whether more of the body is there already.
 func (p *bodyPipe) more() bool {
-	more := p.x.in.r < p.x.in.w
+	more := len(p.x.in.ahead()) > 0
 	if !more {
 		p.x.r.wait(func() { more = p.x.conn.readable() })
 	}

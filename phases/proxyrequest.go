@@ -154,7 +154,6 @@ const smallBody = 64 << 10
 // send sends the request, or begins to.
 func (x *exchange) send() error {
 	c := x.conn
-	c.wrote.Store(0)
 	x.sender = nil
 	if x.body.file == "" && !x.body.live && len(x.body.data) <= smallBody {
 		if len(x.body.data) == 0 {
@@ -170,9 +169,7 @@ func (x *exchange) send() error {
 	if x.body.live {
 		s.client = x.r.Conn
 	}
-	c.sending.Store(true)
-	_ = c.setReadDeadline(time.Time{})
-	c.reads.Forget()
+	c.beginBody()
 	x.sender = s
 	guard.Go(func() { s.run(x.r, x.body, c) })
 	return nil
@@ -195,15 +192,7 @@ func (s *bodySender) run(r *Request, body outgoing, c *upstreamConn) {
 	default:
 		_, s.err = c.Write(body.data)
 	}
-	c.sending.Store(false)
-	wait := c.readWait
-	if s.err != nil { // what the upstream has said so far is still of interest
-		wait = 0
-	}
-	_ = c.setReadDeadline(time.Now().Add(wait))
-	if c.severed.Load() {
-		c.cut()
-	}
+	c.endBody(s.err != nil)
 }
 
 // sendFile sends a body that was kept in a file.

@@ -74,7 +74,7 @@ func (x *exchange) handshake() (nextKind, int) {
 		}
 		return nextError, rcOK
 	}
-	x.conn.Conn, x.conn.tls, x.conn.kind = c, c, x.tlsKind()
+	x.conn.secure(c, x.tlsKind())
 	if p.sslVerify.v {
 		if err := p.ssl.judge(c.ConnectionState(), name); err != nil {
 			r.Log(LogErr, err.Error())

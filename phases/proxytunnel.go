@@ -23,7 +23,7 @@ func (x *exchange) tunnel() int {
 	x.action(" while proxying upgraded connection")
 	t := &tunnel{client: client, upstream: x.conn.Conn, read: x.st.read, send: x.st.send}
 	x.conn.rest()
-	first := x.in.buf[x.in.r:x.in.w]
+	first := x.in.ahead()
 	r.wait(func() { t.run(first) })
 	try := x.try()
 	try.received = x.in.received + t.down

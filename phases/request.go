@@ -103,7 +103,7 @@ type Request struct {
 	rateSet         bool
 	bodyReceived    int64 // on the wire, as far as something has asked for the body
 
-	upstreamLog interface{ logName() string } // how log lines name the upstream, "" for not at all
+	upstreamLog interface{ LogName() string } // how log lines name the upstream, "" for not at all
 
 	notes []any  // of modules, by Note; a value stays when the request is pooled
 	noted uint32 // those in use
@@ -298,7 +298,7 @@ func (r *Request) logSuffix() string {
 		b = append(b, '"')
 	}
 	if r.upstreamLog != nil {
-		if name := r.upstreamLog.logName(); name != "" {
+		if name := r.upstreamLog.LogName(); name != "" {
 			b = append(b, ", upstream: \""...)
 			b = append(b, name...)
 			b = append(b, '"')

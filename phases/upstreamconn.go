@@ -39,6 +39,45 @@ func (c *upstreamConn) cut() {
 	_ = c.Conn.SetDeadline(time.Unix(1, 0))
 }
 
+// abandon closes the connection, which may be in use.
+func (c *upstreamConn) abandon() {
+	c.severed.Store(true)
+	c.Close()
+}
+
+// begin prepares the connection for a request: each piece of it may take send, and
+// each piece of the answer read.
+func (c *upstreamConn) begin(read, send time.Duration) {
+	c.requests++
+	c.readWait, c.writeWait = read, send
+	c.wrote.Store(0)
+}
+
+// beginBody says that the body goes out while the answer is waited for: the time for
+// that begins with endBody.
+func (c *upstreamConn) beginBody() {
+	c.sending.Store(true)
+	_ = c.setReadDeadline(time.Time{})
+	c.reads.Forget()
+}
+
+// endBody says that the body went out. Of an upstream that did not take it only what
+// it has said so far is of interest.
+func (c *upstreamConn) endBody(failed bool) {
+	c.sending.Store(false)
+	wait := c.readWait
+	if failed {
+		wait = 0
+	}
+	_ = c.setReadDeadline(time.Now().Add(wait))
+	if c.severed.Load() {
+		c.cut()
+	}
+}
+
+// secure makes TLS what the connection speaks.
+func (c *upstreamConn) secure(t *tls.Conn, kind any) { c.Conn, c.tls, c.kind = t, t, kind }
+
 // sent is how many bytes of the current request went out.
 func (c *upstreamConn) sent() int64 { return c.wrote.Load() }
 

@@ -152,6 +152,12 @@ func (r *responseReader) clean() bool {
 	return r.ended && r.r == r.w && !r.eof && r.framing != framedByClose && !r.head.close && !r.head.bare
 }
 
+// ahead is what has been read and not delivered, valid until the next read.
+func (r *responseReader) ahead() []byte { return r.buf[r.r:r.w] }
+
+// inChunks reports whether the body comes in chunks.
+func (r *responseReader) inChunks() bool { return r.framing == framedByChunks }
+
 // surplus reports whether more came than the response may hold.
 func (r *responseReader) surplus() bool { return r.ended && r.r < r.w }
 

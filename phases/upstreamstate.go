@@ -44,7 +44,7 @@ type upstreamState struct {
 	headers   Headers
 
 	// What the balancer is told and decides.
-	Peer      string // host:port of the next attempt, "" for the upstream's own choice
+	named     string // host:port of the next attempt, "" for the upstream's own choice
 	maxTries  int    // attempts that proxy_next_upstream_tries lets be, 0: any number
 	moreTries int    // further attempts it grants
 	last      string // how the attempt before ended: "failed", "next", "" before any
@@ -72,8 +72,8 @@ type upstreamTry struct {
 // noTime stands for a time that has not come.
 const noTime time.Duration = -1
 
-// logName is how log lines name the upstream; "" before it was chosen.
-func (s *upstreamState) logName() string {
+// LogName is how log lines name the upstream; "" before it was chosen.
+func (s *upstreamState) LogName() string {
 	if s.peer == "" {
 		return ""
 	}
