@@ -10,6 +10,7 @@ import (
 	"hash"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
@@ -324,3 +325,6 @@ func hashOf(th *rt.Thread, args []rt.Value) hash.Hash {
 	th.ArgError(0, "digest object expected")
 	return nil
 }
+
+// signalQuit asks the server to drain and end.
+func signalQuit(p *os.Process) error { return p.Signal(syscall.SIGQUIT) }

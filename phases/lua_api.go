@@ -258,3 +258,22 @@ var ngxConstants = []struct {
 	{"STDERR", 0}, {"EMERG", 1}, {"ALERT", 2}, {"CRIT", 3}, {"ERR", 4}, {"WARN", 5},
 	{"NOTICE", 6}, {"INFO", 7}, {"DEBUG", 8},
 }
+
+// optBool is argument i, which must be a boolean where it is given.
+func optBool(th *rt.Thread, args []rt.Value, i int) bool {
+	if i >= len(args) {
+		return false
+	}
+	if !args[i].IsBool() {
+		th.ArgTypeError(args, i, "boolean")
+	}
+	return args[i].Truthy()
+}
+
+// textOrNil is luaText, with "nil" for nil as tostring gives it.
+func textOrNil(th *rt.Thread, v rt.Value) string {
+	if v.IsNil() {
+		return "nil"
+	}
+	return luaText(th, v)
+}

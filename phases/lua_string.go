@@ -65,21 +65,6 @@ func onlyString(th *rt.Thread, args []rt.Value) string {
 	return v.Str()
 }
 
-func ngxEscapeURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	s := textOrEmpty(th, rt.ArgAt(args, 0))
-	kind := escapeTypeComponent
-	if v := rt.ArgAt(args, 1); !v.IsNil() {
-		if !v.IsNumber() {
-			raiseAt(th, 2, "\"type\" is not a number")
-		}
-		if !(v.Num() >= 0 && v.Num() <= 6) {
-			raiseAt(th, 2, "\"type\" "+rt.NumberString(v.Num())+" out of range")
-		}
-		kind = int(v.Num())
-	}
-	return rt.String(luaEscapeURI(s, kind)), 1
-}
-
 func ngxEncodeBase64(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s := textOrEmpty(th, rt.ArgAt(args, 0))
 	bare := rt.ArgAt(args, 1)
@@ -119,90 +104,46 @@ func ngxCRC32(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.Number(float64(sum)), 1
 }
 
-func ngxEncodeArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 1 {
-		th.Errorf("expecting 1 argument but seen %d", len(args))
-	}
-	return rt.String(encodeArgs(th, th.CheckTable(args, 0))), 1
-}
-
-// encodeArgs makes a query string of a table; the order is the table's. Of a table
-// as value all elements count, whatever their keys.
-func encodeArgs(th *rt.Thread, t *rt.Table) string {
-	var b []byte
-	for k, v, _ := t.Next(rt.Nil); !k.IsNil(); k, v, _ = t.Next(k) {
-		if !k.IsString() {
-			th.Errorf("attempt to use a non-string key in the \"args\" option table")
-		}
-		if !v.IsTable() {
-			b = appendArg(th, b, k.Str(), v)
-			continue
-		}
-		for i, elem, _ := v.Table().Next(rt.Nil); !i.IsNil(); i, elem, _ = v.Table().Next(i) {
-			b = appendArg(th, b, k.Str(), elem)
-		}
-	}
-	return string(b)
-}
-
-// appendArg appends one key with a value that is not a table.
-func appendArg(th *rt.Thread, b []byte, key string, v rt.Value) []byte {
-	switch {
-	case v.IsString(), v.IsNumber():
-		b = appendArgKey(b, key)
-		b = append(b, '=')
-		return appendEscaped(b, luaText(th, v), escapeTypeComponent)
-	case v.IsBool() && v.Truthy():
-		return appendArgKey(b, key)
-	case v.IsBool():
-		return b
-	}
-	th.Errorf("attempt to use %s as query arg value", rt.TypeName(v))
-	return nil
-}
-
-func appendArgKey(b []byte, key string) []byte {
-	if len(b) > 0 {
-		b = append(b, '&')
-	}
-	return appendEscaped(b, key, escapeTypeComponent)
-}
-
-func ngxDecodeArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 1 && len(args) != 2 {
-		th.Errorf("expecting 1 or 2 arguments but seen %d", len(args))
-	}
-	s := th.CheckString(args, 0)
-	return decodeArgs(th, luaCtx(th), s, th.OptInt(args, 1, maxArgs), rt.NewTable(0, 4))
-}
-
 // maxArgs is how many arguments and headers are read when no limit is given.
 const maxArgs = 100
 
-// decodeArgs reads a query string into t.
-func decodeArgs(th *rt.Thread, c *LuaCtx, s string, limit int, t *rt.Table) (rt.Value, int) {
-	truncated := eachArg(s, limit, func(key, value string, hasValue bool) {
-		v := rt.True
-		if hasValue {
-			v = rt.String(value)
+// decodeBase64 decodes as ngx_decode_base64: the alphabet up to the first '=' or
+// the end; what follows an '=' does not matter.
+func decodeBase64(s string) (string, bool) {
+	n := 0
+	for n < len(s) && s[n] != '=' {
+		c := s[n]
+		if !(c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/') {
+			return "", false
 		}
-		addMulti(t, rt.String(key), v)
-	})
-	if truncated {
-		c.logf(LogDebug, "lua hit query args limit %d", limit)
-		return th.Return2(rt.TableValue(t), rt.String("truncated"))
+		n++
 	}
-	return rt.TableValue(t), 1
+	if n%4 == 1 {
+		return "", false
+	}
+	b, err := base64.RawStdEncoding.DecodeString(s[:n])
+	return string(b), err == nil
 }
 
-// addMulti sets t[k] = v, collecting the values of a repeated key in an array.
-func addMulti(t *rt.Table, k, v rt.Value) {
-	switch old := t.Get(k); {
-	case old.IsNil():
-		t.Set(k, v)
-	case old.IsTable():
-		old.Table().Append(v)
-	default:
-		t.Set(k, rt.NewArray(old, v))
+func encodeBase64(s string, padding bool) string {
+	if padding {
+		return base64.StdEncoding.EncodeToString([]byte(s))
 	}
+	return base64.RawStdEncoding.EncodeToString([]byte(s))
+}
+
+// quoteSQL quotes a string for MySQL.
+func quoteSQL(s string) string {
+	const special = "\x00\b\t\n\r\x1a\\'\""
+	const letters = `0btnrZ\'"`
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '\'')
+	for i := 0; i < len(s); i++ {
+		if k := strings.IndexByte(special, s[i]); k >= 0 {
+			b = append(b, '\\', letters[k])
+			continue
+		}
+		b = append(b, s[i])
+	}
+	return string(append(b, '\''))
 }

@@ -1,9 +1,50 @@
 package phases
 
 import (
-	"encoding/base64"
+	"fmt"
 	"strings"
+
+	rt "github.com/moonphase/moonphase/runtime"
 )
+
+// unsafeByte finds a byte that has no place in a URI: a control character other
+// than the tab.
+func unsafeByte(s string) (byte, bool) {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7F {
+			return s[i], true
+		}
+	}
+	return 0, false
+}
+
+// escapeUnsafe shows control characters as \xHH, for log lines and messages.
+func escapeUnsafe(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] == 0x7F {
+			fmt.Fprintf(&b, "\\x%02X", s[i])
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func ngxEscapeURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	s := textOrEmpty(th, rt.ArgAt(args, 0))
+	kind := escapeTypeComponent
+	if v := rt.ArgAt(args, 1); !v.IsNil() {
+		if !v.IsNumber() {
+			raiseAt(th, 2, "\"type\" is not a number")
+		}
+		if !(v.Num() >= 0 && v.Num() <= 6) {
+			raiseAt(th, 2, "\"type\" "+rt.NumberString(v.Num())+" out of range")
+		}
+		kind = int(v.Num())
+	}
+	return rt.String(luaEscapeURI(s, kind)), 1
+}
 
 // The text functions of the ngx API that know nothing of Lua.
 
@@ -87,61 +128,37 @@ func unescapeArg(s string) string {
 	return string(b)
 }
 
-// eachArg calls f for every argument of a query string; hasValue tells "k=" from
-// "k". Empty keys are left out. With max above 0 it stops after that many parts
-// and reports whether more followed.
-func eachArg(args string, max int, f func(key, value string, hasValue bool)) (truncated bool) {
-	for n := 0; args != ""; {
-		part, rest, more := strings.Cut(args, "&")
-		key, value, hasValue := strings.Cut(part, "=")
-		if key != "" {
-			f(unescapeArg(key), unescapeArg(value), hasValue)
+// ngxSetURI is ngx.req.set_uri(uri, jump, binary).
+func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if n := len(args); n < 1 || n > 3 {
+		th.Errorf("expecting 1, 2 or 3 arguments but seen %d", n)
+	}
+	r := requestOf(th)
+	uri := th.CheckString(args, 0)
+	if uri == "" {
+		th.Errorf("attempt to use zero-length uri")
+	}
+	jump := optBool(th, args, 1)
+	binary := optBool(th, args, 2)
+	if jump {
+		gate(th, apiJump, noRequest)
+	}
+	if !binary {
+		if c, bad := unsafeByte(uri); bad {
+			th.Errorf("unsafe byte \"0x%02x\" in uri \"%s\" (maybe you want to set the 'binary' argument?)", c, escapeUnsafe(uri))
 		}
-		if n++; n == max && more {
-			return true
-		}
-		args = rest
 	}
-	return false
-}
-
-// decodeBase64 decodes as ngx_decode_base64: the alphabet up to the first '=' or
-// the end; what follows an '=' does not matter.
-func decodeBase64(s string) (string, bool) {
-	n := 0
-	for n < len(s) && s[n] != '=' {
-		c := s[n]
-		if !(c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/') {
-			return "", false
-		}
-		n++
+	if jump {
+		checkPending(th, 0)
 	}
-	if n%4 == 1 {
-		return "", false
+	r.URI = uri
+	r.ValidUnparsedURI = false
+	r.Internal = true
+	if !jump {
+		r.ValidLocation, r.URIChanged = false, false
+		return rt.Nil, 0
 	}
-	b, err := base64.RawStdEncoding.DecodeString(s[:n])
-	return string(b), err == nil
-}
-
-func encodeBase64(s string, padding bool) string {
-	if padding {
-		return base64.StdEncoding.EncodeToString([]byte(s))
-	}
-	return base64.RawStdEncoding.EncodeToString([]byte(s))
-}
-
-// quoteSQL quotes a string for MySQL.
-func quoteSQL(s string) string {
-	const special = "\x00\b\t\n\r\x1a\\'\""
-	const letters = `0btnrZ\'"`
-	b := make([]byte, 0, len(s)+2)
-	b = append(b, '\'')
-	for i := 0; i < len(s); i++ {
-		if k := strings.IndexByte(special, s[i]); k >= 0 {
-			b = append(b, '\\', letters[k])
-			continue
-		}
-		b = append(b, s[i])
-	}
-	return string(append(b, '\''))
+	r.URIChanged = true
+	r.Logf(LogDebug, "lua set uri jump to \"%s\"", uri)
+	panic(luaJump{})
 }

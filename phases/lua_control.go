@@ -1,9 +1,7 @@
 package phases
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -30,7 +28,7 @@ func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	if r := c.R; r != nil {
 		r.Logf(LogDebug, "lua exit with code %d", code)
-		if r.HeadersSent && code >= 300 && code != statusRequestTimeout && code != statusClientClosed && code != statusClose &&
+		if r.HeadersSent && code >= 300 && !closesConnection(code) &&
 			c.Phase.allows(apiOutput) {
 			if code != r.Out.Status {
 				r.Logf(LogErr, "attempt to set status %d via ngx.exit after sending out the response status %d", code, r.Out.Status)
@@ -51,10 +49,7 @@ func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // checkPending refuses to end a handler that waits for subrequests.
 func checkPending(th *rt.Thread, code int) {
-	if code == rcError || code == statusRequestTimeout || code == statusClientClosed || code == statusClose {
-		return
-	}
-	if luaCtx(th).subrequests > 0 {
+	if !closesConnection(code) && luaCtx(th).subrequests > 0 {
 		th.Errorf("attempt to abort with pending subrequests")
 	}
 }
@@ -95,18 +90,6 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	panic(luaExec{uri, query, hasArgs})
 }
 
-// queryArgument is an argument that is a query string or a table of arguments.
-func queryArgument(th *rt.Thread, args []rt.Value, i int) string {
-	switch v := args[i]; {
-	case v.IsString(), v.IsNumber():
-		return luaText(th, v)
-	case v.IsTable():
-		return encodeArgs(th, v.Table())
-	}
-	th.ArgError(i, "string, number, or table expected, but got "+rt.TypeName(args[i]))
-	return ""
-}
-
 // ngxRedirect is ngx.redirect(uri, status).
 func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 && len(args) != 2 {
@@ -132,69 +115,4 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r.Out.Headers.Add("Location", uri) // one that the script has set stays, as in nginx
 	r.Out.Status = status
 	panic(luaExit{status})
-}
-
-// unsafeByte finds a byte that has no place in a URI: a control character other
-// than the tab.
-func unsafeByte(s string) (byte, bool) {
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7F {
-			return s[i], true
-		}
-	}
-	return 0, false
-}
-
-// escapeUnsafe shows control characters as \xHH, for log lines and messages.
-func escapeUnsafe(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] == 0x7F {
-			fmt.Fprintf(&b, "\\x%02X", s[i])
-			continue
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-// ngxSleep is ngx.sleep(seconds).
-func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if len(args) != 1 {
-		th.Errorf("attempt to pass %d arguments, but accepted 1", len(args))
-	}
-	c := luaCtx(th)
-	if c.Phase == PhaseInit {
-		th.Errorf(noRequest)
-	}
-	ms := int64(th.CheckNumber(args, 0) * 1000)
-	if ms < 0 {
-		th.Errorf("invalid sleep duration \"%d\"", ms)
-	}
-	gate(th, apiWait, noRequest)
-	c.logf(LogDebug, "lua ready to sleep for %d ms", ms)
-	expired := false
-	defer func() {
-		if !expired { // killed while it slept
-			c.logf(LogDebug, "lua clean up the timer for pending ngx.sleep")
-		}
-	}()
-	th.Park().Wait(time.Duration(ms) * time.Millisecond)
-	expired = true
-	if r := c.R; r != nil {
-		c.logf(LogDebug, "lua sleep timer expired: \"%s?%s\"", r.URI, r.Args)
-	} else {
-		c.logf(LogDebug, "lua sleep timer expired: \"?\"")
-	}
-	return rt.Nil, 0
-}
-
-// ngxGetPhase is ngx.get_phase().
-func ngxGetPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	return rt.String(luaCtx(th).Phase.String()), 1
-}
-
-// ngxGetRawPhase is ngx.get_raw_phase(r).
-func ngxGetRawPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	return rt.Int(phaseTable[luaCtx(th).Phase].raw), 1
 }

@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-
-	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // Errors of handshakes that Lua code has ended, with OpenSSL's words.
@@ -85,46 +83,6 @@ func logNoScript(t *sslHandshake) {
 		log.Output(LogAlert, t.conn.Number(), "no ssl_certificate_by_lua* defined in server "+t.server.Name+
 			" while loading SSL certificate by lua, client: "+host+", server: "+t.listen.Addr)
 	}
-}
-
-// connCtx is the ngx.ctx of a connection's handshake. Each request of the
-// connection begins with a copy of it, in the same worker.
-type connCtx struct {
-	worker *Worker
-	table  *rt.Table
-}
-
-// take takes the baton of the worker that the connection belongs to, if any: a
-// reload may have replaced it.
-func (c *connCtx) take(cycle *Cycle) *Worker {
-	if c == nil || c.worker.Cycle != cycle {
-		return nil
-	}
-	c.worker.baton.Acquire()
-	return c.worker
-}
-
-// copyFor is a copy of the table for code in a worker, nil for none.
-func (c *connCtx) copyFor(w *Worker) *rt.Table {
-	if c == nil || c.worker != w {
-		return nil
-	}
-	clone := rt.NewTable(0, 4)
-	for k, v, _ := c.table.Next(rt.Nil); !k.IsNil(); k, v, _ = c.table.Next(k) {
-		clone.Set(k, v)
-	}
-	return clone
-}
-
-// connCtxOf is the ngx.ctx of a request's connection; nil without a handshake that
-// has one.
-func connCtxOf(r *Request) *connCtx {
-	s := sslConnectionOf(r)
-	if s == nil {
-		return nil
-	}
-	ctx, _ := s.data.(*connCtx)
-	return ctx
 }
 
 func debugHandshake(t *sslHandshake, msg string) {

@@ -30,16 +30,16 @@ func buildLua(b *builder, l *Location) {
 		hookSSL(l)
 	}
 	if has(PhaseServerRewrite) {
-		b.handle(stepServerRewrite, luaRewriter(PhaseServerRewrite))
+		b.handle(stepServerRewrite, luaServerRewrite)
 	}
 	if has(PhaseRewrite) {
-		b.handleAt(stepRewrite, main.rewriteNoPostpone.v, luaRewriter(PhaseRewrite))
+		b.handleAt(stepRewrite, main.rewriteNoPostpone.v, luaRewrite)
 	}
 	if has(PhaseAccess) {
-		b.handleAt(stepAccess, main.accessNoPostpone.v, luaPhaseHandler(PhaseAccess))
+		b.handleAt(stepAccess, main.accessNoPostpone.v, luaAccess)
 	}
 	if has(PhasePrecontent) {
-		b.handleLast(stepPrecontent, luaPhaseHandler(PhasePrecontent))
+		b.handleLast(stepPrecontent, luaPrecontent)
 	}
 	if has(PhaseHeaderFilter) {
 		b.filterHeader(luaHeader)
@@ -65,21 +65,5 @@ func (b *builder) handleAt(s step, early bool, h handler) {
 		b.handle(s, h)
 	} else {
 		b.handleLast(s, h)
-	}
-}
-
-// luaPhaseHandler makes the handler that runs a phase's code.
-func luaPhaseHandler(p Phase) handler {
-	return func(r *Request) int { return runLuaPhase(r, luaHandlerOf(r.Loc, p), p) }
-}
-
-// luaRewriter is luaPhaseHandler for the rewrite phases, which do nothing more
-// once the URI has been changed.
-func luaRewriter(p Phase) handler {
-	return func(r *Request) int {
-		if r.URIChanged {
-			return rcDeclined
-		}
-		return runLuaPhase(r, luaHandlerOf(r.Loc, p), p)
 	}
 }

@@ -1,0 +1,127 @@
+package phases
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// luaHandler is one *_by_lua* directive, or the file that one with variables
+// in its path came to.
+type luaHandler struct {
+	ref   ChunkRef
+	chunk *rt.Chunk
+	path  template // file form with variables
+	index int      // place in Worker.functions
+}
+
+// code gives the function that runs a handler: the worker's, or with
+// lua_isolate_globals one whose globals end with the run. The status is as
+// sharedCode gives it.
+func (c *LuaCtx) code(h *luaHandler) (rt.Value, int) {
+	f, rc := c.sharedCode(h)
+	if rc == rcOK && luaLoc.of(c.location()).isolateGlobals.v {
+		f = c.Worker.State.Isolated(f)
+	}
+	return f, rc
+}
+
+// sharedCode finds the function of a handler in the worker. The status is not rcOK
+// when there is none: 404 for a file that is not there, 503 for one that
+// cannot be read, 500 for code that was not compiled in or is broken.
+func (c *LuaCtx) sharedCode(h *luaHandler) (rt.Value, int) {
+	w := c.Worker
+	if !h.ref.HasVars {
+		if f := w.functions[h.index]; f.IsFunction() {
+			return f, rcOK
+		}
+		if h.chunk == nil { // a file that was not there at the start
+			if status := c.missingFile(h.ref.Path); status != rcOK {
+				return rt.Nil, status
+			}
+			return rt.Nil, c.notCompiled(h.ref.Path)
+		}
+		f, rc := c.load(h.chunk, h.ref.Name, h.ref.Path)
+		if rc == rcOK {
+			w.functions[h.index] = f
+		}
+		return f, rc
+	}
+	path := fullPath(w.Cycle.Prefix, h.path.eval(c.R))
+	if f, ok := w.files[path]; ok {
+		return f, rcOK
+	}
+	chunk := fileChunk(w.Cycle, path)
+	if chunk == nil {
+		if status := c.missingFile(path); status != rcOK {
+			return rt.Nil, status
+		}
+		return rt.Nil, c.notCompiled(path)
+	}
+	f, rc := c.load(chunk, "@"+path, path)
+	if rc == rcOK {
+		w.files[path] = f
+	}
+	return f, rc
+}
+
+// notCompiled refuses a file that exists and that this binary does not have.
+func (c *LuaCtx) notCompiled(path string) int {
+	c.logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, rebuild)
+	return 500
+}
+
+// missingFile logs why a Lua file cannot be opened or read and gives the status for
+// that; rcOK when the file is there.
+func (c *LuaCtx) missingFile(path string) int {
+	verb := "open"
+	f, err := os.Open(path)
+	if err == nil {
+		verb = "read"
+		_, err = f.Read(make([]byte, 1))
+		f.Close()
+		if err == nil || err == io.EOF {
+			return rcOK
+		}
+	}
+	text := err.Error()
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		text = conf.Strerror(pe.Err)
+	}
+	c.logf(LogErr, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 404
+	}
+	return 503
+}
+
+// load makes a chunk a function of the worker. A chunk with a syntax error
+// says so now, at run time, as ngx_lua does; so does one whose file is not what was
+// compiled.
+func (c *LuaCtx) load(chunk *rt.Chunk, name, path string) (rt.Value, int) {
+	w := c.Worker
+	if sources := luaMain.of(w.Cycle).sources; path != "" && !sources.trusts() {
+		if status := c.missingFile(path); status != rcOK {
+			return rt.Nil, status
+		}
+		if err := sources.check(chunk, path); err != nil {
+			c.logf(LogErr, "failed to load external Lua file \"%s\": it %v %s", path, err, rebuild)
+			return rt.Nil, 500
+		}
+	}
+	f := w.State.Load(chunk, name) // gives the chunk its name
+	if text := w.State.ChunkError(chunk); text != "" {
+		if path != "" {
+			c.logf(LogErr, "failed to load external Lua file \"%s\": %s", path, text)
+		} else {
+			c.logf(LogErr, "failed to load inlined Lua code: %s", text)
+		}
+		return rt.Nil, 500
+	}
+	return f, rcOK
+}

@@ -1,0 +1,96 @@
+package phases
+
+import rt "github.com/moonphase/moonphase/runtime"
+
+// setLuaCtx gives the request its ngx.ctx.
+func setLuaCtx(r *Request, t *rt.Table) {
+	l := luaNote.of(r)
+	if l.ctx == nil {
+		r.onFree(ctxReleased)
+	}
+	l.ctx = t
+}
+
+// ctxReleased says that a table of ngx.ctx is not needed any more.
+func ctxReleased(main *Request) { main.Log(LogDebug, "lua release ngx.ctx at ref 1") }
+
+// ctxTable is ngx.ctx.
+func ctxTable(th *rt.Thread) *rt.Table {
+	c := luaCtx(th)
+	if c.Phase == PhaseInit {
+		th.Errorf(noRequest)
+	}
+	r := c.R
+	switch {
+	case r == nil && c.Table == nil:
+		c.Table = rt.NewTable(0, 4)
+		fallthrough
+	case r == nil:
+		return c.Table
+	}
+	l := luaNote.of(r)
+	if l.ctx == nil {
+		t := connCtxOf(r).copyFor(c.Worker)
+		if t == nil {
+			t = rt.NewTable(0, 4)
+		}
+		setLuaCtx(r, t)
+	}
+	return l.ctx
+}
+
+// setCtxTable is ngx.ctx = table.
+func setCtxTable(th *rt.Thread, v rt.Value) {
+	if !v.IsTable() {
+		th.Errorf("ctx should be a table while getting a %s", rt.TypeName(v))
+	}
+	c := luaCtx(th)
+	switch {
+	case c.Phase == PhaseInit:
+		th.Errorf(noRequest)
+	case c.R != nil:
+		setLuaCtx(c.R, v.Table())
+	default:
+		c.Table = v.Table()
+	}
+}
+
+// connCtx is the ngx.ctx of a connection's handshake. Each request of the
+// connection begins with a copy of it, in the same worker.
+type connCtx struct {
+	worker *Worker
+	table  *rt.Table
+}
+
+// take takes the baton of the worker that the connection belongs to, if any: a
+// reload may have replaced it.
+func (c *connCtx) take(cycle *Cycle) *Worker {
+	if c == nil || c.worker.Cycle != cycle {
+		return nil
+	}
+	c.worker.baton.Acquire()
+	return c.worker
+}
+
+// copyFor is a copy of the table for code in a worker, nil for none.
+func (c *connCtx) copyFor(w *Worker) *rt.Table {
+	if c == nil || c.worker != w {
+		return nil
+	}
+	clone := rt.NewTable(0, 4)
+	for k, v, _ := c.table.Next(rt.Nil); !k.IsNil(); k, v, _ = c.table.Next(k) {
+		clone.Set(k, v)
+	}
+	return clone
+}
+
+// connCtxOf is the ngx.ctx of a request's connection; nil without a handshake that
+// has one.
+func connCtxOf(r *Request) *connCtx {
+	s := sslConnectionOf(r)
+	if s == nil {
+		return nil
+	}
+	ctx, _ := s.data.(*connCtx)
+	return ctx
+}

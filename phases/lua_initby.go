@@ -1,0 +1,76 @@
+package phases
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// initWorkers makes the Lua states and runs init_by_lua in each: where nginx
+// forks workers from one state, every worker here has one of its own.
+func initWorkers(c *Cycle) error {
+	m := luaMain.of(c)
+	n := max(c.Main.WorkerProcesses.v, 1)
+	m.batons = rt.NewBatonPool(n)
+	m.openState = OpenNgx
+	var err error
+	if m.dicts, err = openDicts(m.SharedDicts); err != nil {
+		return err
+	}
+	for i := range n {
+		m.workers = append(m.workers, newWorker(c, i, m.batons.Baton(i)))
+	}
+	for _, w := range m.workers {
+		if err := w.open(); err != nil {
+			if c.Log != nil {
+				c.Log.Output(LogErr, 0, err.Error())
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// everyWorker runs a handler of the workers' own phases in each of them; an error is
+// logged.
+func everyWorker(c *Cycle, h *luaHandler, p Phase) {
+	if h == nil {
+		return
+	}
+	for _, w := range luaMain.of(c).workers {
+		if err := w.runMain(h, p); err != nil && c.Log != nil {
+			c.Log.Output(LogErr, 0, fmt.Sprintf("%s error: %v", h.label(), err))
+		}
+	}
+}
+
+// label is how log lines name a handler without a request: blocks like the
+// quoted form.
+func (h *luaHandler) label() string { return strings.TrimSuffix(h.ref.Directive, "_block") }
+
+// runMain runs a chunk that belongs to no request.
+func (w *Worker) runMain(h *luaHandler, p Phase) error {
+	w.baton.Acquire()
+	defer w.baton.Release()
+	if h.chunk == nil {
+		return fmt.Errorf("cannot open %s", h.ref.Path)
+	}
+	fn := w.State.Load(h.chunk, h.ref.Name) // gives the chunk its name
+	if text := w.State.ChunkError(h.chunk); text != "" {
+		return errors.New(text)
+	}
+	run := &luaRun{thread: w.State.NewThread(), ctx: LuaCtx{Phase: p, Worker: w}} // those that are kept are for requests
+	if p == PhaseInitWorker {
+		run.ctx.number = connNumbers.Add(1) // it counts as a connection
+	}
+	_, failure, abort := run.call(fn)
+	switch {
+	case failure != nil:
+		return fmt.Errorf("%s\n%s", errorText(failure), failure.Traceback)
+	case abort != nil:
+		return abort
+	}
+	return nil
+}

@@ -1,0 +1,8 @@
+package phases
+
+// luaLog runs log_by_lua.
+func luaLog(r *Request) int {
+	r.Logf(LogDebug, "lua log handler, uri:\"%s\" c:0", r.URI)
+	runFilter(r, luaHandlerOf(r.Loc, PhaseLog), PhaseLog, nil)
+	return rcOK
+}

@@ -1,0 +1,245 @@
+package phases
+
+import (
+	"fmt"
+	"strings"
+
+	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
+)
+
+// luaRun is an entry thread with what belongs to it. It is used again by the
+// next handler when the run before left nothing behind.
+type luaRun struct {
+	thread *rt.Thread
+	group  rt.ThreadGroup
+	ctx    LuaCtx
+
+	prev, next *luaRun // of those that run for requests
+	spent      bool    // not to be used again: its stack was cut off, or somebody knows it
+}
+
+// takeRun gets an entry thread, whose context the caller sets; it holds the baton until
+// it calls end.
+func (w *Worker) takeRun() *luaRun {
+	if n := len(w.runs); n > 0 {
+		run := w.runs[n-1]
+		w.runs = w.runs[:n-1]
+		if log := w.Cycle.Log; log != nil && log.Enabled(LogDebug) {
+			log.Output(LogDebug, 0, fmt.Sprintf("lua reusing cached lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
+		}
+		return run
+	}
+	return &luaRun{thread: w.State.NewThread()}
+}
+
+// call runs fn as the entry thread of the handler that run.ctx describes, with the
+// light threads it leaves behind, and logs what went wrong. The caller holds the
+// worker's baton.
+func (run *luaRun) call(fn rt.Value, args ...rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
+	run.thread.Host = &run.ctx
+	run.group.Coroutines, run.group.Context = run.ctx.Phase.coroutines(), run.ctx.Phase.Directive()
+	results, failure, abort = run.enter(fn, args)
+	run.spent = failure != nil || abort != nil
+	if failure != nil && abort == nil {
+		run.ctx.logFailure(failure)
+	}
+	if d, ok := abort.(*guard.Defect); ok {
+		run.ctx.log(LogAlert, d.Error())
+	}
+	return results, failure, abort
+}
+
+// enter is call for a group that is set up; it logs nothing.
+func (run *luaRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
+	abort = run.group.Run(run.thread, func() bool {
+		results, failure = run.thread.PCall(fn, args...)
+		return failure == nil
+	})
+	return results, failure, abort
+}
+
+// end closes what a handler without a request left open, and keeps the entry thread
+// for the next one.
+func (run *luaRun) end() {
+	run.ctx.sockets.closeSockets()
+	w := run.ctx.Worker
+	if run.spent || len(w.runs) >= luaMain.of(w.Cycle).threadCacheMax.v {
+		return
+	}
+	if run.ctx.logEnabled(LogDebug) {
+		run.ctx.log(LogDebug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
+	}
+	run.ctx = LuaCtx{}
+	w.runs = append(w.runs, run)
+}
+
+// logFailure logs an error that a handler did not catch. Those of the workers' own
+// phases are told by who runs them.
+func (c *LuaCtx) logFailure(e *rt.Error) {
+	switch {
+	case c.Phase == PhaseInit, c.Phase == PhaseInitWorker, c.Phase == PhaseExitWorker:
+	case c.R != nil && !c.Phase.CanYield():
+		c.logf(LogErr, "failed to run %s: %s\n%s", c.Phase.Directive(), errorText(e), e.Traceback)
+	default:
+		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(e), entryTraceback(e))
+	}
+}
+
+// errorText is an error's message as the log shows it.
+func errorText(e *rt.Error) string {
+	if e.Value.IsString() || e.Value.IsNumber() {
+		return e.Error()
+	}
+	return "unknown reason"
+}
+
+// entryTraceback gives a traceback ngx_lua's form, which names the coroutine.
+func entryTraceback(e *rt.Error) string {
+	return strings.Replace(e.Traceback, "stack traceback:", "stack traceback:\ncoroutine 0:", 1)
+}
+
+// runEntry runs the handler's code as an entry thread with its light threads.
+func runEntry(r *Request, w *Worker, h *luaHandler, p Phase) int {
+	run := w.takeRun()
+	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
+	fn, rc := run.ctx.code(h)
+	if rc != rcOK {
+		run.end()
+		return rc
+	}
+	if r.logs(LogDebug) {
+		r.Logf(LogDebug, "lua %s handler, uri:\"%s\" c:1", p.String(), r.URI)
+	}
+	watch := watchClient(r, run)
+	w.noteRun(run)
+	_, failure, abort := run.call(fn)
+	if watch != nil {
+		watch.stop()
+		run.spent = true // the watch may still look at it
+	}
+	w.forgetRun(run)
+	run.end()
+	switch {
+	case abort != nil:
+		return luaAborted(r, abort, p)
+	case failure != nil:
+		return luaFailed(r)
+	}
+	return luaEnded(r, p)
+}
+
+// runFilter runs a handler that may not wait, on a thread of its own. exit is
+// what the code gave to ngx.exit; rc is a status when it did not run to its
+// end. use, when not nil, is called before and after with the context.
+func runFilter(r *Request, h *luaHandler, p Phase, use func(ctx *LuaCtx)) (results []rt.Value, exit, rc int) {
+	w := enterLua(r)
+	defer leaveLua(r)
+	run := w.takeRun()
+	defer run.end()
+	run.ctx = LuaCtx{R: r, Phase: p, Worker: w}
+	fn, rc := run.ctx.code(h)
+	if rc != rcOK {
+		return nil, rcOK, rc
+	}
+	if use != nil {
+		use(&run.ctx)
+	}
+	results, failure, abort := run.call(fn)
+	if failure != nil && abort == nil {
+		rc = 500
+	}
+	if use != nil {
+		use(&run.ctx)
+	}
+	if run.ctx.Exited {
+		exit = run.ctx.Exit
+	} else if a, ok := abort.(luaExit); ok {
+		exit = a.code
+	}
+	return results, exit, rc
+}
+
+// enterLua gets the baton of the request's worker, choosing the worker first
+// when this is its first Lua handler.
+func enterLua(r *Request) *Worker {
+	l := luaNote.of(r)
+	l.depth++
+	w := l.worker
+	if l.depth > 1 || r.baton != nil {
+		return w
+	}
+	if w != nil {
+		w.baton.Acquire()
+		return w
+	}
+	if !luaLoc.of(r.Loc).codeCache.v {
+		w = privateWorker(r)
+	}
+	if w == nil {
+		w = connCtxOf(r).take(r.Cycle)
+	}
+	if w == nil {
+		w = takeWorker(r.Cycle, int(r.Conn.Number()))
+	}
+	l.worker = w
+	return w
+}
+
+// leaveLua undoes enterLua.
+func leaveLua(r *Request) {
+	l := luaNote.of(r)
+	l.depth--
+	if l.depth == 0 && r.baton == nil {
+		l.worker.baton.Release()
+	}
+}
+
+// luaCut ends a Lua handler whose connection the server has closed.
+type luaCut struct{}
+
+// Error and LuaAbort implement rt.Abort.
+func (luaCut) Error() string { return "connection closed by the server" }
+func (luaCut) LuaAbort()     {}
+
+// noteRun and forgetRun keep the handlers of requests that run on w. The caller holds
+// the baton.
+func (w *Worker) noteRun(run *luaRun) {
+	run.next = w.running
+	if run.next != nil {
+		run.next.prev = run
+	}
+	w.running = run
+}
+
+func (w *Worker) forgetRun(run *luaRun) {
+	if run.prev != nil {
+		run.prev.next = run.next
+	} else {
+		w.running = run.next
+	}
+	if run.next != nil {
+		run.next.prev = run.prev
+	}
+	run.prev, run.next = nil, nil
+}
+
+// abortRuns ends the handlers of requests that run on w.
+func (w *Worker) abortRuns() {
+	w.baton.Acquire()
+	var groups []*rt.ThreadGroup
+	for run := w.running; run != nil; run = run.next {
+		groups = append(groups, &run.group)
+	}
+	w.baton.Release()
+	for _, g := range groups {
+		g.Abort(luaCut{})
+	}
+}
+
+// cutWorkers ends the handlers of requests.
+func cutWorkers(c *Cycle) {
+	for _, w := range luaMain.of(c).workers {
+		w.abortRuns()
+	}
+}

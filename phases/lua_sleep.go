@@ -1,0 +1,38 @@
+package phases
+
+import (
+	"time"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxSleep is ngx.sleep(seconds).
+func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) != 1 {
+		th.Errorf("attempt to pass %d arguments, but accepted 1", len(args))
+	}
+	c := luaCtx(th)
+	if c.Phase == PhaseInit {
+		th.Errorf(noRequest)
+	}
+	ms := int64(th.CheckNumber(args, 0) * 1000)
+	if ms < 0 {
+		th.Errorf("invalid sleep duration \"%d\"", ms)
+	}
+	gate(th, apiWait, noRequest)
+	c.logf(LogDebug, "lua ready to sleep for %d ms", ms)
+	expired := false
+	defer func() {
+		if !expired { // killed while it slept
+			c.logf(LogDebug, "lua clean up the timer for pending ngx.sleep")
+		}
+	}()
+	th.Park().Wait(time.Duration(ms) * time.Millisecond)
+	expired = true
+	if r := c.R; r != nil {
+		c.logf(LogDebug, "lua sleep timer expired: \"%s?%s\"", r.URI, r.Args)
+	} else {
+		c.logf(LogDebug, "lua sleep timer expired: \"?\"")
+	}
+	return rt.Nil, 0
+}

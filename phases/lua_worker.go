@@ -1,0 +1,31 @@
+package phases
+
+import (
+	"os"
+
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// ngxWorker is the ngx.worker table. All workers live in one process.
+var ngxWorker = lib{
+	{"exiting", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		return rt.Bool(apiOf(th).timers.exiting), 1
+	}},
+	{"pid", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return rt.Int(os.Getpid()), 1 }},
+	{"pids", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		if p := luaCtx(th).Phase; p == PhaseInit || p == PhaseInitWorker {
+			return fail(th, "API disabled in the current context")
+		}
+		return rt.NewArray(rt.Int(os.Getpid())), 1
+	}},
+	{"id", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		w := apiOf(th).worker
+		if luaCtx(th).Phase == PhaseInit && w.Cycle.Main.MasterProcess.orDefault(true) {
+			return rt.Nil, 1 // nginx's master runs init_by_lua
+		}
+		return rt.Int(w.ID), 1
+	}},
+	{"count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		return rt.Int(max(apiOf(th).worker.Cycle.Main.WorkerProcesses.v, 1)), 1
+	}},
+}
