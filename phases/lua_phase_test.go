@@ -69,7 +69,7 @@ func apiWorker(t *testing.T) *Worker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Compile(tree.Directives, CompileOptions{Prefix: t.TempDir() + "/", Modules: allModules()})
+	c, err := compile(tree.Directives, CompileOptions{Prefix: t.TempDir() + "/", Modules: []*Module{opensslModule, sslModule, luaModule}})
 	if err != nil {
 		t.Fatal(err)
 	}
