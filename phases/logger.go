@@ -2,11 +2,11 @@ package phases
 
 import "github.com/moonphase/moonphase/phases/internal/errlog"
 
-// Logger and LogLevel are names of errlog that are used all over the package.
-type (
-	Logger   = errlog.Logger
-	LogLevel = errlog.Level
-)
+// Logger is errlog's, which is used all over the package.
+type Logger = errlog.Logger
+
+// LogLevel is errlog's.
+type LogLevel = errlog.Level
 
 const (
 	LogStderr = errlog.Stderr

@@ -139,7 +139,7 @@ func (t *luaTimer) fire(premature bool) {
 		t.start()
 	}
 	set.running++
-	run.call(t.callback, append([]rt.Value{rt.Bool(premature)}, t.args...)...)
+	_, _, _ = run.call(t.callback, append([]rt.Value{rt.Bool(premature)}, t.args...)...) // it has logged what went wrong
 	if run.ctx.Table != nil {
 		c.logf(LogDebug, "lua release ngx.ctx at ref 1")
 	}

@@ -216,8 +216,8 @@ func (b *Baton) releaseContended() {
 
 // longestWaiting takes the earliest of this worker's waiters and the newcomers.
 func (b *Baton) longestWaiting() *batonWaiter {
-	own, any := b.queue.head, b.pool.anyone.head
-	if own == nil || any != nil && any.ticket < own.ticket {
+	own, newcomer := b.queue.head, b.pool.anyone.head
+	if own == nil || newcomer != nil && newcomer.ticket < own.ticket {
 		return b.pool.anyone.pop()
 	}
 	return b.queue.pop()

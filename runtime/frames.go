@@ -29,11 +29,11 @@ const (
 	viaFor              // by a generic for
 )
 
-// frames returns the Lua call stack, innermost first, up to max levels. The Go
+// frames returns the Lua call stack, innermost first, up to most levels. The Go
 // stack holds it: functions of generated code are known by the file name that
 // //line gave them, Go functions of libraries by registerNative.
-func (th *Thread) frames(max int) []frame {
-	w := frameWalk{th: th, max: max}
+func (th *Thread) frames(most int) []frame {
+	w := frameWalk{th: th, most: most}
 	pcs := make([]uintptr, 64)
 	for skip := 2; ; {
 		n := runtime.Callers(skip, pcs)
@@ -48,7 +48,7 @@ func (th *Thread) frames(max int) []frame {
 // frameWalk makes Lua levels of Go program counters.
 type frameWalk struct {
 	th     *Thread
-	max    int
+	most   int    // levels
 	tail   bool   // the next Lua level is gone: it ended with a tail call of a Go function
 	via    via    // how the next level calls the one before it
 	event  string // the same
@@ -72,8 +72,8 @@ func (w *frameWalk) add(pcs []uintptr) bool {
 		case w.between(f.Function):
 			return true
 		}
-		if len(w.frames) > w.max {
-			w.frames = w.frames[:w.max]
+		if len(w.frames) > w.most {
+			w.frames = w.frames[:w.most]
 			return true
 		}
 		if !more {

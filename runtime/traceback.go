@@ -100,7 +100,7 @@ func (th *Thread) Go() { th.waitsAt = th.waitsAt[:0] }
 // StoppedTraceback returns the levels of where Stop was called, a line each with a
 // newline before it; "" for a thread that runs or waits elsewhere.
 func (th *Thread) StoppedTraceback() string {
-	w := frameWalk{th: th, max: math.MaxInt}
+	w := frameWalk{th: th, most: math.MaxInt}
 	w.add(th.waitsAt)
 	var b strings.Builder
 	th.writeFrames(&b, w.frames, 0, false)

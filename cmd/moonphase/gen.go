@@ -95,8 +95,8 @@ func checkPackage(w io.Writer, dir string, files []outdir.File) error {
 }
 
 // firstDifference shows the first line in which two texts differ.
-func firstDifference(old, new []byte) string {
-	a, b := strings.Split(string(old), "\n"), strings.Split(string(new), "\n")
+func firstDifference(before, after []byte) string {
+	a, b := strings.Split(string(before), "\n"), strings.Split(string(after), "\n")
 	i := 0
 	for i < len(a) && i < len(b) && a[i] == b[i] {
 		i++

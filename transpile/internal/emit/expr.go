@@ -202,12 +202,12 @@ func prec(x ir.Expr) int {
 	return precPrimary
 }
 
-// operand prints x, in parentheses if it binds less tightly than min.
-func (e *emitter) operand(x ir.Expr, min int) *jen.Statement {
-	if k, ok := x.(*ir.Const); ok && min >= precMul && negative(k) {
+// operand prints x, in parentheses if it binds less tightly than least.
+func (e *emitter) operand(x ir.Expr, least int) *jen.Statement {
+	if k, ok := x.(*ir.Const); ok && least >= precMul && negative(k) {
 		return jen.Parens(e.expr(x))
 	}
-	if prec(x) < min {
+	if prec(x) < least {
 		return jen.Parens(e.expr(x))
 	}
 	return e.expr(x)
@@ -230,11 +230,11 @@ func (e *emitter) infix(l ir.Expr, op string, r ir.Expr, p int) *jen.Statement {
 
 // product prints an operand of + or -: a product is converted, so that no
 // architecture fuses it with the sum and rounds only once.
-func (e *emitter) product(x ir.Expr, min int) *jen.Statement {
+func (e *emitter) product(x ir.Expr, least int) *jen.Statement {
 	if o, ok := x.(*ir.Op); ok && o.Code == ir.MulF {
 		return jen.Float64().Call(e.expr(x))
 	}
-	return e.operand(x, min)
+	return e.operand(x, least)
 }
 
 func (e *emitter) op(x *ir.Op) *jen.Statement {

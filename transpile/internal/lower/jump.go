@@ -120,7 +120,7 @@ func (f *fn) firstGoto(b *ast.Block, l *ast.LabelStmt, lo, hi int) int {
 
 // jumpsTo reports whether s contains a goto to l.
 func jumpsTo(s ast.Stmt, l *ast.LabelStmt) bool {
-	any := func(b *ast.Block) bool {
+	within := func(b *ast.Block) bool {
 		if b == nil {
 			return false
 		}
@@ -135,22 +135,22 @@ func jumpsTo(s ast.Stmt, l *ast.LabelStmt) bool {
 	case *ast.GotoStmt:
 		return s.Target == l
 	case *ast.DoStmt:
-		return any(s.Body)
+		return within(s.Body)
 	case *ast.WhileStmt:
-		return any(s.Body)
+		return within(s.Body)
 	case *ast.RepeatStmt:
-		return any(s.Body)
+		return within(s.Body)
 	case *ast.NumForStmt:
-		return any(s.Body)
+		return within(s.Body)
 	case *ast.GenForStmt:
-		return any(s.Body)
+		return within(s.Body)
 	case *ast.IfStmt:
 		for _, c := range s.Clauses {
-			if any(c.Body) {
+			if within(c.Body) {
 				return true
 			}
 		}
-		return any(s.Else)
+		return within(s.Else)
 	case *ast.LocalStmt, *ast.LocalFuncStmt, *ast.AssignStmt, *ast.CallStmt, *ast.ReturnStmt, *ast.BreakStmt, *ast.LabelStmt:
 	default:
 		ast.Unknown("lower", s)

@@ -163,8 +163,8 @@ func (a *aligner) stmt(s gast.Stmt) ast.Stmt {
 	case *gast.LabelStmt:
 		a.want(tkLabel)
 		name := a.want(tkName)
-		close := a.want(tkLabel)
-		return &ast.LabelStmt{S: at, Name: name.str, NamePos: name.pos, EndLine: close.endLine}
+		end := a.want(tkLabel)
+		return &ast.LabelStmt{S: at, Name: name.str, NamePos: name.pos, EndLine: end.endLine}
 	case *gast.GotoStmt:
 		a.want(tkGoto)
 		name := a.want(tkName)
