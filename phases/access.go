@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // accessModule is ngx_http_access_module.
@@ -78,7 +79,7 @@ func accessHandler(r *Request) int {
 			return rcOK
 		}
 		if r.Loc.satisfyAny.v != satisfyAny {
-			r.Log(LogErr, "access forbidden by rule")
+			r.Log(errlog.Err, "access forbidden by rule")
 		}
 		return 403
 	}

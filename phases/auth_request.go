@@ -1,6 +1,9 @@
 package phases
 
-import "github.com/moonphase/moonphase/phases/conf"
+import (
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+)
 
 // authRequestModule is ngx_http_auth_request_module.
 var authRequestModule = &Module{
@@ -67,7 +70,7 @@ func authRequestHandler(r *Request) int {
 	case status >= 200 && status < 300:
 		return rcOK
 	}
-	r.Logf(LogErr, "auth request unexpected status: %d", status)
+	r.Logf(errlog.Err, "auth request unexpected status: %d", status)
 	return 500
 }
 

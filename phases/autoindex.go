@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // autoindexModule is ngx_http_autoindex_module.
@@ -132,12 +133,12 @@ func serveAutoindex(r *Request) int {
 
 // autoindexFailed gives the status for a folder that cannot be read.
 func autoindexFailed(r *Request, path string, err error) int {
-	level, status := LogCrit, 500
+	level, status := errlog.Crit, 500
 	switch {
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
-		level, status = LogErr, 404
+		level, status = errlog.Err, 404
 	case errors.Is(err, syscall.EACCES):
-		level, status = LogErr, 403
+		level, status = errlog.Err, 403
 	}
 	r.Logf(level, "opendir() \"%s\" failed (%s)", path, conf.Errno(err))
 	return status
@@ -149,7 +150,7 @@ func autoindexCallback(r *Request) (name string, ok bool) {
 	name = unescapeURI(name)
 	for i := 0; i < len(name); i++ {
 		if c := name[i]; c != '_' && c != '.' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			r.Logf(LogInfo, "client sent invalid callback name: \"%s\"", name)
+			r.Logf(errlog.Info, "client sent invalid callback name: \"%s\"", name)
 			return "", false
 		}
 	}
@@ -161,7 +162,7 @@ func autoindexCallback(r *Request) (name string, ok bool) {
 func autoindexRead(r *Request, folder *os.File, path string) ([]autoindexEntry, error) {
 	names, err := folder.Readdirnames(-1)
 	if err != nil {
-		r.Logf(LogCrit, "readdir() \"%s\" failed (%s)", path, conf.Errno(err))
+		r.Logf(errlog.Crit, "readdir() \"%s\" failed (%s)", path, conf.Errno(err))
 		return nil, err
 	}
 	var entries []autoindexEntry
@@ -175,7 +176,7 @@ func autoindexRead(r *Request, folder *os.File, path string) ([]autoindexEntry, 
 			info, err = os.Lstat(full)
 		}
 		if err != nil {
-			r.Logf(LogCrit, "stat() \"%s\" failed (%s)", full, conf.Errno(err))
+			r.Logf(errlog.Crit, "stat() \"%s\" failed (%s)", full, conf.Errno(err))
 			if errors.Is(err, syscall.EACCES) {
 				continue
 			}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // RequestBody is the client's request body: not read, read into memory, read
@@ -196,13 +198,13 @@ func (b *bodyReader) store(p []byte) int {
 func (b *bodyReader) openFile() int {
 	f, err := b.r.createBodyFile()
 	if err != nil {
-		b.r.Logf(LogCrit, "%v", err)
+		b.r.Logf(errlog.Crit, "%v", err)
 		return 500
 	}
 	b.file, b.path = f, f.Name()
-	level := LogWarn
+	level := errlog.Warn
 	if b.r.Loc.bodyInFile.v != bodyInFileOff {
-		level = LogNotice
+		level = errlog.Notice
 	}
 	b.r.Logf(level, "a client request body is buffered to a temporary file %s", f.Name())
 	if _, err := f.Write(b.data); err != nil {
@@ -213,7 +215,7 @@ func (b *bodyReader) openFile() int {
 }
 
 func (b *bodyReader) fileError(err error) int {
-	b.r.Logf(LogCrit, "%v", err)
+	b.r.Logf(errlog.Crit, "%v", err)
 	b.close()
 	return 500
 }
@@ -232,12 +234,12 @@ func (b *bodyReader) end() int {
 // chunk of size bytes.
 func (b *bodyReader) tooLarge(n, size int64) {
 	if b.r.HTTPMajor > 1 {
-		b.r.Logf(LogErr, "client intended to send too large chunked body: %d bytes", b.total)
+		b.r.Logf(errlog.Err, "client intended to send too large chunked body: %d bytes", b.total)
 		b.close()
 		return
 	}
 	b.total -= n
-	b.r.Logf(LogErr, "client intended to send too large chunked body: %d+%d bytes", b.total, size)
+	b.r.Logf(errlog.Err, "client intended to send too large chunked body: %d+%d bytes", b.total, size)
 	b.refuse()
 }
 
@@ -262,19 +264,19 @@ func (b *bodyReader) fail(err error) int {
 	var refusal *bodyRefusal
 	switch {
 	case errors.As(err, &refusal):
-		b.r.Log(LogInfo, refusal.msg)
+		b.r.Log(errlog.Info, refusal.msg)
 		return refusal.status
 	case errors.Is(err, ErrBadChunk):
 		b.refuse()
-		b.r.Log(LogErr, "client sent invalid chunked body")
+		b.r.Log(errlog.Err, "client sent invalid chunked body")
 		return 400
 	case errors.Is(err, ErrBodyTimeout):
 		if b.r.HTTPMajor == 2 { // on HTTP/1 nginx says nothing
-			b.r.Log(LogInfo, clientTimedOut)
+			b.r.Log(errlog.Info, clientTimedOut)
 		}
 		return statusRequestTimeout
 	}
-	b.r.Log(LogInfo, "client prematurely closed connection")
+	b.r.Log(errlog.Info, "client prematurely closed connection")
 	b.r.clientGone = true
 	return 400
 }
@@ -326,7 +328,7 @@ func (r *Request) DiscardBody() int {
 	}
 	r.Body.Discarded = true
 	if r.Conn.SkipBody() != nil {
-		r.Log(LogErr, "client sent invalid chunked body")
+		r.Log(errlog.Err, "client sent invalid chunked body")
 		return 400
 	}
 	if conn, ok := r.Conn.(interface{ bodyDone() bool }); ok && conn.bodyDone() {
@@ -362,7 +364,7 @@ func (r *Request) sendContinue() bool {
 	if !equalFold(expect, "100-continue") {
 		return true
 	}
-	r.Log(LogDebug, "send 100 Continue")
+	r.Log(errlog.Debug, "send 100 Continue")
 	r.bodySent += int64(len(continueLine))
 	r.bytesSent += int64(len(continueLine))
 	return r.Conn.Interim(continueLine) == nil

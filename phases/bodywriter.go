@@ -1,6 +1,10 @@
 package phases
 
-import "os"
+import (
+	"os"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+)
 
 // bodyWriter is a body that a handler makes in place of the client's. What it has
 // so far can be read at once.
@@ -58,7 +62,7 @@ func (b *RequestBody) append(r *Request, data string) bool {
 		if err != nil {
 			return false
 		}
-		r.Logf(LogWarn, "a client request body is buffered to a temporary file %s", f.Name())
+		r.Logf(errlog.Warn, "a client request body is buffered to a temporary file %s", f.Name())
 		w.file, w.total = f, int64(len(b.Data))
 		if _, err := f.Write(b.Data); err != nil {
 			return false

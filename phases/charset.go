@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // charsetModule is ngx_http_charset_filter_module.
@@ -77,7 +78,7 @@ func charsetHeader(r *Request) int {
 	if name := o.charsetOverride; name != "" && r == r.Main && o.ContentType != "" {
 		switch {
 		case !charsetMain.of(r.Cycle).known[lowerString(name)]:
-			r.Logf(LogErr, "unknown charset \"%s\" to override", name)
+			r.Logf(errlog.Err, "unknown charset \"%s\" to override", name)
 		case strings.IndexByte(o.ContentType, ';') < 0:
 			o.Charset = name
 		}

@@ -114,9 +114,9 @@ type place struct {
 
 // CompileOptions are the surroundings of a configuration.
 type CompileOptions struct {
-	Prefix   string // -p, with a trailing slash
-	ConfPath string // the configuration file, absolute
-	Log      Logger // for warnings while compiling
+	Prefix   string        // -p, with a trailing slash
+	ConfPath string        // the configuration file, absolute
+	Log      errlog.Logger // for warnings while compiling
 	// Logs are the process's log files; nil for a set of its own.
 	Logs *errlog.Files
 
@@ -407,8 +407,8 @@ func (c *compiler) missing(d *conf.Directive, format string, args ...any) error 
 
 // warnf logs a warning that has a place in the configuration.
 func (c *compiler) warnf(d *conf.Directive, format string, args ...any) {
-	if c.opts.Log != nil && c.opts.Log.Enabled(LogWarn) {
-		c.opts.Log.Output(LogWarn, 0, d.Errorf(format, args...).Error())
+	if c.opts.Log != nil && c.opts.Log.Enabled(errlog.Warn) {
+		c.opts.Log.Output(errlog.Warn, 0, d.Errorf(format, args...).Error())
 	}
 }
 

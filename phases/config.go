@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // Cycle is one generation of the server: a compiled configuration and the
@@ -14,7 +16,7 @@ import (
 type Cycle struct {
 	Prefix   string
 	ConfPath string
-	Log      Logger // main-level error log; the compiler sets it from error_log
+	Log      errlog.Logger // main-level error log; the compiler sets it from error_log
 
 	Main    MainConf
 	Listens []*Listen
@@ -102,7 +104,7 @@ type MainConf struct {
 	Env             []string // "NAME" or "NAME=value"
 	Connections     opt[int]
 	TimerResolution opt[time.Duration]
-	errorLog        opt[Logger]
+	errorLog        opt[errlog.Logger]
 	rights          processRights
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // conn is one client connection: it reads requests and gives them to the phases,
@@ -111,12 +112,12 @@ func (c *conn) start(nc net.Conn) (net.Conn, bool) {
 
 // logProxy logs what is wrong with a PROXY protocol header.
 func (c *conn) logProxy(b *binding, err error) {
-	level, text := LogErr, err.Error()
+	level, text := errlog.Err, err.Error()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		level, text = LogInfo, clientTimedOut
+		level, text = errlog.Info, clientTimedOut
 	case errors.Is(err, io.EOF):
-		level, text = LogInfo, "client closed connection"
+		level, text = errlog.Info, "client closed connection"
 	}
 	if text != "" && b.log().Enabled(level) {
 		host, _ := splitAddr(c.RemoteAddr().String())
@@ -250,7 +251,7 @@ func (c *conn) refuse(r *Request, err error) {
 		if c.rd.Pipelined {
 			msg = strings.Replace(msg, "reading client request line", "reading client pipelined request line", 1)
 		}
-		r.Log(LogInfo, msg)
+		r.Log(errlog.Info, msg)
 		r.ServeError(bad.Status)
 		c.linger(lingering{mode: lingerOn, total: 30 * time.Second, each: 5 * time.Second, pending: true})
 	case errors.Is(err, errStopping):
@@ -261,29 +262,29 @@ func (c *conn) refuse(r *Request, err error) {
 	case errors.Is(err, io.EOF) && c.served == 1:
 		c.logWaiting(r, "client closed connection while waiting for request")
 	case errors.Is(err, io.EOF):
-		if log := r.logger(); log.Enabled(LogInfo) {
+		if log := r.logger(); log.Enabled(errlog.Info) {
 			host, _ := splitAddr(c.RemoteAddr().String())
-			log.Output(LogInfo, c.number, "client "+host+" closed keepalive connection")
+			log.Output(errlog.Info, c.number, "client "+host+" closed keepalive connection")
 		}
 	case errors.Is(err, http1.ErrTimeout):
-		r.Log(LogInfo, clientTimedOut+c.action())
+		r.Log(errlog.Info, clientTimedOut+c.action())
 		serveNothing(r, statusRequestTimeout)
 		c.late = true
 		c.resetLate(r)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		r.Log(LogInfo, "client prematurely closed connection"+c.action())
+		r.Log(errlog.Info, "client prematurely closed connection"+c.action())
 		serveNothing(r, 400)
 	default:
-		r.Log(LogInfo, "recv() failed ("+conf.Errno(err)+")"+c.action())
+		r.Log(errlog.Info, "recv() failed ("+conf.Errno(err)+")"+c.action())
 		serveNothing(r, 400)
 	}
 }
 
 // logWaiting logs what ended a connection before its first request.
 func (c *conn) logWaiting(r *Request, msg string) {
-	if log := r.logger(); log.Enabled(LogInfo) {
+	if log := r.logger(); log.Enabled(errlog.Info) {
 		host, _ := splitAddr(c.RemoteAddr().String())
-		log.Output(LogInfo, c.number, msg+", client: "+host+", server: "+c.owner.addr)
+		log.Output(errlog.Info, c.number, msg+", client: "+host+", server: "+c.owner.addr)
 	}
 }
 

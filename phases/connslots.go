@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // connSlots counts what takes one of nginx's worker_connections: clients, connections
@@ -37,12 +39,12 @@ func (s *connSlots) configure(c *Cycle) {
 }
 
 // take takes a slot (ngx_get_connection).
-func (s *connSlots) take(log func(LogLevel, string)) error {
+func (s *connSlots) take(log func(errlog.Level, string)) error {
 	limit := s.limit.Load()
 	if limit-s.used.Load() <= s.all.Load()/16 && s.spare != nil {
 		s.spare(func() {
 			if now := time.Now().Unix(); s.warned.Swap(now) != now {
-				log(LogWarn, (&noSlotsError{s.each.Load()}).Error()+", reusing connections")
+				log(errlog.Warn, (&noSlotsError{s.each.Load()}).Error()+", reusing connections")
 			}
 		})
 	}
@@ -57,7 +59,7 @@ func (s *connSlots) give() { s.used.Add(-1) }
 
 // Dial implements connLimit.
 func (s *connSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
-	if err := s.take(func(LogLevel, string) {}); err != nil {
+	if err := s.take(func(errlog.Level, string) {}); err != nil {
 		return nil, err
 	}
 	connNumbers.Add(1) // connections of ours have numbers too

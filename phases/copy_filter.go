@@ -3,6 +3,8 @@ package phases
 import (
 	"os"
 	"sync"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // filePart is a part of a file in a body, and the text that goes before it.
@@ -95,7 +97,7 @@ func (s *fileSender) send(part filePart, tail string, last bool) int {
 	for at := part.start; at < part.end; {
 		p := s.buf[:min(part.end-at, int64(len(s.buf)))]
 		if _, err := s.file.ReadAt(p, at); err != nil {
-			r.Logf(LogAlert, "read() failed while reading \"%s\": %v", s.file.Name(), err)
+			r.Logf(errlog.Alert, "read() failed while reading \"%s\": %v", s.file.Name(), err)
 			return rcError
 		}
 		at += int64(len(p))

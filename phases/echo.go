@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // The header filter of echo is behind Lua's, which sees the length that is about to
@@ -255,7 +256,7 @@ func echoRun(r *Request, cmd *echoCommand) int {
 	case echoDuplicate:
 		n, ok := parseDecimal(strings.ReplaceAll(cmd.args[0].eval(r), "_", ""))
 		if !ok {
-			r.Logf(LogErr, "invalid size specified: \"%s\"", cmd.args[0].eval(r))
+			r.Logf(errlog.Err, "invalid size specified: \"%s\"", cmd.args[0].eval(r))
 			return 500
 		}
 		return echoWrite(r, bytes.Repeat([]byte(cmd.args[1].eval(r)), int(n)))
@@ -315,7 +316,7 @@ func echoWrite(r *Request, p []byte) int {
 func echoWait(r *Request, seconds string) int {
 	f, err := strconv.ParseFloat(seconds, 64)
 	if err != nil || f < 0 {
-		r.Logf(LogErr, "invalid sleep time \"%s\"", seconds)
+		r.Logf(errlog.Err, "invalid sleep time \"%s\"", seconds)
 		return 500
 	}
 	r.flushBeforeWait()
@@ -333,7 +334,7 @@ func echoSendBody(r *Request) int {
 	}
 	data, err := b.BodyBytes()
 	if err != nil {
-		r.Logf(LogCrit, "%v", err)
+		r.Logf(errlog.Crit, "%v", err)
 		return 500
 	}
 	if len(data) == 0 {
@@ -375,12 +376,12 @@ func echoAsk(r *Request, cmd *echoCommand) int {
 		case "-f":
 			data, err := os.ReadFile(fullPath(r.Cycle.Prefix, value))
 			if err != nil {
-				r.Logf(LogErr, "open() \"%s\" failed: %v", value, err)
+				r.Logf(errlog.Err, "open() \"%s\" failed: %v", value, err)
 				return 500
 			}
 			o.Body = data
 		default:
-			r.Logf(LogErr, "unknown option for echo_subrequest_async: %s", cmd.args[i].lit)
+			r.Logf(errlog.Err, "unknown option for echo_subrequest_async: %s", cmd.args[i].lit)
 			return 500
 		}
 	}

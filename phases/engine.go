@@ -3,6 +3,8 @@ package phases
 import (
 	"strings"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // What a handler answers: one of these, or an HTTP status. They are nginx's
@@ -170,12 +172,12 @@ func (r *Request) findConfig() step {
 	if !r.Internal && l.internal {
 		return r.finalize(404)
 	}
-	if r.logs(LogDebug) {
-		r.Logf(LogDebug, "using configuration \"%s%s\"", l.matchText(), l.name)
+	if r.logs(errlog.Debug) {
+		r.Logf(errlog.Debug, "using configuration \"%s%s\"", l.matchText(), l.name)
 	}
 	r.updateLocation()
 	if limit := l.maxBodySize.v; limit > 0 && r.ContentLength > limit && !r.Body.Discarded {
-		r.Logf(LogErr, "client intended to send too large body: %d bytes", r.ContentLength)
+		r.Logf(errlog.Err, "client intended to send too large body: %d bytes", r.ContentLength)
 		r.expectTested = true
 		r.DiscardBody()
 		return r.finalize(413)
@@ -269,7 +271,7 @@ func (r *Request) access() step {
 	}
 	if kept != 0 {
 		if kept == 403 {
-			r.Log(LogErr, "access forbidden by rule")
+			r.Log(errlog.Err, "access forbidden by rule")
 		}
 		return r.finalize(kept)
 	}
@@ -281,10 +283,10 @@ func (r *Request) postRewrite() step {
 	if !r.URIChanged {
 		return stepPreaccess
 	}
-	r.Logf(LogDebug, "uri changes: %d", r.URIChanges)
+	r.Logf(errlog.Debug, "uri changes: %d", r.URIChanges)
 	r.URIChanges--
 	if r.URIChanges == 0 {
-		r.Logf(LogErr, "rewrite or internal redirection cycle while processing \"%s\"", r.URI)
+		r.Logf(errlog.Err, "rewrite or internal redirection cycle while processing \"%s\"", r.URI)
 		return r.finalize(500)
 	}
 	r.Loc = r.Server.loc
@@ -308,11 +310,11 @@ func (r *Request) content() step {
 	}
 	if strings.HasSuffix(r.URI, "/") {
 		if path, ok := r.mapPath(); ok {
-			r.Logf(LogErr, "directory index of \"%s\" is forbidden", path)
+			r.Logf(errlog.Err, "directory index of \"%s\" is forbidden", path)
 		}
 		return r.finalize(403)
 	}
-	r.Log(LogErr, "no handler found")
+	r.Log(errlog.Err, "no handler found")
 	return r.finalize(404)
 }
 
@@ -389,11 +391,11 @@ func (r *Request) logPhase() {
 func (r *Request) InternalRedirect(uri, args string) int {
 	r.URIChanges--
 	if r.URIChanges == 0 {
-		r.Logf(LogErr, "rewrite or internal redirection cycle while internally redirecting to \"%s\"", uri)
+		r.Logf(errlog.Err, "rewrite or internal redirection cycle while internally redirecting to \"%s\"", uri)
 		return r.jumpTo(r.finalize(500))
 	}
 	r.URI, r.Args, r.emptyArgs = uri, args, false
-	r.Logf(LogDebug, "internal redirect: \"%s?%s\"", uri, args)
+	r.Logf(errlog.Debug, "internal redirect: \"%s?%s\"", uri, args)
 	r.clearContexts("")
 	r.Loc = r.Server.loc
 	r.updateLocation()
@@ -407,19 +409,19 @@ func (r *Request) InternalRedirect(uri, args string) int {
 func (r *Request) NamedRedirect(name string) int {
 	r.URIChanges--
 	if r.URIChanges == 0 {
-		r.Logf(LogErr, "rewrite or internal redirection cycle while redirect to named location \"%s\"", name)
+		r.Logf(errlog.Err, "rewrite or internal redirection cycle while redirect to named location \"%s\"", name)
 		return r.jumpTo(r.finalize(500))
 	}
 	if r.URI == "" {
-		r.Logf(LogErr, "empty URI in redirect to named location \"%s\"", name)
+		r.Logf(errlog.Err, "empty URI in redirect to named location \"%s\"", name)
 		return r.jumpTo(r.finalize(500))
 	}
 	l := r.Server.named[name]
 	if l == nil {
-		r.Logf(LogErr, "could not find named location \"%s\"", name)
+		r.Logf(errlog.Err, "could not find named location \"%s\"", name)
 		return r.jumpTo(r.finalize(500))
 	}
-	r.Logf(LogDebug, "using location: %s \"%s?%s\"", name, r.URI, r.Args)
+	r.Logf(errlog.Debug, "using location: %s \"%s?%s\"", name, r.URI, r.Args)
 	r.Internal = true
 	r.handler = nil
 	r.URIChanged, r.uriBehindAlias = false, false

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // aliasWhole is the value of Location.alias where the alias stands for the whole
@@ -19,7 +20,7 @@ func (r *Request) aliasUsable() bool {
 	if r.Loc.alias == 0 || r.ValidLocation {
 		return true
 	}
-	r.Logf(LogAlert, "\"alias\" cannot be used in location \"%s\" where URI was rewritten", r.Loc.name)
+	r.Logf(errlog.Alert, "\"alias\" cannot be used in location \"%s\" where URI was rewritten", r.Loc.name)
 	return false
 }
 
@@ -91,12 +92,12 @@ func isNotThere(err error) bool {
 
 // openFailed gives the status for a file that cannot be opened.
 func (r *Request) openFailed(path string, err error) int {
-	level, status := LogCrit, 500
+	level, status := errlog.Crit, 500
 	switch {
 	case isNotThere(err):
-		level, status = LogErr, 404
+		level, status = errlog.Err, 404
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EMLINK), errors.Is(err, syscall.ELOOP):
-		level, status = LogErr, 403
+		level, status = errlog.Err, 403
 	}
 	if status != 404 || r.Loc.logNotFound.v {
 		r.Logf(level, "%s \"%s\" failed (%s)", openCall(err), path, conf.Errno(err))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // Flags of a piece of output.
@@ -343,7 +344,7 @@ func (m *Request) writeFailed(err error) int {
 		m.clientGone = true
 		var errno syscall.Errno
 		if errors.As(err, &errno) {
-			m.Logf(LogInfo, "writev() failed (%s)", conf.Errno(errno))
+			m.Logf(errlog.Info, "writev() failed (%s)", conf.Errno(errno))
 		}
 	}
 	return rcError
@@ -396,7 +397,7 @@ func (r *Request) sendFailed(err error) (late bool) {
 	}
 	if !r.sendTimedOut {
 		r.sendTimedOut = true
-		r.Log(LogInfo, clientTimedOut+r.action)
+		r.Log(errlog.Info, clientTimedOut+r.action)
 	}
 	return true
 }

@@ -3,6 +3,7 @@ package phases
 import (
 	"net"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -20,7 +21,7 @@ func (r *Request) guard() {
 	if x == nil {
 		return
 	}
-	r.Log(LogAlert, guard.New(x).Error())
+	r.Log(errlog.Alert, guard.New(x).Error())
 	switch {
 	case r.finishing:
 		r.terminate(500)
@@ -43,11 +44,11 @@ func (r *Request) end() {
 // guard, deferred, ends the connection whose goroutine panicked.
 func (c *conn) guard(nc net.Conn) {
 	if x := recover(); x != nil {
-		c.owner.process.log(LogAlert, guard.New(x).Error())
+		c.owner.process.log(errlog.Alert, guard.New(x).Error())
 		c.owner.process.untrack(c)
 		_ = nc.Close()
 	}
 }
 
 // logDefect writes a Defect that a script sees as an error: pcall may hide it.
-func logDefect(th *rt.Thread, d *guard.Defect) { luaCtx(th).log(LogAlert, d.Error()) }
+func logDefect(th *rt.Thread, d *guard.Defect) { luaCtx(th).log(errlog.Alert, d.Error()) }

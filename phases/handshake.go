@@ -7,13 +7,15 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // handshake makes the connection a TLS one. A client that speaks plain HTTP gets
 // a connection on which it can be told so.
 func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
-	if log := b.log(); log.Enabled(LogDebug) {
-		log.Output(LogDebug, c.number, "reusable connection: 0")
+	if log := b.log(); log.Enabled(errlog.Debug) {
+		log.Output(errlog.Debug, c.number, "reusable connection: 0")
 	}
 	replay := &replayConn{Conn: nc}
 	c.ssl = new(sslConnection)
@@ -26,8 +28,8 @@ func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
 	switch {
 	case err == nil:
 		replay.first, c.ssl.state = nil, secure.ConnectionState
-		if log := b.log(); log.Enabled(LogDebug) && secure.ConnectionState().DidResume {
-			log.Output(LogDebug, c.number, "SSL reused session")
+		if log := b.log(); log.Enabled(errlog.Debug) && secure.ConnectionState().DidResume {
+			log.Output(errlog.Debug, c.number, "SSL reused session")
 		}
 		return secure, nil
 	case errors.As(err, &record) && record.Conn != nil:
@@ -44,9 +46,9 @@ func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
 }
 
 func (c *conn) logHandshake(b *binding, what string) {
-	if log := b.log(); log.Enabled(LogInfo) {
+	if log := b.log(); log.Enabled(errlog.Info) {
 		host, _ := splitAddr(c.RemoteAddr().String())
-		log.Output(LogInfo, c.number, what+" while SSL handshaking, client: "+host+", server: "+c.owner.addr)
+		log.Output(errlog.Info, c.number, what+" while SSL handshaking, client: "+host+", server: "+c.owner.addr)
 	}
 }
 

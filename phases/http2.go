@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 	"golang.org/x/net/http2/hpack"
 )
@@ -376,13 +377,13 @@ func (h *http2Conn) end(err error) {
 	case done:
 	case errors.As(err, &bad):
 		if bad.msg != "" {
-			h.log(LogInfo, bad.msg)
+			h.log(errlog.Info, bad.msg)
 		}
 	default:
 		if errors.Is(err, io.EOF) && (h.incomplete() || running > 0) {
-			h.log(LogInfo, "client prematurely closed connection")
+			h.log(errlog.Info, "client prematurely closed connection")
 		} else if !errors.Is(err, io.EOF) && o.err == nil {
-			h.log(LogInfo, "recv() failed ("+conf.Errno(err)+")")
+			h.log(errlog.Info, "recv() failed ("+conf.Errno(err)+")")
 		}
 		o.fail(err)
 	}
@@ -444,7 +445,7 @@ func (h *http2Conn) shutdown() {
 }
 
 // log writes a line about the connection.
-func (h *http2Conn) log(level LogLevel, msg string) {
+func (h *http2Conn) log(level errlog.Level, msg string) {
 	if log := h.bound.log(); log.Enabled(level) {
 		host, _ := splitAddr(h.c.RemoteAddr().String())
 		log.Output(level, h.c.number, msg+" while processing HTTP/2 connection, client: "+host+", server: "+h.c.owner.addr)

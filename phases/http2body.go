@@ -3,6 +3,8 @@ package phases
 import (
 	"io"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // bodyRefusal is an error of ReadBody that has nginx's log line and status.
@@ -17,14 +19,14 @@ func (e *bodyRefusal) Error() string { return e.msg }
 // the lock.
 func (s *http2Stream) accept(size int) bool {
 	if int64(size) > s.recvWindow {
-		s.h.log(LogInfo, "client violated flow control for stream "+itoa(int64(s.id))+": received DATA frame length "+
+		s.h.log(errlog.Info, "client violated flow control for stream "+itoa(int64(s.id))+": received DATA frame length "+
 			itoa(int64(size))+", available window "+itoa(s.recvWindow))
 		s.reset(http2FlowControlError)
 		return false
 	}
 	s.recvWindow -= int64(size)
 	if s.inClosed {
-		s.h.log(LogInfo, "client sent DATA frame for half-closed stream "+itoa(int64(s.id)))
+		s.h.log(errlog.Info, "client sent DATA frame for half-closed stream "+itoa(int64(s.id)))
 		s.reset(http2StreamClosed)
 		return false
 	}

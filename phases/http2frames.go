@@ -1,6 +1,10 @@
 package phases
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+)
 
 // readFrame reads one frame and does what it asks for. Which mistakes end the
 // stream, which the connection, and with which code, is as in nginx, which is more
@@ -83,7 +87,7 @@ func (h *http2Conn) act() error {
 	case http2Continuation:
 		return &http2Error{http2ProtocolError, "client sent unexpected CONTINUATION frame"}
 	default:
-		h.log(LogInfo, "client sent frame with unknown type "+itoa(int64(f.kind)))
+		h.log(errlog.Info, "client sent frame with unknown type "+itoa(int64(f.kind)))
 		return nil
 	}
 }
@@ -320,7 +324,7 @@ func (h *http2Conn) windowFrame() error {
 		return nil
 	}
 	if more > maxHTTP2Window-s.window {
-		h.log(LogInfo, "client violated flow control for stream "+itoa(int64(f.id))+": received WINDOW_UPDATE frame with window increment "+
+		h.log(errlog.Info, "client violated flow control for stream "+itoa(int64(f.id))+": received WINDOW_UPDATE frame with window increment "+
 			itoa(more)+" not allowed for window "+itoa(s.window))
 		s.reset(http2FlowControlError)
 		return nil

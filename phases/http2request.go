@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/http1"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 	"golang.org/x/net/http2/hpack"
 )
@@ -93,7 +94,7 @@ func (h *http2Conn) begin() error {
 	defer o.mu.Unlock()
 	h.lastID = f.id
 	if why := h.refuses(); why != "" {
-		h.log(LogInfo, why)
+		h.log(errlog.Info, why)
 		if h.refused++; h.refused > max(l.maxStreams, 100)+1 {
 			return &http2Error{http2NoError, "client sent too many refused streams"}
 		}
@@ -232,7 +233,7 @@ func (h *http2Conn) blockTimedOut() {
 	s := b.stream
 	b.stream, b.at = nil, time.Time{}
 	if s != nil {
-		s.req.Log(LogInfo, clientTimedOut+readingRequestHeaders)
+		s.req.Log(errlog.Info, clientTimedOut+readingRequestHeaders)
 		s.timedOut = true
 		s.refusal, s.status = http2Dropped, statusRequestTimeout
 		guard.Go(s.run)
@@ -266,7 +267,7 @@ func (h *http2Conn) field(f hpack.HeaderField) {
 	odd, fatal := h.validate(f)
 	switch {
 	case fatal != "":
-		s.req.Log(LogInfo, fatal+readingRequestHeaders)
+		s.req.Log(errlog.Info, fatal+readingRequestHeaders)
 		o := &h.c.writer
 		o.mu.Lock()
 		s.reset(http2ProtocolError)
@@ -276,16 +277,16 @@ func (h *http2Conn) field(f hpack.HeaderField) {
 		h.addField("host", f.Value)
 	case f.Name[0] == ':':
 		if msg := b.pseudo(f.Name[1:], f.Value, h.bound); msg != "" {
-			s.req.Log(LogInfo, msg+readingRequestHeaders)
+			s.req.Log(errlog.Info, msg+readingRequestHeaders)
 			h.give(http2Refused, 400)
 		}
 	case odd && !h.bound.limits.Fields.KeepInvalid:
-		s.req.Log(LogInfo, "client sent invalid header: \""+f.Name+"\""+readingRequestHeaders)
+		s.req.Log(errlog.Info, "client sent invalid header: \""+f.Name+"\""+readingRequestHeaders)
 	case f.Name == "cookie":
 		b.cookies = append(b.cookies, f.Value)
 	default:
 		if b.count++; b.count > h.limits.maxHeaders {
-			s.req.Log(LogInfo, "client sent too many header lines"+readingRequestHeaders)
+			s.req.Log(errlog.Info, "client sent too many header lines"+readingRequestHeaders)
 			h.give(http2Refused, 494)
 			return
 		}
@@ -298,7 +299,7 @@ func (h *http2Conn) addField(name, value string) {
 	b, r := &h.block, h.block.stream.req
 	r.In = append(r.In, Header{Name: name, Value: value})
 	if err := b.head.AddField(name, value); err != nil {
-		r.Log(LogInfo, err.Msg)
+		r.Log(errlog.Info, err.Msg)
 		h.give(http2Refused, err.Status)
 	} else if r.Host == "" && b.head.Host != "" {
 		r.Host = b.head.Host
@@ -403,7 +404,7 @@ func (h *http2Conn) complete(s *http2Stream) {
 	b := &h.block
 	refuse := func(status int, msg string) {
 		s.refusal, s.status = http2Refused, status
-		s.req.Log(LogInfo, msg)
+		s.req.Log(errlog.Info, msg)
 	}
 	if len(b.cookies) > 0 {
 		s.req.In = append(s.req.In, Header{Name: "cookie", Value: strings.Join(b.cookies, "; ")})

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // http2Stream is the Downstream of one request of a connection that speaks HTTP/2.
@@ -180,7 +182,7 @@ func (s *http2Stream) log(msg string) {
 	if s.about.server != nil && s.about.server.loc.errorLog.v != nil {
 		log = s.about.server.loc.errorLog.v
 	}
-	if !log.Enabled(LogInfo) {
+	if !log.Enabled(errlog.Info) {
 		return
 	}
 	host, _ := splitAddr(s.RemoteAddr().String())
@@ -193,7 +195,7 @@ func (s *http2Stream) log(msg string) {
 			msg += ", " + part[0] + ": \"" + part[1] + "\""
 		}
 	}
-	log.Output(LogInfo, s.h.c.number, msg)
+	log.Output(errlog.Info, s.h.c.number, msg)
 }
 
 // SSL implements sslDownstream.
@@ -306,7 +308,7 @@ func (s *http2Stream) Flush() error {
 	for last := int64(-1); ; {
 		if s.lost || o.err != nil {
 			if last >= 0 {
-				s.req.Log(LogInfo, "client prematurely closed connection")
+				s.req.Log(errlog.Info, "client prematurely closed connection")
 			}
 			return errStreamLost
 		}
@@ -322,7 +324,7 @@ func (s *http2Stream) Flush() error {
 		}
 		if !h.awaitWrite(s, until) && s.place() == last {
 			s.timedOut = true
-			s.req.Log(LogInfo, clientTimedOut)
+			s.req.Log(errlog.Info, clientTimedOut)
 			return errSendTime
 		}
 	}

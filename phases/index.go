@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // indexModule is ngx_http_index_module.
@@ -95,7 +96,7 @@ func testIndexFolder(r *Request, path, index string) int {
 	case err != nil:
 		return indexError(r, index, err)
 	case !info.IsDir():
-		r.Logf(LogAlert, "\"%s\" is not a directory", path)
+		r.Logf(errlog.Alert, "\"%s\" is not a directory", path)
 		return 500
 	}
 	return rcOK
@@ -104,11 +105,11 @@ func testIndexFolder(r *Request, path, index string) int {
 // indexError gives the status for a folder that cannot be looked into.
 func indexError(r *Request, path string, err error) int {
 	if errors.Is(err, syscall.EACCES) {
-		r.Logf(LogErr, "\"%s\" is forbidden (%s)", path, conf.Errno(err))
+		r.Logf(errlog.Err, "\"%s\" is forbidden (%s)", path, conf.Errno(err))
 		return 403
 	}
 	if r.Loc.logNotFound.v {
-		r.Logf(LogErr, "\"%s\" is not found (%s)", path, conf.Errno(err))
+		r.Logf(errlog.Err, "\"%s\" is not found (%s)", path, conf.Errno(err))
 	}
 	return 404
 }

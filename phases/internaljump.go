@@ -1,6 +1,10 @@
 package phases
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+)
 
 // Internal jumps take a request, or a subrequest of it, to a place that a text
 // names: "/uri?args" or "@name". Every such text goes through one of two doors.
@@ -56,7 +60,7 @@ func (r *Request) openTarget(text string) (uri, args string, ok bool) {
 		if path, _, _ := strings.Cut(text, "?"); safePath(path) { // unsafe once it is decoded
 			text = unescapeURI(path)
 		}
-		r.Logf(LogErr, "unsafe URI \"%s\" was detected", text)
+		r.Logf(errlog.Err, "unsafe URI \"%s\" was detected", text)
 	}
 	return uri, args, ok
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // setSizeTemplate stores a size that may have variables
@@ -35,7 +36,7 @@ func (r *Request) sizeOf(t *template) int64 {
 	text := t.eval(r)
 	n, ok := parseSize(text, false)
 	if !ok {
-		r.Logf(LogErr, "invalid size \"%s\"", text)
+		r.Logf(errlog.Err, "invalid size \"%s\"", text)
 	}
 	return n
 }
@@ -75,7 +76,7 @@ func limitRateVar(r *Request) string {
 func setLimitRateVar(r *Request, value string, _ bool) {
 	n, ok := parseSize(value, false)
 	if !ok {
-		r.Logf(LogErr, "invalid $limit_rate \"%s\"", value)
+		r.Logf(errlog.Err, "invalid $limit_rate \"%s\"", value)
 		return
 	}
 	r.setRate(n)

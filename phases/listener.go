@@ -13,6 +13,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -49,7 +50,7 @@ func newBinding(c *Cycle, l *Listen) *binding {
 }
 
 // log is the error log of the address's connections until their server is known.
-func (b *binding) log() Logger {
+func (b *binding) log() errlog.Logger {
 	if log := b.listen.Default.loc.errorLog.v; log != nil {
 		return log
 	}
@@ -84,7 +85,7 @@ func (p *process) openListeners(c *Cycle) ([]*listener, error) {
 			}
 			inUse := errors.Is(err, syscall.EADDRINUSE)
 			if !inUse || !p.test {
-				p.log(LogEmerg, fmt.Sprintf("bind() to %s failed (%s)", l.Addr, conf.Errno(err)))
+				p.log(errlog.Emerg, fmt.Sprintf("bind() to %s failed (%s)", l.Addr, conf.Errno(err)))
 			}
 			if !inUse {
 				closeAll(opened)
@@ -100,7 +101,7 @@ func (p *process) openListeners(c *Cycle) ([]*listener, error) {
 				closeAll(opened)
 				return nil, &conf.Error{Msg: "still could not bind()"}
 			}
-			p.log(LogNotice, "try again to bind() after 500ms")
+			p.log(errlog.Notice, "try again to bind() after 500ms")
 			time.Sleep(bindPause)
 		}
 	}
@@ -182,7 +183,7 @@ func (l *listener) serve() {
 		case err == nil:
 			l.process.accepted.Add(1)
 			if err := l.process.slots.take(l.process.log); err != nil {
-				l.process.log(LogAlert, err.Error())
+				l.process.log(errlog.Alert, err.Error())
 				_ = nc.Close()
 				continue
 			}
@@ -191,9 +192,9 @@ func (l *listener) serve() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, syscall.ECONNABORTED):
-			l.process.log(LogErr, "accept4() failed ("+conf.Errno(err)+")")
+			l.process.log(errlog.Err, "accept4() failed ("+conf.Errno(err)+")")
 		default:
-			l.process.log(LogCrit, "accept4() failed ("+conf.Errno(err)+")")
+			l.process.log(errlog.Crit, "accept4() failed ("+conf.Errno(err)+")")
 			time.Sleep(acceptPause)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // matchKind is how a location's name is compared with the URI.
@@ -93,7 +95,7 @@ type coreConf struct {
 	rewriteLog        opt[bool]
 	uninitializedWarn opt[bool]
 
-	errorLog opt[Logger]
+	errorLog opt[errlog.Logger]
 }
 
 // bodyConf says how the client's body is read.

@@ -226,7 +226,7 @@ func logToFile(r *Request, f *errlog.File, b []byte) {
 		return
 	}
 	if err := peer.Send(b[:len(b)-1]); err != nil {
-		r.Logf(LogErr, "send() failed (%s) while logging to syslog, server: %s", conf.Errno(err), peer.Addr)
+		r.Logf(errlog.Err, "send() failed (%s) while logging to syslog, server: %s", conf.Errno(err), peer.Addr)
 	}
 }
 
@@ -241,12 +241,12 @@ func logToPath(r *Request, path string, b []byte) {
 		err = syscall.ENOTDIR
 	}
 	if err != nil {
-		r.Logf(LogErr, "testing \"%s\" existence failed (%s)", root, conf.Errno(err))
+		r.Logf(errlog.Err, "testing \"%s\" existence failed (%s)", root, conf.Errno(err))
 		return
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
-		r.Logf(LogCrit, "open() \"%s\" failed (%s)", path, conf.Errno(err))
+		r.Logf(errlog.Crit, "open() \"%s\" failed (%s)", path, conf.Errno(err))
 		return
 	}
 	_, _ = file.Write(b)

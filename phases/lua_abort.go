@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -43,7 +44,7 @@ func (w *clientWatch) clientGone(baton *rt.Baton) {
 		baton.Release()
 		return
 	}
-	w.r.Log(LogInfo, "client prematurely closed connection")
+	w.r.Log(errlog.Info, "client prematurely closed connection")
 	callback := w.run.ctx.onAbort
 	baton.Release()
 	if !callback.IsFunction() {
@@ -55,7 +56,7 @@ func (w *clientWatch) clientGone(baton *rt.Baton) {
 
 // onAbortFailed logs an error in the function given to ngx.on_abort.
 func onAbortFailed(th *rt.Thread, err *rt.Error) {
-	luaCtx(th).R.Logf(LogErr, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
+	luaCtx(th).R.Logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
 }
 
 // stop ends the watch; the caller holds the baton.

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/cosocket"
 )
@@ -101,8 +102,8 @@ func OpenNgx(st *rt.State, w *Worker) {
 func globalWrite(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	args = padded(args, 3)
 	th.RawSet(th.CheckTable(args, 0), args[1], args[2])
-	if c := luaCtx(th); c.Phase != PhaseInit && c.Phase != PhaseInitWorker && c.logEnabled(LogWarn) {
-		c.log(LogWarn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+textOrNil(th, args[1])+
+	if c := luaCtx(th); c.Phase != PhaseInit && c.Phase != PhaseInitWorker && c.logEnabled(errlog.Warn) {
+		c.log(errlog.Warn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+textOrNil(th, args[1])+
 			"') which may lead to race conditions between concurrent requests, so prefer the use of 'local' variables\n"+
 			th.Traceback("", 1))
 	}

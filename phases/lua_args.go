@@ -3,6 +3,7 @@ package phases
 import (
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -85,7 +86,7 @@ func decodeArgs(th *rt.Thread, c *LuaCtx, s string, limit int, t *rt.Table) (rt.
 		addMulti(t, rt.String(key), v)
 	})
 	if truncated {
-		c.logf(LogDebug, "lua hit query args limit %d", limit)
+		c.logf(errlog.Debug, "lua hit query args limit %d", limit)
 		return th.Return2(rt.TableValue(t), rt.String("truncated"))
 	}
 	return rt.TableValue(t), 1

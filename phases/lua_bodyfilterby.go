@@ -1,5 +1,7 @@
 package phases
 
+import "github.com/moonphase/moonphase/phases/internal/errlog"
+
 // luaBody runs body_filter_by_lua on a piece of the body. What a script makes
 // empty goes no further unless it ends or flushes the body
 // (ngx_http_lua_body_filter).
@@ -11,8 +13,8 @@ func luaBody(r *Request, p []byte, flags int, next filterPlace) int {
 	if l := luaNote.get(r); l != nil && l.bodyEnded { // the script has set ngx.arg[2]: the rest is dropped
 		return rcOK
 	}
-	if r.logs(LogDebug) {
-		r.Logf(LogDebug, "lua body filter for user lua code, uri \"%s\"", r.URI)
+	if r.logs(errlog.Debug) {
+		r.Logf(errlog.Debug, "lua body filter for user lua code, uri \"%s\"", r.URI)
 	}
 	first := true
 	eof := flags&outLast != 0

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -71,7 +72,7 @@ func (c *LuaCtx) sharedCode(h *luaHandler) (rt.Value, int) {
 
 // notCompiled refuses a file that exists and that this binary does not have.
 func (c *LuaCtx) notCompiled(path string) int {
-	c.logf(LogErr, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, rebuild)
+	c.logf(errlog.Err, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, rebuild)
 	return 500
 }
 
@@ -93,7 +94,7 @@ func (c *LuaCtx) missingFile(path string) int {
 	if errors.As(err, &pe) {
 		text = conf.Strerror(pe.Err)
 	}
-	c.logf(LogErr, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
+	c.logf(errlog.Err, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 404
 	}
@@ -110,16 +111,16 @@ func (c *LuaCtx) load(chunk *rt.Chunk, name, path string) (rt.Value, int) {
 			return rt.Nil, status
 		}
 		if err := sources.check(chunk, path); err != nil {
-			c.logf(LogErr, "failed to load external Lua file \"%s\": it %v %s", path, err, rebuild)
+			c.logf(errlog.Err, "failed to load external Lua file \"%s\": it %v %s", path, err, rebuild)
 			return rt.Nil, 500
 		}
 	}
 	f := w.State.Load(chunk, name) // gives the chunk its name
 	if text := w.State.ChunkError(chunk); text != "" {
 		if path != "" {
-			c.logf(LogErr, "failed to load external Lua file \"%s\": %s", path, text)
+			c.logf(errlog.Err, "failed to load external Lua file \"%s\": %s", path, text)
 		} else {
-			c.logf(LogErr, "failed to load inlined Lua code: %s", text)
+			c.logf(errlog.Err, "failed to load inlined Lua code: %s", text)
 		}
 		return rt.Nil, 500
 	}

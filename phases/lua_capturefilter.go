@@ -1,5 +1,7 @@
 package phases
 
+import "github.com/moonphase/moonphase/phases/internal/errlog"
+
 // luaCapture is the body of a captured subrequest, and of those it makes itself.
 type luaCapture struct{ body []byte }
 
@@ -16,8 +18,8 @@ func luaFork(parent, sub *Request) {
 // luaCaptureHeader ends the chain for a subrequest that is captured
 // (ngx_http_lua_capture_header_filter).
 func luaCaptureHeader(r *Request) int {
-	if r.logs(LogDebug) {
-		r.Logf(LogDebug, "lua capture header filter, uri \"%s\"", r.URI)
+	if r.logs(errlog.Debug) {
+		r.Logf(errlog.Debug, "lua capture header filter, uri \"%s\"", r.URI)
 	}
 	if l := luaNote.get(r); l == nil || l.capture == nil {
 		return rcOK
@@ -32,8 +34,8 @@ func luaCaptureHeader(r *Request) int {
 // luaCaptureBody takes in the body of a subrequest that is captured
 // (ngx_http_lua_capture_body_filter).
 func luaCaptureBody(r *Request, p []byte, flags int, next filterPlace) int {
-	if r.logs(LogDebug) {
-		r.Logf(LogDebug, "lua capture body filter, uri \"%s\"", r.URI)
+	if r.logs(errlog.Debug) {
+		r.Logf(errlog.Debug, "lua capture body filter, uri \"%s\"", r.URI)
 	}
 	l := luaNote.get(r)
 	if l == nil || l.capture == nil {

@@ -3,6 +3,7 @@ package phases
 import (
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -27,11 +28,11 @@ func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE")
 	}
 	if r := c.R; r != nil {
-		r.Logf(LogDebug, "lua exit with code %d", code)
+		r.Logf(errlog.Debug, "lua exit with code %d", code)
 		if r.HeadersSent && code >= 300 && !closesConnection(code) &&
 			c.Phase.allows(apiOutput) {
 			if code != r.Out.Status {
-				r.Logf(LogErr, "attempt to set status %d via ngx.exit after sending out the response status %d", code, r.Out.Status)
+				r.Logf(errlog.Err, "attempt to set status %d via ngx.exit after sending out the response status %d", code, r.Out.Status)
 			}
 			code = 200
 		}
@@ -83,7 +84,7 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("attempt to call ngx.exec after sending out response headers")
 	}
 	if uri[0] == '@' && query != "" {
-		r.Logf(LogWarn, "query strings %s ignored when exec'ing named location %s", query, uri)
+		r.Logf(errlog.Warn, "query strings %s ignored when exec'ing named location %s", query, uri)
 		query = ""
 	}
 	checkPending(th, 0)

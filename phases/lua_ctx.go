@@ -1,6 +1,9 @@
 package phases
 
-import rt "github.com/moonphase/moonphase/runtime"
+import (
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	rt "github.com/moonphase/moonphase/runtime"
+)
 
 // setLuaCtx gives the request its ngx.ctx.
 func setLuaCtx(r *Request, t *rt.Table) {
@@ -12,7 +15,7 @@ func setLuaCtx(r *Request, t *rt.Table) {
 }
 
 // ctxReleased says that a table of ngx.ctx is not needed any more.
-func ctxReleased(main *Request) { main.Log(LogDebug, "lua release ngx.ctx at ref 1") }
+func ctxReleased(main *Request) { main.Log(errlog.Debug, "lua release ngx.ctx at ref 1") }
 
 // ctxTable is ngx.ctx.
 func ctxTable(th *rt.Thread) *rt.Table {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 const luaSSL = "lua_ssl_"
@@ -61,7 +62,7 @@ func setCodeCache(c *compiler, d *conf.Directive) error {
 		return err
 	}
 	if !luaLoc.at(c).codeCache.v && c.opts.Log != nil {
-		c.opts.Log.Output(LogAlert, 0, d.Errorf("lua_code_cache is off; this will hurt performance").Error())
+		c.opts.Log.Output(errlog.Alert, 0, d.Errorf("lua_code_cache is off; this will hurt performance").Error())
 	}
 	return nil
 }

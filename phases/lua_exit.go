@@ -3,6 +3,7 @@ package phases
 import (
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -54,7 +55,7 @@ func luaAborted(r *Request, abort rt.Abort, p Phase) int {
 	case *guard.Defect: // logged
 		return luaFailed(r)
 	}
-	r.Logf(LogErr, "lua handler aborted: %v", abort)
+	r.Logf(errlog.Err, "lua handler aborted: %v", abort)
 	return luaFailed(r)
 }
 
@@ -72,7 +73,7 @@ func luaAborted(r *Request, abort rt.Abort, p Phase) int {
 //
 // A code below 200 and 204 give a main request up whose body has begun and not ended.
 func luaExited(r *Request, code int, p Phase) int {
-	r.Logf(LogDebug, "lua exit with code %d", code)
+	r.Logf(errlog.Debug, "lua exit with code %d", code)
 	if !r.HeadersSent && r.Out.Status == 0 && code >= 200 {
 		r.Out.Status = code
 	}

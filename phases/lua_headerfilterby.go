@@ -1,5 +1,7 @@
 package phases
 
+import "github.com/moonphase/moonphase/phases/internal/errlog"
+
 // luaHeader runs header_filter_by_lua. ngx.exit in it sends an error page instead
 // of this response (ngx_http_lua_header_filter).
 func luaHeader(r *Request) int {
@@ -7,7 +9,7 @@ func luaHeader(r *Request) int {
 	if h == nil {
 		return rcOK
 	}
-	r.Logf(LogDebug, "lua header filter for user lua code, uri \"%s\"", r.URI)
+	r.Logf(errlog.Debug, "lua header filter for user lua code, uri \"%s\"", r.URI)
 	_, exit, rc := runFilter(r, h, PhaseHeaderFilter, nil)
 	l := luaNote.of(r)
 	switch {

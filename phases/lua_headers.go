@@ -3,6 +3,7 @@ package phases
 import (
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -82,7 +83,7 @@ func (g *headerGatherer) result(th *rt.Thread, meta *rt.Table) (rt.Value, int) {
 		g.t.SetMeta(meta)
 	}
 	if g.truncated {
-		luaCtx(th).logf(LogDebug, "lua exceeding %s header limit %d > %d", g.what, g.total, g.limit)
+		luaCtx(th).logf(errlog.Debug, "lua exceeding %s header limit %d > %d", g.what, g.total, g.limit)
 		return th.Return2(rt.TableValue(g.t), rt.String("truncated"))
 	}
 	return rt.TableValue(g.t), 1

@@ -3,6 +3,7 @@ package phases
 import (
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -60,7 +61,7 @@ func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r := requestOf(th)
 	name := luaText(th, args[1])
 	if r.HeadersSent {
-		r.Log(LogErr, "attempt to set ngx.header.HEADER after sending out response headers")
+		r.Log(errlog.Err, "attempt to set ngx.header.HEADER after sending out response headers")
 		return rt.Nil, 0
 	}
 	name = escapeHeaderName(headerName(r, name))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -25,7 +26,7 @@ func initWorkers(c *Cycle) error {
 	for _, w := range m.workers {
 		if err := w.open(); err != nil {
 			if c.Log != nil {
-				c.Log.Output(LogErr, 0, err.Error())
+				c.Log.Output(errlog.Err, 0, err.Error())
 			}
 			return err
 		}
@@ -41,7 +42,7 @@ func everyWorker(c *Cycle, h *luaHandler, p Phase) {
 	}
 	for _, w := range luaMain.of(c).workers {
 		if err := w.runMain(h, p); err != nil && c.Log != nil {
-			c.Log.Output(LogErr, 0, fmt.Sprintf("%s error: %v", h.label(), err))
+			c.Log.Output(errlog.Err, 0, fmt.Sprintf("%s error: %v", h.label(), err))
 		}
 	}
 }

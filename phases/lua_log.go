@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -14,22 +15,22 @@ var ngxLogLib = lib{{"log", ngxLog}}
 // ngxLog is ngx.log(level, ...).
 func ngxLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	level := th.CheckInt(args, 0)
-	if level < int(LogStderr) || level > int(LogDebug) {
+	if level < int(errlog.Stderr) || level > int(errlog.Debug) {
 		th.ArgError(0, "bad log level: "+strconv.Itoa(level))
 	}
-	logLua(th, LogLevel(level), args[1:])
+	logLua(th, errlog.Level(level), args[1:])
 	return rt.Nil, 0
 }
 
 // ngxPrintLog is the global print of server code: a line at level notice.
 func ngxPrintLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	logLua(th, LogNotice, args)
+	logLua(th, errlog.Notice, args)
 	return rt.Nil, 0
 }
 
 // logLua writes "[lua] file:line: func(): " and the arguments, the file without
 // its folder; messages about an argument do not count the level.
-func logLua(th *rt.Thread, level LogLevel, args []rt.Value) {
+func logLua(th *rt.Thread, level errlog.Level, args []rt.Value) {
 	c := luaCtx(th)
 	if !c.logEnabled(level) {
 		return
@@ -89,7 +90,7 @@ func appendScalar(b []byte, v rt.Value) []byte {
 	return strconv.AppendBool(b, v.Truthy())
 }
 
-func (c *LuaCtx) logEnabled(level LogLevel) bool {
+func (c *LuaCtx) logEnabled(level errlog.Level) bool {
 	if c.R != nil {
 		log := c.R.logger()
 		return log != nil && log.Enabled(level)
@@ -99,7 +100,7 @@ func (c *LuaCtx) logEnabled(level LogLevel) bool {
 }
 
 // logger is the error log of a context without a request.
-func (c *LuaCtx) logger() Logger {
+func (c *LuaCtx) logger() errlog.Logger {
 	if c.Loc != nil && c.Loc.errorLog.v != nil {
 		return c.Loc.errorLog.v
 	}
@@ -107,7 +108,7 @@ func (c *LuaCtx) logger() Logger {
 }
 
 // log writes a line to the error log of the context.
-func (c *LuaCtx) log(level LogLevel, msg string) {
+func (c *LuaCtx) log(level errlog.Level, msg string) {
 	if c.R != nil {
 		c.R.Log(level, msg)
 		return
@@ -131,7 +132,7 @@ func (c *LuaCtx) peerText() string {
 }
 
 // logf is log with a format.
-func (c *LuaCtx) logf(level LogLevel, format string, args ...any) {
+func (c *LuaCtx) logf(level errlog.Level, format string, args ...any) {
 	if c.logEnabled(level) {
 		c.log(level, fmt.Sprintf(format, args...))
 	}

@@ -144,8 +144,8 @@ var lruMethods = lib{
 	}},
 }
 
-// lrucache is the resty.lrucache module.
-func (api *ngxAPI) lrucache() *rt.Table {
+// lruModule is the resty.lrucache module.
+func lruModule() *rt.Table {
 	meta := rt.NewTable(0, 1)
 	meta.SetStr("__index", rt.TableValue(lruMethods.table(0)))
 	t := lib{{"new", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -39,8 +40,8 @@ func (api *ngxAPI) openModules() {
 	api.loaded("ngx.ssl.clienthello", ngxSSLClientHello.table(0))
 	api.loaded("ngx.ssl.session", ngxSSLSession.table(0))
 	api.loaded("ngx.resp", ngxRespModule.table(0))
-	api.loaded("resty.lrucache", api.lrucache())
-	api.loaded("resty.lrucache.pureffi", api.lrucache())
+	api.loaded("resty.lrucache", lruModule())
+	api.loaded("resty.lrucache.pureffi", lruModule())
 	api.loaded("resty.string", restyString.table(0))
 	for _, d := range digests {
 		api.loaded("resty."+d.name, digestModule(d))
@@ -154,20 +155,20 @@ var ngxErrlog = lib{
 			th.Errorf("bad argument #1 to 'raw_log' (must be a number)")
 		case !msg.IsString():
 			th.Errorf("bad argument #2 to 'raw_log' (must be a string)")
-		case level.Num() < 0 || level.Num() > float64(LogDebug):
+		case level.Num() < 0 || level.Num() > float64(errlog.Debug):
 			th.Errorf("bad log level")
 		}
-		luaCtx(th).log(LogLevel(level.Num()), msg.Str())
+		luaCtx(th).log(errlog.Level(level.Num()), msg.Str())
 		return rt.Nil, 0
 	}},
 	{"get_sys_filter_level", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		c := luaCtx(th)
-		for level := LogDebug; level > LogStderr; level-- {
+		for level := errlog.Debug; level > errlog.Stderr; level-- {
 			if c.logEnabled(level) {
 				return rt.Int(int(level)), 1
 			}
 		}
-		return rt.Int(int(LogStderr)), 1
+		return rt.Int(int(errlog.Stderr)), 1
 	}},
 	{"set_filter_level", noCapturedLog},
 	{"get_logs", noCapturedLog},

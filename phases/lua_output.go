@@ -3,6 +3,7 @@ package phases
 import (
 	"strconv"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -50,7 +51,7 @@ func luaWrite(r *Request, p []byte) bool {
 	case ended:
 		return true
 	case l.buffering:
-		r.Logf(LogDebug, "lua buffering output bufs for the HTTP 1.0 request")
+		r.Logf(errlog.Debug, "lua buffering output bufs for the HTTP 1.0 request")
 		l.out = append(l.out, p...)
 		return true
 	}
@@ -213,7 +214,7 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	case r.outputEnded:
 		return fail(th, "seen eof")
 	case luaNote.of(r).buffering:
-		r.Log(LogDebug, "lua http 1.0 buffering makes ngx.flush() a no-op")
+		r.Log(errlog.Debug, "lua http 1.0 buffering makes ngx.flush() a no-op")
 		return fail(th, "buffering")
 	case !r.HeadersSent:
 		return fail(th, "nothing to flush")
@@ -289,9 +290,9 @@ func setStatus(th *rt.Thread, v rt.Value) {
 	status := int(f)
 	switch {
 	case r.HeadersSent:
-		r.Log(LogErr, "attempt to set ngx.status after sending out response headers")
+		r.Log(errlog.Err, "attempt to set ngx.status after sending out response headers")
 	case status < 100 || status > 999:
-		r.Log(LogErr, "invalid HTTP status code "+strconv.Itoa(status))
+		r.Log(errlog.Err, "invalid HTTP status code "+strconv.Itoa(status))
 	default:
 		r.ErrStatus = 0
 		r.Out.Status, r.Out.StatusLine = status, ""

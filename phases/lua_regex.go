@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/regex"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -459,16 +460,16 @@ func parseReplacement(c *LuaCtx, text string) *replacement {
 			i++
 		}
 		if i == name {
-			c.logf(LogErr, "lua script: invalid capturing variable name found in \"%s\"", text)
+			c.logf(errlog.Err, "lua script: invalid capturing variable name found in \"%s\"", text)
 			return nil
 		}
 		if bracket && (i == len(text) || text[i] != '}') {
-			c.logf(LogErr, "the closing bracket in \"%s\" variable is missing", text[name:i])
+			c.logf(errlog.Err, "the closing bracket in \"%s\" variable is missing", text[name:i])
 			return nil
 		}
 		group, err := strconv.Atoi(text[name:i])
 		if err != nil {
-			c.logf(LogErr, "attempt to use named capturing variable \"%s\" (named captures not supported yet)", text[name:i])
+			c.logf(errlog.Err, "attempt to use named capturing variable \"%s\" (named captures not supported yet)", text[name:i])
 			return nil
 		}
 		t.parts = append(t.parts, replacementPart{"", group})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -25,8 +26,8 @@ func (w *Worker) takeRun() *luaRun {
 	if n := len(w.runs); n > 0 {
 		run := w.runs[n-1]
 		w.runs = w.runs[:n-1]
-		if log := w.Cycle.Log; log != nil && log.Enabled(LogDebug) {
-			log.Output(LogDebug, 0, fmt.Sprintf("lua reusing cached lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
+		if log := w.Cycle.Log; log != nil && log.Enabled(errlog.Debug) {
+			log.Output(errlog.Debug, 0, fmt.Sprintf("lua reusing cached lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
 		}
 		return run
 	}
@@ -45,7 +46,7 @@ func (run *luaRun) call(fn rt.Value, args ...rt.Value) (results []rt.Value, fail
 		run.ctx.logFailure(failure)
 	}
 	if d, ok := abort.(*guard.Defect); ok {
-		run.ctx.log(LogAlert, d.Error())
+		run.ctx.log(errlog.Alert, d.Error())
 	}
 	return results, failure, abort
 }
@@ -67,8 +68,8 @@ func (run *luaRun) end() {
 	if run.spent || len(w.runs) >= luaMain.of(w.Cycle).threadCacheMax.v {
 		return
 	}
-	if run.ctx.logEnabled(LogDebug) {
-		run.ctx.log(LogDebug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
+	if run.ctx.logEnabled(errlog.Debug) {
+		run.ctx.log(errlog.Debug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
 	}
 	run.ctx = LuaCtx{}
 	w.runs = append(w.runs, run)
@@ -80,9 +81,9 @@ func (c *LuaCtx) logFailure(e *rt.Error) {
 	switch {
 	case c.Phase == PhaseInit, c.Phase == PhaseInitWorker, c.Phase == PhaseExitWorker:
 	case c.R != nil && !c.Phase.CanYield():
-		c.logf(LogErr, "failed to run %s: %s\n%s", c.Phase.Directive(), errorText(e), e.Traceback)
+		c.logf(errlog.Err, "failed to run %s: %s\n%s", c.Phase.Directive(), errorText(e), e.Traceback)
 	default:
-		c.logf(LogErr, "lua entry thread aborted: runtime error: %s\n%s", errorText(e), entryTraceback(e))
+		c.logf(errlog.Err, "lua entry thread aborted: runtime error: %s\n%s", errorText(e), entryTraceback(e))
 	}
 }
 
@@ -108,8 +109,8 @@ func runEntry(r *Request, w *Worker, h *luaHandler, p Phase) int {
 		run.end()
 		return rc
 	}
-	if r.logs(LogDebug) {
-		r.Logf(LogDebug, "lua %s handler, uri:\"%s\" c:1", p.String(), r.URI)
+	if r.logs(errlog.Debug) {
+		r.Logf(errlog.Debug, "lua %s handler, uri:\"%s\" c:1", p.String(), r.URI)
 	}
 	watch := watchClient(r, run)
 	w.noteRun(run)

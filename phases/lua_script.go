@@ -72,7 +72,7 @@ func scriptWorker(modules []*Module, chunks rt.ChunkSet) (*Worker, error) {
 	}
 	logs := errlog.NewFiles()
 	logs.LeaveConsole()
-	log := logs.NewFile(errlog.StderrPath, LogWarn)
+	log := logs.NewFile(errlog.StderrPath, errlog.Warn)
 	cycle, err := compile(tree.Directives, CompileOptions{Prefix: dir + "/", Log: log, Logs: logs, Modules: modules,
 		Prepare: luaCode{chunks: chunks}.prepare})
 	if err != nil {

@@ -3,6 +3,7 @@ package phases
 import (
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -20,19 +21,19 @@ func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("invalid sleep duration \"%d\"", ms)
 	}
 	gate(th, apiWait, noRequest)
-	c.logf(LogDebug, "lua ready to sleep for %d ms", ms)
+	c.logf(errlog.Debug, "lua ready to sleep for %d ms", ms)
 	expired := false
 	defer func() {
 		if !expired { // killed while it slept
-			c.logf(LogDebug, "lua clean up the timer for pending ngx.sleep")
+			c.logf(errlog.Debug, "lua clean up the timer for pending ngx.sleep")
 		}
 	}()
 	th.Park().Wait(time.Duration(ms) * time.Millisecond)
 	expired = true
 	if r := c.R; r != nil {
-		c.logf(LogDebug, "lua sleep timer expired: \"%s?%s\"", r.URI, r.Args)
+		c.logf(errlog.Debug, "lua sleep timer expired: \"%s?%s\"", r.URI, r.Args)
 	} else {
-		c.logf(LogDebug, "lua sleep timer expired: \"?\"")
+		c.logf(errlog.Debug, "lua sleep timer expired: \"?\"")
 	}
 	return rt.Nil, 0
 }

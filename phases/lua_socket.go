@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/cosocket"
 	"github.com/moonphase/moonphase/runtime/openssl"
@@ -16,8 +17,8 @@ import (
 // openSockets adds ngx.socket to the ngx table.
 func (api *ngxAPI) openSockets() {
 	api.pools = cosocket.NewPools(func(line string) {
-		if log := api.worker.Cycle.Log; log != nil && log.Enabled(LogDebug) {
-			log.Output(LogDebug, 0, line)
+		if log := api.worker.Cycle.Log; log != nil && log.Enabled(errlog.Debug) {
+			log.Output(errlog.Debug, 0, line)
 		}
 	})
 	api.pools.Slots = socketSlots{api.worker.Cycle}
@@ -146,7 +147,7 @@ func (h *socketHost) Config() *cosocket.Config {
 	return &h.cfg
 }
 
-var socketLevels = [...]LogLevel{cosocket.Debug: LogDebug, cosocket.Error: LogErr, cosocket.Crit: LogCrit, cosocket.Alert: LogAlert}
+var socketLevels = [...]errlog.Level{cosocket.Debug: errlog.Debug, cosocket.Error: errlog.Err, cosocket.Crit: errlog.Crit, cosocket.Alert: errlog.Alert}
 
 // Logs implements cosocket.Host.
 func (h *socketHost) Logs(level cosocket.Level) bool {

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // Errors of handshakes that Lua code has ended, with OpenSSL's words.
@@ -78,16 +80,16 @@ func runHandshake(t *sslHandshake, p Phase) bool {
 }
 
 func logNoScript(t *sslHandshake) {
-	if log := t.log; log.Enabled(LogAlert) {
+	if log := t.log; log.Enabled(errlog.Alert) {
 		host, _ := splitAddr(t.conn.RemoteAddr().String())
-		log.Output(LogAlert, t.conn.Number(), "no ssl_certificate_by_lua* defined in server "+t.server.Name+
+		log.Output(errlog.Alert, t.conn.Number(), "no ssl_certificate_by_lua* defined in server "+t.server.Name+
 			" while loading SSL certificate by lua, client: "+host+", server: "+t.listen.Addr)
 	}
 }
 
 func debugHandshake(t *sslHandshake, msg string) {
-	if log := t.log; log.Enabled(LogDebug) {
-		log.Output(LogDebug, t.conn.Number(), msg)
+	if log := t.log; log.Enabled(errlog.Debug) {
+		log.Output(errlog.Debug, t.conn.Number(), msg)
 	}
 }
 
@@ -109,7 +111,7 @@ func runHandshakeIn(w *Worker, t *sslHandshake, h *luaHandler, p Phase) int {
 	_, failure, abort := run.call(fn)
 	switch a, exited := abort.(luaExit); {
 	case exited:
-		run.ctx.logf(LogDebug, "lua exit with code %d", a.code)
+		run.ctx.logf(errlog.Debug, "lua exit with code %d", a.code)
 		rc = a.code
 	case failure != nil, abort != nil:
 		rc = 500

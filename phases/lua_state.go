@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -62,7 +63,7 @@ func privateWorker(r *Request) *Worker {
 	w := newWorker(r.Cycle, 0, rt.NewBaton())
 	w.users = 1
 	if err := w.open(); err != nil {
-		r.Log(LogErr, err.Error())
+		r.Log(errlog.Err, err.Error())
 		return nil
 	}
 	r.onFree(func(main *Request) {
@@ -83,14 +84,14 @@ func (w *Worker) hold() {
 
 // drop notes that a user of a private state has ended, and closes it after the
 // last one; the caller holds the baton.
-func (w *Worker) drop(log func(LogLevel, string)) {
+func (w *Worker) drop(log func(errlog.Level, string)) {
 	if w.users <= 0 {
 		return
 	}
-	log(LogDebug, fmt.Sprintf("decrementing the reference count for Lua VM: %d", w.users))
+	log(errlog.Debug, fmt.Sprintf("decrementing the reference count for Lua VM: %d", w.users))
 	w.users--
 	if w.users == 0 {
-		log(LogDebug, fmt.Sprintf("lua close the global Lua VM %v", rt.Address{Pointer: w.State}))
+		log(errlog.Debug, fmt.Sprintf("lua close the global Lua VM %v", rt.Address{Pointer: w.State}))
 		if api, ok := w.State.Host.(*ngxAPI); ok {
 			api.pools.Shutdown()
 		}

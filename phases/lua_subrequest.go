@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -143,7 +144,7 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 	}
 	opts.settleBody()
 	if r.Depth <= 1 {
-		r.Logf(LogErr, "lua subrequests cycle while processing \"%s\"", o.URI)
+		r.Logf(errlog.Err, "lua subrequests cycle while processing \"%s\"", o.URI)
 		return nil
 	}
 	sub := r.Subrequest(o)
@@ -155,9 +156,9 @@ func newCapture(th *rt.Thread, r *Request, i int, q *rt.Table) *Request {
 		v := r.Cycle.vars.byName[lowerString(name)]
 		switch {
 		case v == nil || v.set == nil && v.index < 0:
-			r.Logf(LogErr, "variable \"%s\" cannot be assigned a value (maybe you forgot to define it first?)", name)
+			r.Logf(errlog.Err, "variable \"%s\" cannot be assigned a value (maybe you forgot to define it first?)", name)
 		case !v.changeable:
-			r.Logf(LogErr, "variable \"%s\" not changeable", name)
+			r.Logf(errlog.Err, "variable \"%s\" not changeable", name)
 		case sub.SetVar(name, value, true) == nil:
 			return
 		}

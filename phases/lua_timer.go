@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -88,7 +89,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 		return fail(th, "too many pending timers")
 	}
 	t := &luaTimer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), loc: c.location()}
-	c.logf(LogDebug, "created timer (delay %d ms)", delay.Milliseconds())
+	c.logf(errlog.Debug, "created timer (delay %d ms)", delay.Milliseconds())
 	api.worker.hold()
 	t.start()
 	return one()
@@ -123,9 +124,9 @@ func (t *luaTimer) fire(premature bool) {
 	set, w, run := &t.api.timers, t.api.worker, t.run
 	run.ctx = LuaCtx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.loc}
 	c := run.ctx // for log lines behind the end of the run
-	c.logf(LogDebug, "lua ngx.timer expired")
+	c.logf(errlog.Debug, "lua ngx.timer expired")
 	if limit := luaMain.of(w.Cycle).maxRunningTimers.v; set.running >= limit {
-		c.logf(LogAlert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
+		c.logf(errlog.Alert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
 			w.State.FunctionSource(t.callback), limit)
 		run.end()
 		w.drop(c.log)
@@ -141,11 +142,11 @@ func (t *luaTimer) fire(premature bool) {
 	set.running++
 	_, _, _ = run.call(t.callback, append([]rt.Value{rt.Bool(premature)}, t.args...)...) // it has logged what went wrong
 	if run.ctx.Table != nil {
-		c.logf(LogDebug, "lua release ngx.ctx at ref 1")
+		c.logf(errlog.Debug, "lua release ngx.ctx at ref 1")
 	}
 	run.end()
 	set.running--
-	c.logf(LogDebug, "http lua close fake http connection %v", rt.Address{Pointer: t})
+	c.logf(errlog.Debug, "http lua close fake http connection %v", rt.Address{Pointer: t})
 	if !again {
 		w.drop(c.log)
 	}
@@ -203,8 +204,8 @@ func (api *ngxAPI) abortTimers() {
 		return
 	}
 	c := &LuaCtx{Phase: PhaseTimer, Worker: api.worker}
-	c.logf(LogDebug, "lua found %d pending timers to be aborted prematurely", n)
-	c.logf(LogDebug, "lua abort pending timers")
+	c.logf(errlog.Debug, "lua found %d pending timers to be aborted prematurely", n)
+	c.logf(errlog.Debug, "lua abort pending timers")
 	for len(set.pending) > 0 {
 		t := heap.Pop(&set.pending).(*luaTimer)
 		t.clock.Stop()

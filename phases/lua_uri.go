@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -159,6 +160,6 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Nil, 0
 	}
 	r.URIChanged = true
-	r.Logf(LogDebug, "lua set uri jump to \"%s\"", uri)
+	r.Logf(errlog.Debug, "lua set uri jump to \"%s\"", uri)
 	panic(luaJump{})
 }

@@ -54,7 +54,7 @@ func userThreadFailed(th *rt.Thread, err *rt.Error) {
 			level++
 		}
 	}
-	luaCtx(th).logf(LogErr, "lua user thread aborted: runtime error: %s\n%s", errorText(err), trace)
+	luaCtx(th).logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), trace)
 }
 
 // lightOf checks that an argument is a thread of the running handler. The result is

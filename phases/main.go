@@ -185,11 +185,11 @@ func newProcess(o options, b program) *process {
 		drained:   make(chan struct{}),
 	}
 	p.slots.spare = p.reuseConns
-	p.start = p.logs.NewFile(o.errorLog, LogNotice)
+	p.start = p.logs.NewFile(o.errorLog, errlog.Notice)
 	if err := p.logs.Open(); err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: [alert] could not open error log file: %v\n", err)
 	}
-	guard.ReportTo(func(d *guard.Defect) { p.log(LogAlert, d.Error()) })
+	guard.ReportTo(func(d *guard.Defect) { p.log(errlog.Alert, d.Error()) })
 	return p
 }
 
@@ -238,16 +238,16 @@ func (p *process) sendSignal() int {
 		path = fullPath(p.opts.prefix, defaultPid)
 	}
 	p.logs.LeaveConsole()
-	p.start.Output(LogNotice, 0, "signal process started")
+	p.start.Output(errlog.Notice, 0, "signal process started")
 	text, err := os.ReadFile(path)
 	if err != nil {
-		p.start.Output(LogErr, 0, fmt.Sprintf(`open() "%s" failed (%s)`, path, conf.Errno(err)))
+		p.start.Output(errlog.Err, 0, fmt.Sprintf(`open() "%s" failed (%s)`, path, conf.Errno(err)))
 		return 1
 	}
 	word := strings.TrimRight(string(text), "\r\n")
 	pid, err := strconv.Atoi(word)
 	if err != nil {
-		p.start.Output(LogErr, 0, fmt.Sprintf(`invalid PID number "%s" in "%s"`, word, path))
+		p.start.Output(errlog.Err, 0, fmt.Sprintf(`invalid PID number "%s" in "%s"`, word, path))
 		return 1
 	}
 	signals := map[string]syscall.Signal{
@@ -255,7 +255,7 @@ func (p *process) sendSignal() int {
 	}
 	s := signals[p.opts.signal]
 	if err := syscall.Kill(pid, s); err != nil {
-		p.start.Output(LogAlert, 0, fmt.Sprintf("kill(%d, %d) failed (%s)", pid, int(s), conf.Errno(err)))
+		p.start.Output(errlog.Alert, 0, fmt.Sprintf("kill(%d, %d) failed (%s)", pid, int(s), conf.Errno(err)))
 		return 1
 	}
 	return 0

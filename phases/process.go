@@ -54,8 +54,8 @@ type process struct {
 var errLogged = errors.New("already logged")
 
 // log writes a line that belongs to no request.
-func (p *process) log(level LogLevel, msg string) {
-	var log Logger = p.start
+func (p *process) log(level errlog.Level, msg string) {
+	var log errlog.Logger = p.start
 	if c := p.cycle.Load(); c != nil && c.Log != nil {
 		log = c.Log
 	}
@@ -66,7 +66,7 @@ func (p *process) log(level LogLevel, msg string) {
 
 // fail reports why the process cannot start.
 func (p *process) fail(err error) {
-	level := LogEmerg
+	level := errlog.Emerg
 	var ce *conf.Error
 	if errors.As(err, &ce) && ce.Level != "" {
 		level, _ = errlog.ParseLevel(ce.Level)
@@ -99,8 +99,8 @@ func (p *process) load() (*Cycle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Log == nil || c.Log == Logger(p.start) {
-		c.Log = p.logs.NewFile(p.opts.errorLog, LogErr)
+	if c.Log == nil || c.Log == errlog.Logger(p.start) {
+		c.Log = p.logs.NewFile(p.opts.errorLog, errlog.Err)
 	}
 	if main, ok := c.Log.(*errlog.Log); ok {
 		p.logs.SetFallback(main)
@@ -136,11 +136,11 @@ func (p *process) run(ready func()) int {
 		return 1
 	}
 	tuneRuntime(c)
-	p.log(LogNotice, "nginx/"+nginxVersion)
-	p.log(LogNotice, "OS: "+kernelVersion())
+	p.log(errlog.Notice, "nginx/"+nginxVersion)
+	p.log(errlog.Notice, "OS: "+kernelVersion())
 	ready()
 	p.logs.LeaveConsole()
-	p.log(LogNotice, "start worker processes")
+	p.log(errlog.Notice, "start worker processes")
 	p.warnFiles(c)
 	for running := true; running; {
 		select {
@@ -152,7 +152,7 @@ func (p *process) run(ready func()) int {
 	}
 	p.removePid()
 	p.logs.Flush()
-	p.log(LogNotice, "exit")
+	p.log(errlog.Notice, "exit")
 	return 0
 }
 
@@ -160,7 +160,7 @@ func (p *process) run(ready func()) int {
 func (p *process) handleSignal(s syscall.Signal) bool {
 	name := signalNames[s]
 	note := func(what string) {
-		p.log(LogNotice, fmt.Sprintf("signal %d (%s) received, %s", int(s), name, what))
+		p.log(errlog.Notice, fmt.Sprintf("signal %d (%s) received, %s", int(s), name, what))
 	}
 	switch s {
 	case syscall.SIGHUP:
@@ -171,7 +171,7 @@ func (p *process) handleSignal(s syscall.Signal) bool {
 	case syscall.SIGUSR1:
 		note("reopening logs")
 		for _, err := range p.logs.Reopen() {
-			p.log(LogEmerg, err.Error())
+			p.log(errlog.Emerg, err.Error())
 		}
 	case syscall.SIGQUIT:
 		note("shutting down")
@@ -254,14 +254,14 @@ func (p *process) settle(c *Cycle) error {
 // reload takes a changed configuration over. If it is bad, the old one goes on.
 func (p *process) reload() {
 	old := p.cycle.Load()
-	p.log(LogNotice, "reconfiguring")
+	p.log(errlog.Notice, "reconfiguring")
 	c, err := p.load()
 	if err == nil {
 		err = p.activate(c)
 	}
 	if err != nil {
 		if !errors.Is(err, errLogged) {
-			p.log(LogEmerg, err.Error())
+			p.log(errlog.Emerg, err.Error())
 		}
 		return
 	}
@@ -403,7 +403,7 @@ func (p *process) removePid() {
 	}
 	// A folder of root's is closed to a process that gave its rights up.
 	if err := os.Remove(p.pidPath); err != nil && !errors.Is(err, os.ErrNotExist) {
-		p.log(LogAlert, fmt.Sprintf("unlink() \"%s\" failed (%s)", p.pidPath, conf.Errno(err)))
+		p.log(errlog.Alert, fmt.Sprintf("unlink() \"%s\" failed (%s)", p.pidPath, conf.Errno(err)))
 	}
 }
 

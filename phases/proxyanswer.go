@@ -8,6 +8,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // answer sends the upstream's response to the client
@@ -172,19 +173,19 @@ func (x *exchange) brokenBody(err error) int {
 	}
 	switch {
 	case errors.Is(err, http1.ErrBadChunk):
-		r.Log(LogErr, "upstream sent invalid chunked response")
+		r.Log(errlog.Err, "upstream sent invalid chunked response")
 		flush = false
 	case isTimeout(err):
-		r.Log(LogErr, "upstream timed out (110: Connection timed out)")
+		r.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		if !x.buffering && x.in.bodyRead == x.in.preread {
 			x.action(" while sending to client") // nginx finds the end while it does so
 		}
-		r.Log(LogErr, "upstream prematurely closed connection")
+		r.Log(errlog.Err, "upstream prematurely closed connection")
 	case x.buffering:
-		r.Logf(LogErr, "readv() failed (%s)", conf.Errno(err))
+		r.Logf(errlog.Err, "readv() failed (%s)", conf.Errno(err))
 	default:
-		r.Logf(LogErr, "recv() failed (%s)", conf.Errno(err))
+		r.Logf(errlog.Err, "recv() failed (%s)", conf.Errno(err))
 	}
 	if r.inMemory { // its maker sees that the body has no end
 		return rcOK
@@ -205,9 +206,9 @@ func (x *exchange) finishConn() {
 	x.try().response = time.Since(x.begun)
 	if x.in.surplus() && r.Method != "HEAD" {
 		if x.in.inChunks() {
-			r.Log(LogWarn, "upstream sent data after final chunk")
+			r.Log(errlog.Warn, "upstream sent data after final chunk")
 		} else {
-			r.Log(LogWarn, "upstream sent more data than specified in \"Content-Length\" header")
+			r.Log(errlog.Warn, "upstream sent more data than specified in \"Content-Length\" header")
 		}
 	}
 	x.release(false)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // proxyBind is the local address of connections to upstreams; the zero value is
@@ -42,7 +43,7 @@ func (b *proxyBind) address(r *Request) net.Addr {
 	}
 	addr, ok := localAddr(text)
 	if !ok {
-		r.Logf(LogErr, "invalid local address \"%s\"", text)
+		r.Logf(errlog.Err, "invalid local address \"%s\"", text)
 		return nil
 	}
 	return addr

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // connect gets a connection to addr: one that was kept, or a new one.
@@ -21,18 +22,18 @@ func (x *exchange) connect(addr string) (nextKind, int) {
 	if err != nil {
 		switch {
 		case isNoSlots(err):
-			x.r.Log(LogAlert, err.Error())
+			x.r.Log(errlog.Alert, err.Error())
 			return 0, 500
 		case isTimeout(err):
 			return nextTimeout, rcOK
 		}
 		// What the kernel says at once names the address.
 		call := "connect()"
-		level := LogErr
+		level := errlog.Err
 		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) || x.st.separator != "" {
 			call = "connect() to " + addr
 			if !isPeerDown(err) {
-				level = LogCrit
+				level = errlog.Crit
 			}
 		}
 		if !x.watch.gone() {

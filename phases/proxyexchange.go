@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // exchange is one proxied request: its attempts, and the response of the one
@@ -124,7 +125,7 @@ func (x *exchange) attempt() (nextKind, int) {
 	if addr == "" {
 		x.st.peer = x.up.Name
 		x.try().peer = x.st.peer
-		r.Log(LogErr, "no live upstreams")
+		r.Log(errlog.Err, "no live upstreams")
 		return nextNoLive, rcOK
 	}
 	x.occupied = true
@@ -146,7 +147,7 @@ func (x *exchange) abandoned() int {
 	if x.r.post != nil { // the script's own watch tells of it
 		return statusClientClosed
 	}
-	x.r.Log(LogInfo, "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too")
+	x.r.Log(errlog.Info, "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too")
 	return statusClientClosed
 }
 
@@ -227,7 +228,7 @@ func (x *exchange) talk(addr string) (nextKind, int) {
 	x.try().header = time.Since(x.begun)
 	x.try().status = x.in.head.status
 	if x.in.head.bare {
-		x.r.Log(LogErr, "upstream sent no valid HTTP/1.0 header")
+		x.r.Log(errlog.Err, "upstream sent no valid HTTP/1.0 header")
 		x.try().status = 200
 	}
 	return 0, rcOK
@@ -247,7 +248,7 @@ func (x *exchange) broken(call string, err error) nextKind {
 	case isTimeout(err):
 		return nextTimeout
 	case !x.watch.gone():
-		x.r.Logf(LogErr, "%s failed (%s)", call, conf.Errno(err))
+		x.r.Logf(errlog.Err, "%s failed (%s)", call, conf.Errno(err))
 	}
 	return nextError
 }
@@ -257,10 +258,10 @@ func (x *exchange) badHead(err error) nextKind {
 	var bad headError
 	switch {
 	case errors.Is(err, io.EOF):
-		x.r.Log(LogErr, "upstream prematurely closed connection")
+		x.r.Log(errlog.Err, "upstream prematurely closed connection")
 		return nextError
 	case errors.As(err, &bad), errors.Is(err, errBigHead):
-		x.r.Log(LogErr, err.Error())
+		x.r.Log(errlog.Err, err.Error())
 		return nextInvalid
 	}
 	return x.broken("recv()", err)
@@ -288,7 +289,7 @@ func (x *exchange) release(failed bool) {
 			x.choice.tries--
 		}
 	case x.choice.done(x.peer, failed):
-		x.r.Log(LogWarn, "upstream server temporarily disabled")
+		x.r.Log(errlog.Warn, "upstream server temporarily disabled")
 	}
 }
 
@@ -322,7 +323,7 @@ func (x *exchange) resolve() int {
 	r, name := x.r, x.t.server
 	rc := r.Loc.resolver.v
 	if rc == nil || len(rc.Servers) == 0 {
-		r.Logf(LogErr, "no resolver defined to resolve %s", name)
+		r.Logf(errlog.Err, "no resolver defined to resolve %s", name)
 		return 502
 	}
 	var addrs []string
@@ -337,7 +338,7 @@ func (x *exchange) resolve() int {
 		return x.abandoned()
 	}
 	if failure != nil {
-		r.Log(LogErr, failure.Error())
+		r.Log(errlog.Err, failure.Error())
 		return 502
 	}
 	x.useAddrs(addrs)

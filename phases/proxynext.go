@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // nextKind says how an attempt at an upstream failed, and for which failures
@@ -107,7 +108,7 @@ func (x *exchange) next(kind nextKind) (rc int, again bool) {
 	}
 	x.release(!refused)
 	if kind == nextTimeout {
-		x.r.Log(LogErr, "upstream timed out (110: Connection timed out)")
+		x.r.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
 	}
 	if x.cached && kind == nextError {
 		x.choice.tries++

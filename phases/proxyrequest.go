@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -45,7 +46,7 @@ func (x *exchange) takeBody() int {
 	case b.File != "" && r.ContentLength <= smallBody:
 		var err error
 		if x.body.data, err = b.BodyBytes(); err != nil {
-			r.Log(LogCrit, err.Error())
+			r.Log(errlog.Crit, err.Error())
 			return 500
 		}
 	case b.File != "":
@@ -80,7 +81,7 @@ func (x *exchange) build() int {
 	x.isHead = equalFold(method, "HEAD")
 	x.st.uri = proxyURI(r, x.t)
 	if x.st.uri == "" {
-		r.Log(LogErr, "zero length URI to proxy")
+		r.Log(errlog.Err, "zero length URI to proxy")
 		return 500
 	}
 	b := make([]byte, 0, 512)
@@ -216,7 +217,7 @@ func (s *bodySender) stream(r *Request, chunked bool, c *upstreamConn) error {
 		if n > 0 {
 			total += int64(n)
 			if chunked && limit > 0 && total > limit {
-				r.Logf(LogErr, "client intended to send too large chunked body: %d bytes", total)
+				r.Logf(errlog.Err, "client intended to send too large chunked body: %d bytes", total)
 				return errBodyTooLarge
 			}
 			piece := buf[:n]

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // proxyTarget is what proxy_pass names.
@@ -143,9 +144,9 @@ func proxyTo(r *Request, p *proxyConf) (*proxyTarget, int) {
 	text := t.vars.eval(r)
 	if err := dyn.parse(text); err != nil {
 		if err == errURLPrefix {
-			r.Logf(LogErr, "invalid URL prefix in \"%s\"", text)
+			r.Logf(errlog.Err, "invalid URL prefix in \"%s\"", text)
 		} else {
-			r.Log(LogErr, err.Error())
+			r.Log(errlog.Err, err.Error())
 		}
 		return nil, 500
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 const proxySSL = "proxy_ssl_"
@@ -70,14 +71,14 @@ func (x *exchange) handshake() (nextKind, int) {
 		case isTimeout(err), ctx.Err() == context.DeadlineExceeded:
 			return nextTimeout, rcOK
 		case !x.watch.gone():
-			r.Logf(LogErr, "SSL_do_handshake() failed (SSL: %v)", err)
+			r.Logf(errlog.Err, "SSL_do_handshake() failed (SSL: %v)", err)
 		}
 		return nextError, rcOK
 	}
 	x.conn.secure(c, x.tlsKind())
 	if p.sslVerify.v {
 		if err := p.ssl.judge(c.ConnectionState(), name); err != nil {
-			r.Log(LogErr, err.Error())
+			r.Log(errlog.Err, err.Error())
 			return nextError, rcOK
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -31,7 +32,7 @@ func (x *exchange) tunnel() int {
 	r.bodySent += t.down + int64(len(first))
 	r.bytesSent += t.down + int64(len(first))
 	if t.timedOut {
-		r.Log(LogErr, "upstream timed out (110: Connection timed out)")
+		r.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
 	}
 	r.outputEnded, r.KeepAlive = true, false
 	x.drop()

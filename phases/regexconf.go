@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/regex"
 )
 
@@ -84,7 +85,7 @@ func (re *confRegex) exec(r *Request, s string) int {
 		if r.Loc == nil { // looking for the server
 			doing = " while reading client request headers"
 		}
-		r.Logf(LogAlert, "pcre2_match() failed: %d on \"%s\" using \"%s\"%s", pcre2Code(err), s, re.text, doing)
+		r.Logf(errlog.Alert, "pcre2_match() failed: %d on \"%s\" using \"%s\"%s", pcre2Code(err), s, re.text, doing)
 		return rcError
 	}
 	if ov == nil {

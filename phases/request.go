@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/regex"
 )
 
@@ -221,28 +222,28 @@ func (r *Request) Sleep(d time.Duration) bool {
 		}
 	})
 	if !alive {
-		r.Log(LogInfo, "client prematurely closed connection")
+		r.Log(errlog.Info, "client prematurely closed connection")
 	}
 	return alive
 }
 
 // logs reports whether a line of this level would be written. Debug lines of
 // every request ask before they call Logf, whose arguments cost allocations.
-func (r *Request) logs(level LogLevel) bool {
+func (r *Request) logs(level errlog.Level) bool {
 	log := r.logger()
 	return log != nil && log.Enabled(level)
 }
 
 // Logf writes a line to the request's error log, with the request described
 // behind it as nginx does.
-func (r *Request) Logf(level LogLevel, format string, args ...any) {
+func (r *Request) Logf(level errlog.Level, format string, args ...any) {
 	if r.logs(level) {
 		r.Log(level, fmt.Sprintf(format, args...))
 	}
 }
 
 // Log is Logf for a text that is complete.
-func (r *Request) Log(level LogLevel, msg string) {
+func (r *Request) Log(level errlog.Level, msg string) {
 	log := r.logger()
 	if log == nil || !log.Enabled(level) {
 		return
@@ -251,13 +252,13 @@ func (r *Request) Log(level LogLevel, msg string) {
 	if r.Conn != nil {
 		number = r.Conn.Number()
 	}
-	if level != LogDebug {
+	if level != errlog.Debug {
 		msg += r.action + r.logSuffix()
 	}
 	log.Output(level, number, msg)
 }
 
-func (r *Request) logger() Logger {
+func (r *Request) logger() errlog.Logger {
 	switch {
 	case r.Loc != nil && r.Loc.errorLog.v != nil:
 		return r.Loc.errorLog.v

@@ -9,16 +9,18 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
-// lines is a Logger that keeps what it is given.
+// lines is a errlog.Logger that keeps what it is given.
 type lines struct {
 	mu  sync.Mutex
 	all []string
 }
 
-func (l *lines) Enabled(LogLevel) bool { return true }
-func (l *lines) Output(_ LogLevel, _ int64, msg string) {
+func (l *lines) Enabled(errlog.Level) bool { return true }
+func (l *lines) Output(_ errlog.Level, _ int64, msg string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, msg)

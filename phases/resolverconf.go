@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // setResolver reads resolver ADDRESS... [valid=TIME] [ipv4=on|off] [ipv6=on|off].
@@ -51,7 +52,7 @@ var errNoResolver = errors.New("no resolver")
 
 // resolve finds one address of a name by the location's resolver, within
 // resolver_timeout.
-func (l *Location) resolve(ctx context.Context, log Logger, name string) (string, error) {
+func (l *Location) resolve(ctx context.Context, log errlog.Logger, name string) (string, error) {
 	rc := l.resolver.v
 	if rc == nil || len(rc.Servers) == 0 {
 		return "", errNoResolver

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // rewriteModule is ngx_http_rewrite_module. Its directives make instructions of
@@ -158,7 +159,7 @@ func rewriteMatch(r *Request, re *confRegex, text string) int {
 		if rc == rcDeclined {
 			verb = "does not match"
 		}
-		r.Logf(LogNotice, "\"%s\" %s \"%s\"", re.text, verb, text)
+		r.Logf(errlog.Notice, "\"%s\" %s \"%s\"", re.text, verb, text)
 	}
 	return rc
 }
@@ -227,10 +228,10 @@ func (o *rewriteOp) exec(r *Request) int {
 		r.Args, r.emptyArgs = "", had
 	}
 	if r.scriptLog {
-		r.Logf(LogNotice, "rewritten data: \"%s\", args: \"%s\"", uri, r.Args)
+		r.Logf(errlog.Notice, "rewritten data: \"%s\", args: \"%s\"", uri, r.Args)
 	}
 	if uri == "" {
-		r.Log(LogErr, "the rewritten URI has a zero length")
+		r.Log(errlog.Err, "the rewritten URI has a zero length")
 		r.scriptStatus = 500
 		return stopScript
 	}
@@ -255,7 +256,7 @@ func rewriteRedirect(r *Request, o *rewriteOp, uri, args string) int {
 		target += sep + r.Args
 	}
 	if r.scriptLog {
-		r.Logf(LogNotice, "rewritten redirect: \"%s\"", target)
+		r.Logf(errlog.Notice, "rewritten redirect: \"%s\"", target)
 	}
 	r.Out.SetLocation(target)
 	return o.redirect

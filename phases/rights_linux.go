@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // applyRights sets the limits and gives up the rights of root, in nginx's order. What
@@ -16,7 +17,7 @@ import (
 func applyRights(r *processRights, p *process) error {
 	alert := func(what string, err error) {
 		if err != nil {
-			p.log(LogAlert, fmt.Sprintf("%s failed (%s)", what, conf.Errno(err)))
+			p.log(errlog.Alert, fmt.Sprintf("%s failed (%s)", what, conf.Errno(err)))
 		}
 	}
 	if r.priority.set {

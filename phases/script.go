@@ -1,5 +1,7 @@
 package phases
 
+import "github.com/moonphase/moonphase/phases/internal/errlog"
+
 // scriptOp is one instruction of a level's rewrite script. The directives set,
 // if, rewrite, return, break and set_by_lua* of one server or location form
 // one linear script (ngx_http_rewrite_module).
@@ -17,7 +19,7 @@ const stopScript = -1
 // handler's answer: rcDeclined, or what an instruction ended the phase with.
 func (r *Request) runScript(ops []scriptOp) int {
 	r.scriptStatus = rcDeclined
-	r.scriptLog = r.Loc.rewriteLog.v || r.logs(LogDebug)
+	r.scriptLog = r.Loc.rewriteLog.v || r.logs(errlog.Debug)
 	for i := 0; i < len(ops); {
 		skip := ops[i].exec(r)
 		if skip == stopScript {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // serverName is one word of server_name.
@@ -77,7 +78,7 @@ func (n *serverNames) add(c *compiler, addr string, s *Server) {
 	}
 	conflict := func(name string) {
 		if c.opts.Log != nil {
-			c.opts.Log.Output(LogWarn, 0, fmt.Sprintf("conflicting server name \"%s\" on %s, ignored", name, addr))
+			c.opts.Log.Output(errlog.Warn, 0, fmt.Sprintf("conflicting server name \"%s\" on %s, ignored", name, addr))
 		}
 	}
 	for _, name := range s.names {

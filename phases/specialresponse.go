@@ -1,6 +1,10 @@
 package phases
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+)
 
 // errorPage is one error_page directive for one code.
 type errorPage struct {
@@ -19,11 +23,11 @@ const (
 // phases go on.
 func (r *Request) specialResponse(code int) step {
 	if r.HeadersSent {
-		r.Logf(LogAlert, "header already sent")
+		r.Logf(errlog.Alert, "header already sent")
 		r.terminate(0)
 		return stepEnd
 	}
-	r.Logf(LogDebug, "http special response: %d, \"%s?%s\"", code, r.URI, r.Args)
+	r.Logf(errlog.Debug, "http special response: %d, \"%s?%s\"", code, r.URI, r.Args)
 	r.ErrStatus = code
 	switch code {
 	case 400, 413, 414, 497, 495, 496, 500, 501:

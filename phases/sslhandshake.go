@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"sync/atomic"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // An sslConnection is what a connection keeps of its TLS (ngx_connection_t.ssl).
@@ -43,7 +45,7 @@ type sslHandshake struct {
 	listen *Listen
 	conn   Downstream
 	ssl    *sslConnection
-	log    Logger // of the address's default server
+	log    errlog.Logger // of the address's default server
 
 	server *Server // whose hook is called
 	hello  *tls.ClientHelloInfo

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
@@ -107,7 +108,7 @@ func sslStatus(r *Request) int {
 		return 0
 	}
 	if sslConnectionOf(r) == nil {
-		r.Log(LogInfo, "client sent plain HTTP request to HTTPS port while reading client request headers")
+		r.Log(errlog.Info, "client sent plain HTTP request to HTTPS port while reading client request headers")
 		return 497
 	}
 	mode := sslServer.of(r.Server).verifyClient.v
@@ -115,15 +116,15 @@ func sslStatus(r *Request) int {
 		return 0
 	}
 	if state, ok := sslState(r); ok && state.ServerName != "" && r.Server != r.Listen.FindServer(new(Request), lowerString(state.ServerName)) {
-		r.Log(LogInfo, "client attempted to request the server name different from the one that was negotiated while reading client request headers")
+		r.Log(errlog.Info, "client attempted to request the server name different from the one that was negotiated while reading client request headers")
 		return 421
 	}
 	switch v := sslVerdict(r); {
 	case !v.sent && mode == verifyOn:
-		r.Log(LogInfo, "client sent no required SSL certificate while reading client request headers")
+		r.Log(errlog.Info, "client sent no required SSL certificate while reading client request headers")
 		return 496
 	case v.err != nil && !(mode == verifyOptionalNoCA && v.err.NoTrust()):
-		r.Log(LogInfo, fmt.Sprintf("client SSL certificate verify error: (%d:%s) while reading client request headers", v.err.Code, v.err.Text))
+		r.Log(errlog.Info, fmt.Sprintf("client SSL certificate verify error: (%d:%s) while reading client request headers", v.err.Code, v.err.Text))
 		return 495
 	}
 	return 0

@@ -3,6 +3,8 @@ package phases
 import (
 	"os"
 	"strings"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // staticModule is ngx_http_static_module.
@@ -24,7 +26,7 @@ func serveStatic(r *Request) int {
 	if !ok {
 		return 500
 	}
-	r.Logf(LogDebug, "http filename: \"%s\"", path)
+	r.Logf(errlog.Debug, "http filename: \"%s\"", path)
 	file, info, err := r.openFile(path)
 	if err != nil {
 		return r.openFailed(path, err)
@@ -39,7 +41,7 @@ func serveStatic(r *Request) int {
 		}
 		return 301
 	case !info.Mode().IsRegular():
-		r.Logf(LogCrit, "\"%s\" is not a regular file", path)
+		r.Logf(errlog.Crit, "\"%s\" is not a regular file", path)
 		return 404
 	case r.Method == "POST":
 		return 405

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -14,7 +15,7 @@ func (p *process) shutdown() {
 	p.stopping.Store(true)
 	p.closeListeners()
 	c := p.cycle.Load()
-	p.log(LogNotice, "gracefully shutting down")
+	p.log(errlog.Notice, "gracefully shutting down")
 	c.Drain()
 	ended := p.endConns()
 	if t := c.Main.ShutdownTimeout.v; t > 0 {
@@ -58,7 +59,7 @@ func (p *process) terminate() {
 // exit runs exit_worker_by_lua, once.
 func (p *process) exit(c *Cycle) {
 	p.exited.Do(func() {
-		p.log(LogNotice, "exiting")
+		p.log(errlog.Notice, "exiting")
 		c.Stop()
 	})
 }
@@ -112,6 +113,6 @@ func (p *process) warnFiles(c *Cycle) {
 	}
 	want := uint64(c.Main.Connections.v) * uint64(max(c.Main.WorkerProcesses.v, 1))
 	if uint64(limit.Cur) < want { // it is signed on some systems
-		p.log(LogWarn, fmt.Sprintf("%d worker_connections exceed open file resource limit: %d", want, limit.Cur))
+		p.log(errlog.Warn, fmt.Sprintf("%d worker_connections exceed open file resource limit: %d", want, limit.Cur))
 	}
 }

@@ -1,6 +1,10 @@
 package phases
 
-import "time"
+import (
+	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+)
 
 // SubrequestOptions say how a subrequest differs from its parent.
 type SubrequestOptions struct {
@@ -41,7 +45,7 @@ type SubrequestOptions struct {
 // it back.
 func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	if r.Depth <= 1 {
-		r.Logf(LogErr, "subrequests cycle while processing \"%s\"", o.URI)
+		r.Logf(errlog.Err, "subrequests cycle while processing \"%s\"", o.URI)
 		return nil
 	}
 	sub := requestPool.Get().(*Request)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // tryFilesModule is ngx_http_try_files_module.
@@ -81,10 +82,10 @@ func runTryFiles(r *Request) int {
 			return tryFallback(r, t, name)
 		}
 		path := root + name
-		r.Logf(LogDebug, "trying to use %s: \"%s\" \"%s\"", map[bool]string{true: "dir", false: "file"}[f.dir], name, path)
+		r.Logf(errlog.Debug, "trying to use %s: \"%s\" \"%s\"", map[bool]string{true: "dir", false: "file"}[f.dir], name, path)
 		info, err := r.stat(path)
 		if err != nil && !isNotThere(err) {
-			r.Logf(LogCrit, "%s \"%s\" failed (%s)", openCall(err), path, conf.Errno(err))
+			r.Logf(errlog.Crit, "%s \"%s\" failed (%s)", openCall(err), path, conf.Errno(err))
 		}
 		if err != nil || info.IsDir() != f.dir {
 			continue

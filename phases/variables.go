@@ -3,6 +3,8 @@ package phases
 import (
 	"fmt"
 	"strings"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // variable is one $name. A variable that the configuration mentions has an
@@ -133,7 +135,7 @@ func (c *compiler) settleVariables() error {
 func uninitialized(name string) func(r *Request) (string, bool) {
 	return func(r *Request) (string, bool) {
 		if r.Loc.uninitializedWarn.v {
-			r.Logf(LogWarn, "using uninitialized \"%s\" variable", name)
+			r.Logf(errlog.Warn, "using uninitialized \"%s\" variable", name)
 		}
 		return "", true
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // coreFamilies are the variables whose names go on behind a prefix.
@@ -358,7 +360,7 @@ func (r *Request) finalStatus() int {
 func realRoot(r *Request) (string, bool) {
 	path, err := filepath.EvalSymlinks(r.docRoot())
 	if err != nil {
-		r.Logf(LogCrit, "realpath() \"%s\" failed (%v)", r.docRoot(), err)
+		r.Logf(errlog.Crit, "realpath() \"%s\" failed (%v)", r.docRoot(), err)
 		return "", false
 	}
 	return path, true
