@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/lua"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -15,9 +16,9 @@ import (
 func TestAborted(t *testing.T) {
 	results := make(chan string, 1)
 	chunks := rt.ChunkSet{{
-		Key: "content_by_lua_nhli_" + md5Hex(" wait "),
+		Key: "content_by_lua_nhli_" + lua.MD5Hex(" wait "),
 		Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
-			r := luaCtx(th).R
+			r := lua.CtxOf(th).R
 			gone := r.Conn.Aborted()
 			th.Block(nil, func() {
 				body := make([]byte, 100)

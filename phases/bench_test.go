@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/moonphase/moonphase/phases/internal/lua"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -75,7 +76,7 @@ func serveLoad(t testing.TB, http, server string) (ask func()) {
 
 // sayHello is ngx.say("hello world") as the compiler would print it.
 var sayHello = &rt.Chunk{
-	Key:  "content_by_lua_nhli_" + md5Hex(`ngx.say("hello world")`),
+	Key:  "content_by_lua_nhli_" + lua.MD5Hex(`ngx.say("hello world")`),
 	Name: "=content_by_lua(nginx.conf:1)",
 	Main: func(th *rt.Thread, env *rt.Env, _ []rt.Value) (rt.Value, int) {
 		ngx := rt.Global(th, env, &helloSites[0])

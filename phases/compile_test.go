@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/core"
 )
 
 // TestCompileErrors compares the complaints about bad configurations with what
@@ -99,7 +100,7 @@ func TestCompileErrors(t *testing.T) {
 			t.Errorf("%s: %v", tt.text, err)
 			continue
 		}
-		_, err = Compile(tree.Directives, CompileOptions{Prefix: t.TempDir() + "/"})
+		_, err = Compile(tree.Directives, core.CompileOptions{Prefix: t.TempDir() + "/"})
 		got := "OK"
 		if err != nil {
 			got = err.Error()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/serve"
 )
 
 const slotsConf = `error_log logs/error.log info;
@@ -58,9 +60,9 @@ func TestWorkerConnections(t *testing.T) {
 		return answers
 	}
 	settle := func() {
-		for i := 0; s.p.slots.used.Load() > 0; i++ {
+		for i := 0; s.p.Slots.Used.Load() > 0; i++ {
 			if i == 500 {
-				t.Fatalf("%d connections are left", s.p.slots.used.Load())
+				t.Fatalf("%d connections are left", s.p.Slots.Used.Load())
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -90,26 +92,26 @@ func TestClientWait(t *testing.T) {
 	here, there := net.Pipe()
 	defer here.Close()
 	defer there.Close()
-	var w clientWait
-	if w.cut(clientWaits, here) {
+	var w serve.ClientWait
+	if w.Cut(serve.ClientWaits, here) {
 		t.Error("cut without a wait")
 	}
 	for range 2 {
-		if !w.begin(clientWaits) {
+		if !w.Begin(serve.ClientWaits) {
 			t.Error("a wait cannot begin")
 		}
 	}
-	if w.end() {
+	if w.End() {
 		t.Error("a wait that nobody ended was cut")
 	}
-	w.begin(clientWaits)
-	if w.cut(clientKeeps, here) || !w.cut(clientWaits, here) || w.cut(clientWaits, here) {
+	w.Begin(serve.ClientWaits)
+	if w.Cut(serve.ClientKeeps, here) || !w.Cut(serve.ClientWaits, here) || w.Cut(serve.ClientWaits, here) {
 		t.Error("a wait is cut once")
 	}
-	if w.begin(clientWaits) {
+	if w.Begin(serve.ClientWaits) {
 		t.Error("a wait that was cut goes on")
 	}
-	if !w.end() || w.end() {
+	if !w.End() || w.End() {
 		t.Error("the end of a wait does not tell once that it was cut")
 	}
 }

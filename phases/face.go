@@ -2,14 +2,19 @@ package phases
 
 import (
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/lua/sources"
+	"github.com/moonphase/moonphase/phases/internal/modules"
+	"github.com/moonphase/moonphase/phases/internal/serve"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // Main is the whole server program: it reads nginx's command line from args
 // (without the program's name), serves the configuration with the Lua code of b and
 // returns the exit code.
-func Main(args []string, b Binary) int {
-	return runServer(args, program{b.Version, allModules(), luaCode{b.Chunks, newSources(b)}.prepare})
+func Main(args []string, b sources.Binary) int {
+	return serve.RunServer(args, serve.Program{Version: b.Version, Modules: modules.All(), Prepare: lua.BinaryCode{Chunks: b.Chunks, Sources: sources.New(b)}.Prepare})
 }
 
 // NewHandler makes the phases an http.Handler, for programs that bring their
@@ -18,8 +23,8 @@ func Main(args []string, b Binary) int {
 // net/http's order and spelling. Closing the handler ends its workers.
 //
 // The error is that of a bad configuration, or of init_by_lua.
-func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
-	return newHandler(config, program{modules: allModules(), prepare: luaCode{chunks: chunks}.prepare})
+func NewHandler(chunks rt.ChunkSet, config serve.HandlerConfig) (*serve.Handler, error) {
+	return serve.NewHandler(config, serve.Program{Modules: modules.All(), Prepare: lua.BinaryCode{Chunks: chunks}.Prepare})
 }
 
 // Exec is the whole program of a plain script: it runs the chunk with the
@@ -28,17 +33,17 @@ func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
 // arg holds args, and script at 0. It returns the exit code: 0, or 1 after an
 // uncaught error, which goes to the standard error with its traceback.
 func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
-	tuneCollector()
-	return execScript(allModules(), chunks, key, script, args)
+	serve.TuneCollector()
+	return lua.ExecScript(modules.All(), chunks, key, script, args)
 }
 
 // NativeModules lists, sorted, the modules that require finds without a Lua
 // file: the libraries of the runtime and of ngx, as a fresh worker has them.
-func NativeModules() ([]string, error) { return nativeModules(allModules()) }
+func NativeModules() ([]string, error) { return lua.NativeModules(modules.All()) }
 
 // Compile gives the directives their meaning, with all modules. The error of a bad
 // configuration is a *conf.Error with nginx's text and place.
-func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
-	opts.Modules = allModules()
-	return compile(tree, opts)
+func Compile(tree []*conf.Directive, opts core.CompileOptions) (*core.Cycle, error) {
+	opts.Modules = modules.All()
+	return core.Compile(tree, opts)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moonphase/moonphase/phases/internal/lua"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -15,7 +16,7 @@ func boom() { panic("boom") }
 // boomChunks are chunks that do what their code says.
 func boomChunks() rt.ChunkSet {
 	chunk := func(phase, code string, f func(*rt.Thread)) *rt.Chunk {
-		return &rt.Chunk{Key: phase + "_by_lua_nhli_" + md5Hex(code), Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
+		return &rt.Chunk{Key: phase + "_by_lua_nhli_" + lua.MD5Hex(code), Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
 			f(th)
 			return rt.Nil, 0
 		}}
@@ -31,19 +32,19 @@ func boomChunks() rt.ChunkSet {
 			th.Spawn(native(func(th *rt.Thread) { th.Errorf("x") }), nil, func(*rt.Thread, *rt.Error) { boom() })
 		}),
 		chunk("content", " timer ", func(th *rt.Thread) {
-			t := &luaTimer{api: apiOf(th), callback: native(func(*rt.Thread) { boom() }), loc: luaCtx(th).R.Loc}
-			t.start()
+			t := &lua.Timer{API: lua.APIOf(th), Callback: native(func(*rt.Thread) { boom() }), Loc: lua.CtxOf(th).R.Loc}
+			t.Start()
 			say(th, "timer\n")
 		}),
 		chunk("content", " sent ", func(th *rt.Thread) { say(th, "sent\n"); boom() }),
-		chunk("content", " engine ", func(th *rt.Thread) { luaCtx(th).R.Main = nil }),
+		chunk("content", " engine ", func(th *rt.Thread) { lua.CtxOf(th).R.Main = nil }),
 		chunk("content", " ok ", func(th *rt.Thread) { say(th, "ok\n") }),
 		chunk("header_filter", " filter ", func(*rt.Thread) { boom() }),
-		chunk("log", " log ", func(th *rt.Thread) { luaCtx(th).R.Loc = nil }),
+		chunk("log", " log ", func(th *rt.Thread) { lua.CtxOf(th).R.Loc = nil }),
 	}
 }
 
-func say(th *rt.Thread, text string) { ngxPrint(th, []rt.Value{rt.String(text)}) }
+func say(th *rt.Thread, text string) { lua.NgxPrint(th, []rt.Value{rt.String(text)}) }
 
 // TestGuard has Go code panic at every kind of place. The request is answered with 500
 // or cut, the log has a line, and the server goes on.

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/moonphase/moonphase/phases/internal/serve"
 )
 
 const handlerConf = `
@@ -65,7 +67,7 @@ func checkForeign(t *testing.T, client *http.Client, base string, proto string) 
 
 func TestHandler(t *testing.T) {
 	dir := t.TempDir()
-	h, err := NewHandler(nil, HandlerConfig{Main: "error_log error.log;", HTTP: "access_log off;", Server: handlerConf, Prefix: dir})
+	h, err := NewHandler(nil, serve.HandlerConfig{Main: "error_log error.log;", HTTP: "access_log off;", Server: handlerConf, Prefix: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

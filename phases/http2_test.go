@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/moonphase/moonphase/phases/internal/serve"
 )
 
 // http2Client speaks HTTP/2 frame by frame, right or wrong.
@@ -49,11 +51,11 @@ func (c *http2Client) raw(b string) *http2Client { c.out.WriteString(b); return 
 
 // hello sends what a well-behaved client begins with.
 func (c *http2Client) hello() *http2Client {
-	return c.raw(http2Preface).frame(http2Settings, 0, 0, "")
+	return c.raw(serve.HTTP2Preface).frame(serve.HTTP2Settings, 0, 0, "")
 }
 
-func (c *http2Client) frame(kind http2Type, flags byte, id uint32, payload string) *http2Client {
-	c.out.Write(appendHTTP2Frame(nil, len(payload), kind, flags, id))
+func (c *http2Client) frame(kind serve.HTTP2Type, flags byte, id uint32, payload string) *http2Client {
+	c.out.Write(serve.AppendHTTP2Frame(nil, len(payload), kind, flags, id))
 	c.out.WriteString(payload)
 	return c
 }
@@ -80,22 +82,22 @@ func (c *http2Client) request(method, path string, fields ...string) string {
 }
 
 func (c *http2Client) get(id uint32, path string, fields ...string) *http2Client {
-	return c.frame(http2Headers, http2EndHeaders|http2EndStream, id, c.request("GET", path, fields...))
+	return c.frame(serve.HTTP2Headers, serve.HTTP2EndHeaders|serve.HTTP2EndStream, id, c.request("GET", path, fields...))
 }
 
 func (c *http2Client) post(id uint32, path string, fields ...string) *http2Client {
-	return c.frame(http2Headers, http2EndHeaders, id, c.request("POST", path, fields...))
+	return c.frame(serve.HTTP2Headers, serve.HTTP2EndHeaders, id, c.request("POST", path, fields...))
 }
 
 // slow asks for a file and gives no window for it.
 func (c *http2Client) slow(id uint32) *http2Client {
-	return c.frame(http2Settings, 0, 0, setting(4, 0)).get(id, "/big.txt").pause(50 * time.Millisecond)
+	return c.frame(serve.HTTP2Settings, 0, 0, setting(4, 0)).get(id, "/big.txt").pause(50 * time.Millisecond)
 }
 
 // slowPost begins a body that nobody reads.
 func (c *http2Client) slowPost(id uint32) *http2Client {
-	c.frame(http2Settings, 0, 0, setting(4, 0))
-	return c.frame(http2Headers, http2EndHeaders, id, c.request("GET", "/big.txt")).pause(50 * time.Millisecond)
+	c.frame(serve.HTTP2Settings, 0, 0, setting(4, 0))
+	return c.frame(serve.HTTP2Headers, serve.HTTP2EndHeaders, id, c.request("GET", "/big.txt")).pause(50 * time.Millisecond)
 }
 
 // send writes what was collected.
@@ -141,17 +143,17 @@ func (c *http2Client) events(quiet time.Duration) []string {
 			break
 		}
 		id, flags := binary.BigEndian.Uint32(head[5:]), head[4]
-		switch http2Type(head[3]) {
-		case http2Data:
+		switch serve.HTTP2Type(head[3]) {
+		case serve.HTTP2Data:
 			if data[id] == nil {
 				data[id] = &bytes.Buffer{}
 			}
 			data[id].Write(p)
-			if flags&http2EndStream != 0 {
+			if flags&serve.HTTP2EndStream != 0 {
 				note(id, "DATA %s END", shorten(data[id].String()))
 				delete(data, id)
 			}
-		case http2Headers:
+		case serve.HTTP2Headers:
 			fields, err := dec.DecodeFull(p)
 			if err != nil {
 				c.t.Fatal(err)
@@ -167,19 +169,19 @@ func (c *http2Client) events(quiet time.Duration) []string {
 					}
 				}
 			}
-			if flags&http2EndStream != 0 {
+			if flags&serve.HTTP2EndStream != 0 {
 				text += " END"
 			}
 			note(id, "HEADERS%s", text)
-		case http2Reset:
+		case serve.HTTP2Reset:
 			note(id, "RST_STREAM %s", http2CodeNames[binary.BigEndian.Uint32(p)])
-		case http2Settings:
+		case serve.HTTP2Settings:
 			note(id, "SETTINGS %d %x", flags, p)
-		case http2Ping:
+		case serve.HTTP2Ping:
 			note(id, "PING %d %s", flags, p)
-		case http2GoAway:
+		case serve.HTTP2GoAway:
 			note(id, "GOAWAY %d %s", binary.BigEndian.Uint32(p), http2CodeNames[binary.BigEndian.Uint32(p[4:])])
-		case http2WindowUpdate:
+		case serve.HTTP2WindowUpdate:
 			if id == 0 {
 				note(id, "WINDOW_UPDATE %d", binary.BigEndian.Uint32(p))
 			}
@@ -244,7 +246,7 @@ var http2Probes = []struct {
 	{"get", func(c *http2Client) { c.hello().get(1, "/e") }},
 	{"two", func(c *http2Client) { c.hello().get(1, "/e").get(3, "/e?x") }},
 	{"head", func(c *http2Client) {
-		c.hello().frame(http2Headers, http2EndHeaders|http2EndStream, 1, c.request("HEAD", "/e"))
+		c.hello().frame(serve.HTTP2Headers, serve.HTTP2EndHeaders|serve.HTTP2EndStream, 1, c.request("HEAD", "/e"))
 	}},
 	{"empty", func(c *http2Client) { c.hello().get(1, "/empty").get(3, "/red").get(5, "/moved") }},
 	{"file", func(c *http2Client) { c.hello().get(1, "/big.txt") }},
@@ -254,53 +256,53 @@ var http2Probes = []struct {
 	}},
 	{"http2 variable", func(c *http2Client) { c.hello().get(1, "/http") }},
 	{"host second", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: /see", "host: second"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: /see", "host: second"))
 	}},
 	{"host and authority", func(c *http2Client) { c.hello().get(1, "/see", "host: second") }},
 	{"host twice", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: /see", "host: a", "host: b"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: /see", "host: a", "host: b"))
 	}},
 	{"no host", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: /see"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: /see"))
 	}},
 	{"bad host", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: /see", ":authority: a/b"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: /see", ":authority: a/b"))
 	}},
 	{"no method", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":scheme: http", ":path: /e", ":authority: a"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":scheme: http", ":path: /e", ":authority: a"))
 	}},
 	{"no path", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":authority: a"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":authority: a"))
 	}},
 	{"no scheme", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":path: /e", ":authority: a"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":path: /e", ":authority: a"))
 	}},
 	{"two methods", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":method: PUT", ":scheme: http", ":path: /e", ":authority: a"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":method: PUT", ":scheme: http", ":path: /e", ":authority: a"))
 	}},
 	{"two paths", func(c *http2Client) { c.hello().get(1, "/e", ":path: /x") }},
 	{"two authorities", func(c *http2Client) { c.hello().get(1, "/e", ":authority: x") }},
 	{"late pseudo", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", "x-a: 1", ":scheme: http", ":path: /see", ":authority: a"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", "x-a: 1", ":scheme: http", ":path: /see", ":authority: a"))
 	}},
 	{"unknown pseudo", func(c *http2Client) { c.hello().get(1, "/e", ":protocol: x") }},
 	{"empty path", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: ", ":authority: a"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":scheme: http", ":path: ", ":authority: a"))
 	}},
-	{"star path", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, c.request("OPTIONS", "*")) }},
+	{"star path", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, c.request("OPTIONS", "*")) }},
 	{"relative path", func(c *http2Client) { c.hello().get(1, "e") }},
 	{"space in path", func(c *http2Client) { c.hello().get(1, "/e x") }},
 	{"dots in path", func(c *http2Client) { c.hello().get(1, "/a/../see//b%20c?x=%41") }},
 	{"path out", func(c *http2Client) { c.hello().get(1, "/../see") }},
 	{"fragment", func(c *http2Client) { c.hello().get(1, "/see#x") }},
 	{"bad escape", func(c *http2Client) { c.hello().get(1, "/see%zz") }},
-	{"odd method", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, c.request("FO_O-", "/see")) }},
-	{"lower method", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, c.request("get", "/see")) }},
-	{"connect", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, c.request("CONNECT", "/see")) }},
-	{"trace", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, c.request("TRACE", "/see")) }},
+	{"odd method", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, c.request("FO_O-", "/see")) }},
+	{"lower method", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, c.request("get", "/see")) }},
+	{"connect", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, c.request("CONNECT", "/see")) }},
+	{"trace", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, c.request("TRACE", "/see")) }},
 	{"scheme", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.block(":method: GET", ":scheme: 1http", ":path: /see", ":authority: a"))
-		c.frame(http2Headers, 5, 3, c.block(":method: GET", ":scheme: ftp+x.1", ":path: /see", ":authority: a"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.block(":method: GET", ":scheme: 1http", ":path: /see", ":authority: a"))
+		c.frame(serve.HTTP2Headers, 5, 3, c.block(":method: GET", ":scheme: ftp+x.1", ":path: /see", ":authority: a"))
 	}},
 	{"upper name", func(c *http2Client) { c.hello().get(1, "/see", "X-A: 1").get(3, "/e") }},
 	{"space in name", func(c *http2Client) { c.hello().get(1, "/see", "x a: 1") }},
@@ -311,17 +313,19 @@ var http2Probes = []struct {
 	{"connection header", func(c *http2Client) { c.hello().get(1, "/see", "connection: keep-alive", "keep-alive: 3") }},
 	{"trailers of ours", func(c *http2Client) { c.hello().get(1, "/trailers").get(3, "/trailers0") }},
 	{"transfer-encoding", func(c *http2Client) {
-		c.hello().post(1, "/body", "transfer-encoding: chunked").frame(http2Data, http2EndStream, 1, "abc")
+		c.hello().post(1, "/body", "transfer-encoding: chunked").frame(serve.HTTP2Data, serve.HTTP2EndStream, 1, "abc")
 	}},
 	{"transfer-encoding gzip", func(c *http2Client) { c.hello().get(1, "/see", "transfer-encoding: gzip") }},
 	{"duplicate header", func(c *http2Client) { c.hello().get(1, "/see", "if-match: a", "if-match: b") }},
-	{"empty name", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, c.request("GET", "/e")+"\x00\x00\x01x") }},
-	{"bad index", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, "\xfe") }},
-	{"zero index", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, "\x80") }},
-	{"bad huffman", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, "\x00\x84\xff\xff\xff\xff\x01x") }},
-	{"short block", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, "\x00\x05ab") }},
-	{"long int", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, "\xff\xff\xff\xff\xff\xff\xff\x0f") }},
-	{"small table", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, "\x20"+c.request("GET", "/e")) }},
+	{"empty name", func(c *http2Client) {
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.request("GET", "/e")+"\x00\x00\x01x")
+	}},
+	{"bad index", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, "\xfe") }},
+	{"zero index", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, "\x80") }},
+	{"bad huffman", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, "\x00\x84\xff\xff\xff\xff\x01x") }},
+	{"short block", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, "\x00\x05ab") }},
+	{"long int", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, "\xff\xff\xff\xff\xff\xff\xff\x0f") }},
+	{"small table", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, "\x20"+c.request("GET", "/e")) }},
 	{"long value", func(c *http2Client) { c.hello().get(1, "/e", "x: "+strings.Repeat("\x01", 3000)) }},
 	{"value at limit", func(c *http2Client) { c.hello().get(1, "/e", "x: "+strings.Repeat("a", 2900)) }},
 	{"long head", func(c *http2Client) {
@@ -340,47 +344,51 @@ var http2Probes = []struct {
 	}},
 	{"continuation", func(c *http2Client) {
 		b := c.hello().request("GET", "/see", "x-a: 1")
-		c.frame(http2Headers, http2EndStream, 1, b[:3]).frame(http2Continuation, 0, 1, "").frame(http2Continuation, http2EndHeaders, 1, b[3:])
+		c.frame(serve.HTTP2Headers, serve.HTTP2EndStream, 1, b[:3]).frame(serve.HTTP2Continuation, 0, 1, "").frame(serve.HTTP2Continuation, serve.HTTP2EndHeaders, 1, b[3:])
 	}},
 	{"continuation of another", func(c *http2Client) {
-		c.hello().frame(http2Headers, http2EndStream, 1, c.request("GET", "/e")).frame(http2Continuation, http2EndHeaders, 3, "x")
+		c.hello().frame(serve.HTTP2Headers, serve.HTTP2EndStream, 1, c.request("GET", "/e")).frame(serve.HTTP2Continuation, serve.HTTP2EndHeaders, 3, "x")
 	}},
 	{"continuation missing", func(c *http2Client) {
-		c.hello().frame(http2Headers, http2EndStream, 1, c.request("GET", "/e")).frame(http2Ping, 0, 0, "12345678")
+		c.hello().frame(serve.HTTP2Headers, serve.HTTP2EndStream, 1, c.request("GET", "/e")).frame(serve.HTTP2Ping, 0, 0, "12345678")
 	}},
-	{"continuation alone", func(c *http2Client) { c.hello().frame(http2Continuation, http2EndHeaders, 1, "x") }},
+	{"continuation alone", func(c *http2Client) { c.hello().frame(serve.HTTP2Continuation, serve.HTTP2EndHeaders, 1, "x") }},
 	{"padded", func(c *http2Client) {
 		b := c.hello().request("POST", "/body")
-		c.frame(http2Headers, http2EndHeaders|http2Padded, 1, "\x03"+b+"\x00\x00\x00")
-		c.frame(http2Data, http2EndStream|http2Padded, 1, "\x02abc\x00\x00")
+		c.frame(serve.HTTP2Headers, serve.HTTP2EndHeaders|serve.HTTP2Padded, 1, "\x03"+b+"\x00\x00\x00")
+		c.frame(serve.HTTP2Data, serve.HTTP2EndStream|serve.HTTP2Padded, 1, "\x02abc\x00\x00")
 	}},
-	{"bad padding", func(c *http2Client) { c.hello().frame(http2Headers, 5|http2Padded, 1, "\xff"+c.request("GET", "/e")) }},
+	{"bad padding", func(c *http2Client) {
+		c.hello().frame(serve.HTTP2Headers, 5|serve.HTTP2Padded, 1, "\xff"+c.request("GET", "/e"))
+	}},
 	{"bad data padding", func(c *http2Client) {
-		c.hello().post(1, "/body").frame(http2Data, http2EndStream|http2Padded, 1, "\x05abc")
+		c.hello().post(1, "/body").frame(serve.HTTP2Data, serve.HTTP2EndStream|serve.HTTP2Padded, 1, "\x05abc")
 	}},
-	{"empty padded data", func(c *http2Client) { c.hello().post(1, "/body").frame(http2Data, http2EndStream|http2Padded, 1, "") }},
+	{"empty padded data", func(c *http2Client) {
+		c.hello().post(1, "/body").frame(serve.HTTP2Data, serve.HTTP2EndStream|serve.HTTP2Padded, 1, "")
+	}},
 	{"priority", func(c *http2Client) {
 		b := c.hello().request("GET", "/e")
-		c.frame(http2Headers, 5|http2HasWeight, 1, u32(0)+"\x10"+b).frame(http2Priority, 0, 5, u32(1)+"\x20")
+		c.frame(serve.HTTP2Headers, 5|serve.HTTP2HasWeight, 1, u32(0)+"\x10"+b).frame(serve.HTTP2Priority, 0, 5, u32(1)+"\x20")
 	}},
 	{"self dependency", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5|http2HasWeight, 1, u32(1)+"\x10"+c.request("GET", "/e"))
+		c.hello().frame(serve.HTTP2Headers, 5|serve.HTTP2HasWeight, 1, u32(1)+"\x10"+c.request("GET", "/e"))
 	}},
-	{"self priority", func(c *http2Client) { c.hello().frame(http2Priority, 0, 3, u32(3)+"\x10") }},
-	{"short priority", func(c *http2Client) { c.hello().frame(http2Priority, 0, 3, u32(1)) }},
-	{"priority of connection", func(c *http2Client) { c.hello().frame(http2Priority, 0, 0, u32(1)+"\x10") }},
+	{"self priority", func(c *http2Client) { c.hello().frame(serve.HTTP2Priority, 0, 3, u32(3)+"\x10") }},
+	{"short priority", func(c *http2Client) { c.hello().frame(serve.HTTP2Priority, 0, 3, u32(1)) }},
+	{"priority of connection", func(c *http2Client) { c.hello().frame(serve.HTTP2Priority, 0, 0, u32(1)+"\x10") }},
 	{"many priorities", func(c *http2Client) {
 		c.hello()
 		for range 101 {
-			c.frame(http2Priority, 0, 3, u32(0)+"\x10")
+			c.frame(serve.HTTP2Priority, 0, 3, u32(0)+"\x10")
 		}
 	}},
-	{"empty headers", func(c *http2Client) { c.hello().frame(http2Headers, 5, 1, "") }},
+	{"empty headers", func(c *http2Client) { c.hello().frame(serve.HTTP2Headers, 5, 1, "") }},
 	{"even stream", func(c *http2Client) { c.hello().get(2, "/e") }},
 	{"stream zero", func(c *http2Client) { c.hello().get(0, "/e") }},
 	{"falling stream", func(c *http2Client) { c.hello().get(3, "/e").pause(50*time.Millisecond).get(1, "/e") }},
 	{"trailers", func(c *http2Client) {
-		c.hello().post(1, "/body").frame(http2Data, 0, 1, "abc").pause(50*time.Millisecond).frame(http2Headers, 5, 1, c.block("x-t: 1"))
+		c.hello().post(1, "/body").frame(serve.HTTP2Data, 0, 1, "abc").pause(50*time.Millisecond).frame(serve.HTTP2Headers, 5, 1, c.block("x-t: 1"))
 	}},
 	{"streams", func(c *http2Client) {
 		c.hello()
@@ -389,86 +397,90 @@ var http2Probes = []struct {
 		}
 	}},
 	{"bodies", func(c *http2Client) {
-		c.hello().post(1, "/body", "content-length: 3").frame(http2Data, http2EndStream, 1, "abc")
-		c.post(3, "/body").frame(http2Data, 0, 3, "de").frame(http2Data, http2EndStream, 3, "")
+		c.hello().post(1, "/body", "content-length: 3").frame(serve.HTTP2Data, serve.HTTP2EndStream, 1, "abc")
+		c.post(3, "/body").frame(serve.HTTP2Data, 0, 3, "de").frame(serve.HTTP2Data, serve.HTTP2EndStream, 3, "")
 	}},
 	{"request length", func(c *http2Client) {
-		c.hello().post(1, "/length", "content-length: 3").pause(50*time.Millisecond).frame(http2Data, http2EndStream, 1, "abc")
+		c.hello().post(1, "/length", "content-length: 3").pause(50*time.Millisecond).frame(serve.HTTP2Data, serve.HTTP2EndStream, 1, "abc")
 	}},
 	{"body too short", func(c *http2Client) {
-		c.hello().post(1, "/body", "content-length: 5").pause(50*time.Millisecond).frame(http2Data, http2EndStream, 1, "abc")
+		c.hello().post(1, "/body", "content-length: 5").pause(50*time.Millisecond).frame(serve.HTTP2Data, serve.HTTP2EndStream, 1, "abc")
 	}},
 	{"body too long", func(c *http2Client) {
-		c.hello().post(1, "/body", "content-length: 2").frame(http2Data, http2EndStream, 1, "abc")
+		c.hello().post(1, "/body", "content-length: 2").frame(serve.HTTP2Data, serve.HTTP2EndStream, 1, "abc")
 	}},
 	{"body missing", func(c *http2Client) {
-		c.hello().frame(http2Headers, 5, 1, c.request("POST", "/body", "content-length: 5"))
+		c.hello().frame(serve.HTTP2Headers, 5, 1, c.request("POST", "/body", "content-length: 5"))
 	}},
 	{"bad length", func(c *http2Client) { c.hello().post(1, "/body", "content-length: x") }},
 	{"large body", func(c *http2Client) {
-		c.hello().post(1, "/body").frame(http2Data, http2EndStream, 1, strings.Repeat("x", 2000))
+		c.hello().post(1, "/body").frame(serve.HTTP2Data, serve.HTTP2EndStream, 1, strings.Repeat("x", 2000))
 	}},
 	{"large declared", func(c *http2Client) { c.hello().post(1, "/body", "content-length: 2000") }},
 	{"body not read", func(c *http2Client) {
-		c.hello().post(1, "/unread", "content-length: 900").frame(http2Data, 0, 1, "abc")
+		c.hello().post(1, "/unread", "content-length: 900").frame(serve.HTTP2Data, 0, 1, "abc")
 	}},
 	{"body of get", func(c *http2Client) {
-		c.hello().frame(http2Headers, http2EndHeaders, 1, c.request("GET", "/e")).pause(50*time.Millisecond).frame(http2Data, http2EndStream, 1, "abc")
+		c.hello().frame(serve.HTTP2Headers, serve.HTTP2EndHeaders, 1, c.request("GET", "/e")).pause(50*time.Millisecond).frame(serve.HTTP2Data, serve.HTTP2EndStream, 1, "abc")
 	}},
 	{"expect", func(c *http2Client) {
-		c.hello().post(1, "/body", "expect: 100-continue", "content-length: 3").pause(50*time.Millisecond).frame(http2Data, http2EndStream, 1, "abc")
+		c.hello().post(1, "/body", "expect: 100-continue", "content-length: 3").pause(50*time.Millisecond).frame(serve.HTTP2Data, serve.HTTP2EndStream, 1, "abc")
 	}},
-	{"data on none", func(c *http2Client) { c.hello().frame(http2Data, 0, 1, "abc").get(3, "/e") }},
-	{"data on zero", func(c *http2Client) { c.hello().frame(http2Data, 0, 0, "abc") }},
-	{"data after end", func(c *http2Client) { c.hello().slow(1).frame(http2Data, 0, 1, "abc") }},
+	{"data on none", func(c *http2Client) { c.hello().frame(serve.HTTP2Data, 0, 1, "abc").get(3, "/e") }},
+	{"data on zero", func(c *http2Client) { c.hello().frame(serve.HTTP2Data, 0, 0, "abc") }},
+	{"data after end", func(c *http2Client) { c.hello().slow(1).frame(serve.HTTP2Data, 0, 1, "abc") }},
 	{"data over window", func(c *http2Client) {
-		c.hello().slowPost(1).frame(http2Data, 0, 1, strings.Repeat("x", 40000)).frame(http2Data, 0, 1, strings.Repeat("x", 40000))
+		c.hello().slowPost(1).frame(serve.HTTP2Data, 0, 1, strings.Repeat("x", 40000)).frame(serve.HTTP2Data, 0, 1, strings.Repeat("x", 40000))
 	}},
-	{"reset", func(c *http2Client) { c.hello().slow(1).frame(http2Reset, 0, 1, u32(8)).get(3, "/e") }},
-	{"reset idle", func(c *http2Client) { c.hello().frame(http2Reset, 0, 1, u32(8)).get(3, "/e") }},
-	{"reset zero", func(c *http2Client) { c.hello().frame(http2Reset, 0, 0, u32(8)) }},
-	{"short reset", func(c *http2Client) { c.hello().frame(http2Reset, 0, 1, "abc") }},
-	{"settings ack data", func(c *http2Client) { c.hello().frame(http2Settings, http2Ack, 0, "123456") }},
-	{"settings length", func(c *http2Client) { c.hello().frame(http2Settings, 0, 0, "12345") }},
-	{"settings stream", func(c *http2Client) { c.hello().frame(http2Settings, 0, 1, "") }},
-	{"settings window", func(c *http2Client) { c.hello().frame(http2Settings, 0, 0, setting(4, 1<<31)) }},
-	{"settings frame", func(c *http2Client) { c.hello().frame(http2Settings, 0, 0, setting(5, 100)) }},
-	{"settings push", func(c *http2Client) { c.hello().frame(http2Settings, 0, 0, setting(2, 2)) }},
-	{"settings unknown", func(c *http2Client) { c.hello().frame(http2Settings, 0, 0, setting(99, 2)).get(1, "/e") }},
-	{"settings table", func(c *http2Client) { c.hello().frame(http2Settings, 0, 0, setting(1, 0)).get(1, "/e") }},
+	{"reset", func(c *http2Client) { c.hello().slow(1).frame(serve.HTTP2Reset, 0, 1, u32(8)).get(3, "/e") }},
+	{"reset idle", func(c *http2Client) { c.hello().frame(serve.HTTP2Reset, 0, 1, u32(8)).get(3, "/e") }},
+	{"reset zero", func(c *http2Client) { c.hello().frame(serve.HTTP2Reset, 0, 0, u32(8)) }},
+	{"short reset", func(c *http2Client) { c.hello().frame(serve.HTTP2Reset, 0, 1, "abc") }},
+	{"settings ack data", func(c *http2Client) { c.hello().frame(serve.HTTP2Settings, serve.HTTP2Ack, 0, "123456") }},
+	{"settings length", func(c *http2Client) { c.hello().frame(serve.HTTP2Settings, 0, 0, "12345") }},
+	{"settings stream", func(c *http2Client) { c.hello().frame(serve.HTTP2Settings, 0, 1, "") }},
+	{"settings window", func(c *http2Client) { c.hello().frame(serve.HTTP2Settings, 0, 0, setting(4, 1<<31)) }},
+	{"settings frame", func(c *http2Client) { c.hello().frame(serve.HTTP2Settings, 0, 0, setting(5, 100)) }},
+	{"settings push", func(c *http2Client) { c.hello().frame(serve.HTTP2Settings, 0, 0, setting(2, 2)) }},
+	{"settings unknown", func(c *http2Client) { c.hello().frame(serve.HTTP2Settings, 0, 0, setting(99, 2)).get(1, "/e") }},
+	{"settings table", func(c *http2Client) { c.hello().frame(serve.HTTP2Settings, 0, 0, setting(1, 0)).get(1, "/e") }},
 	{"ping", func(c *http2Client) {
-		c.hello().frame(http2Ping, 0, 0, "12345678").frame(http2Ping, http2Ack, 0, "abcdefgh")
+		c.hello().frame(serve.HTTP2Ping, 0, 0, "12345678").frame(serve.HTTP2Ping, serve.HTTP2Ack, 0, "abcdefgh")
 	}},
-	{"short ping", func(c *http2Client) { c.hello().frame(http2Ping, 0, 0, "1234") }},
-	{"ping stream", func(c *http2Client) { c.hello().frame(http2Ping, 0, 1, "12345678") }},
-	{"goaway", func(c *http2Client) { c.hello().frame(http2GoAway, 0, 0, u32(0)+u32(0)+"bye").get(1, "/e") }},
-	{"short goaway", func(c *http2Client) { c.hello().frame(http2GoAway, 0, 0, u32(0)) }},
-	{"push promise", func(c *http2Client) { c.hello().frame(http2PushPromise, 4, 1, u32(2)) }},
+	{"short ping", func(c *http2Client) { c.hello().frame(serve.HTTP2Ping, 0, 0, "1234") }},
+	{"ping stream", func(c *http2Client) { c.hello().frame(serve.HTTP2Ping, 0, 1, "12345678") }},
+	{"goaway", func(c *http2Client) { c.hello().frame(serve.HTTP2GoAway, 0, 0, u32(0)+u32(0)+"bye").get(1, "/e") }},
+	{"short goaway", func(c *http2Client) { c.hello().frame(serve.HTTP2GoAway, 0, 0, u32(0)) }},
+	{"push promise", func(c *http2Client) { c.hello().frame(serve.HTTP2PushPromise, 4, 1, u32(2)) }},
 	{"unknown frame", func(c *http2Client) { c.hello().frame(20, 0, 1, "whatever").get(1, "/e") }},
-	{"zero window update", func(c *http2Client) { c.hello().frame(http2WindowUpdate, 0, 0, u32(0)) }},
-	{"short window update", func(c *http2Client) { c.hello().frame(http2WindowUpdate, 0, 0, "abc") }},
-	{"window overflow", func(c *http2Client) { c.hello().frame(http2WindowUpdate, 0, 0, u32(1<<31-1)) }},
+	{"zero window update", func(c *http2Client) { c.hello().frame(serve.HTTP2WindowUpdate, 0, 0, u32(0)) }},
+	{"short window update", func(c *http2Client) { c.hello().frame(serve.HTTP2WindowUpdate, 0, 0, "abc") }},
+	{"window overflow", func(c *http2Client) { c.hello().frame(serve.HTTP2WindowUpdate, 0, 0, u32(1<<31-1)) }},
 	{"stream window overflow", func(c *http2Client) {
-		c.hello().slow(1).frame(http2WindowUpdate, 0, 1, u32(1<<31-1)).get(3, "/e")
+		c.hello().slow(1).frame(serve.HTTP2WindowUpdate, 0, 1, u32(1<<31-1)).get(3, "/e")
 	}},
 	{"small window", func(c *http2Client) {
-		c.hello().frame(http2Settings, 0, 0, setting(4, 10)).get(1, "/big.txt").pause(50*time.Millisecond).frame(http2WindowUpdate, 0, 1, u32(20))
+		c.hello().frame(serve.HTTP2Settings, 0, 0, setting(4, 10)).get(1, "/big.txt").pause(50*time.Millisecond).frame(serve.HTTP2WindowUpdate, 0, 1, u32(20))
 	}},
 	{"window grows", func(c *http2Client) {
-		c.hello().frame(http2Settings, 0, 0, setting(4, 10)).get(1, "/big.txt").pause(50*time.Millisecond).frame(http2Settings, 0, 0, setting(4, 1000))
+		c.hello().frame(serve.HTTP2Settings, 0, 0, setting(4, 10)).get(1, "/big.txt").pause(50*time.Millisecond).frame(serve.HTTP2Settings, 0, 0, setting(4, 1000))
 	}},
 	{"negative window", func(c *http2Client) {
-		c.hello().get(1, "/quiet.txt").pause(50*time.Millisecond).frame(http2Settings, 0, 0, setting(4, 0)).frame(http2WindowUpdate, 0, 1, u32(100000)).frame(http2WindowUpdate, 0, 0, u32(100000))
+		c.hello().get(1, "/quiet.txt").pause(50*time.Millisecond).frame(serve.HTTP2Settings, 0, 0, setting(4, 0)).frame(serve.HTTP2WindowUpdate, 0, 1, u32(100000)).frame(serve.HTTP2WindowUpdate, 0, 0, u32(100000))
 	}},
 	{"not http2", func(c *http2Client) { c.raw("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }},
 	{"wrong preface", func(c *http2Client) { c.raw("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n") }},
 	{"nothing", func(c *http2Client) {}},
-	{"preface only", func(c *http2Client) { c.raw(http2Preface) }},
-	{"half preface", func(c *http2Client) { c.raw(http2Preface[:7]) }},
+	{"preface only", func(c *http2Client) { c.raw(serve.HTTP2Preface) }},
+	{"half preface", func(c *http2Client) { c.raw(serve.HTTP2Preface[:7]) }},
 	{"half frame", func(c *http2Client) { c.hello().raw("\x00\x00\x08\x06") }},
 	{"half ping", func(c *http2Client) { c.hello().raw("\x00\x00\x08\x06\x00\x00\x00\x00\x00abc") }},
-	{"half head", func(c *http2Client) { c.hello().frame(http2Headers, http2EndStream, 1, c.request("GET", "/e")) }},
-	{"slow body", func(c *http2Client) { c.hello().post(1, "/body", "content-length: 10").frame(http2Data, 0, 1, "abc") }},
+	{"half head", func(c *http2Client) {
+		c.hello().frame(serve.HTTP2Headers, serve.HTTP2EndStream, 1, c.request("GET", "/e"))
+	}},
+	{"slow body", func(c *http2Client) {
+		c.hello().post(1, "/body", "content-length: 10").frame(serve.HTTP2Data, 0, 1, "abc")
+	}},
 }
 
 // http2Probe is what nginx did with a probe.
@@ -685,7 +697,7 @@ func TestHTTP2Resets(t *testing.T) {
 	c := dialHTTP2(t, s.addr).hello()
 	id := uint32(1)
 	for range 5000 {
-		c.get(id, "/big.txt").frame(http2Reset, 0, id, u32(8))
+		c.get(id, "/big.txt").frame(serve.HTTP2Reset, 0, id, u32(8))
 		id += 2
 	}
 	go io.Copy(io.Discard, c.nc)
@@ -707,7 +719,7 @@ func TestHTTP2Stop(t *testing.T) {
 	idle.pause(0)
 	busy.pause(100 * time.Millisecond)
 	done := make(chan struct{})
-	go func() { s.p.shutdown(); close(done) }()
+	go func() { s.p.Shutdown(); close(done) }()
 	want := []string{"GOAWAY 1 NO_ERROR", "closed"}
 	for _, c := range []*http2Client{idle, busy} {
 		got := strings.Join(c.events(5*time.Second), "\n")

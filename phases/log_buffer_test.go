@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/modules/log"
 )
 
 // TestLogBuffer looks at what buffers of an access log have written at which point.
 func TestLogBuffer(t *testing.T) {
 	logs := errlog.NewFiles()
 	path := filepath.Join(t.TempDir(), "a.log")
-	b := &logBuffer{file: logs.Get(path), size: 10}
+	b := &log.Buffer{File: logs.Get(path), Size: 10}
 	if err := logs.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func TestLogBuffer(t *testing.T) {
 		{"x\n", ""},
 	} {
 		before := text()
-		b.add([]byte(step.line))
+		b.Add([]byte(step.line))
 		if got := strings.TrimPrefix(text(), before); got != step.want {
 			t.Errorf("after %q: wrote %q, want %q", step.line, got, step.want)
 		}
@@ -52,8 +53,8 @@ func TestLogBuffer(t *testing.T) {
 func TestLogBufferReopen(t *testing.T) {
 	logs := errlog.NewFiles()
 	path := filepath.Join(t.TempDir(), "a.log")
-	b := &logBuffer{file: logs.Get(path), size: 100}
-	b.forget = b.file.OnFlush(b.Flush)
+	b := &log.Buffer{File: logs.Get(path), Size: 100}
+	b.Forget = b.File.OnFlush(b.Flush)
 	if err := logs.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestLogBufferReopen(t *testing.T) {
 			t.Errorf("%s holds %q, %v, want %q", filepath.Base(path), p, err, want)
 		}
 	}
-	b.add([]byte("old\n"))
+	b.Add([]byte("old\n"))
 	check(path, "")
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
@@ -72,11 +73,11 @@ func TestLogBufferReopen(t *testing.T) {
 		t.Fatal(errs)
 	}
 	check(path+".1", "old\n")
-	b.add([]byte("new\n"))
+	b.Add([]byte("new\n"))
 	check(path, "")
-	b.close()
+	b.Close()
 	check(path, "new\n")
-	b.add([]byte("late\n"))
+	b.Add([]byte("late\n"))
 	check(path, "new\nlate\n")
 }
 
@@ -85,14 +86,14 @@ func TestLogBufferReopen(t *testing.T) {
 func TestLogBufferGzip(t *testing.T) {
 	logs := errlog.NewFiles()
 	path := filepath.Join(t.TempDir(), "a.gz")
-	b := &logBuffer{file: logs.Get(path), size: 100, gzip: 5}
+	b := &log.Buffer{File: logs.Get(path), Size: 100, Gzip: 5}
 	if err := logs.Open(); err != nil {
 		t.Fatal(err)
 	}
-	b.add([]byte("one\n"))
+	b.Add([]byte("one\n"))
 	b.Flush()
-	b.flush = time.Millisecond
-	b.add([]byte("two\n"))
+	b.Every = time.Millisecond
+	b.Add([]byte("two\n"))
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		f, err := os.Open(path)
 		if err != nil {

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/lua/sources"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -17,14 +20,14 @@ import (
 type luaTree struct {
 	t      testing.TB
 	dir    string // with a slash at its end
-	binary Binary
+	binary sources.Binary
 }
 
 func newLuaTree(t testing.TB) *luaTree {
 	dir := t.TempDir() + "/"
-	tree := &luaTree{t: t, dir: dir, binary: Binary{Prefix: dir, Modules: []string{"added"}}}
-	tree.add("lua/a.lua", FileKey("lua/a.lua"), "", "m", "plug.*", "gone.at.build")
-	tree.add("lua/app/x.lua", FileKey(dir+"lua/app/x.lua"), "", "deep")
+	tree := &luaTree{t: t, dir: dir, binary: sources.Binary{Prefix: dir, Modules: []string{"added"}}}
+	tree.add("lua/a.lua", lua.FileKey("lua/a.lua"), "", "m", "plug.*", "gone.at.build")
+	tree.add("lua/app/x.lua", lua.FileKey(dir+"lua/app/x.lua"), "", "deep")
 	tree.add("lua/m.lua", "m", "m", "deep")
 	tree.add("lua/deep.lua", "deep", "deep", "m")
 	tree.add("lua/plug/one.lua", "one", "plug.one")
@@ -81,7 +84,7 @@ func (l *luaTree) compileConf(prefix, text string) error {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	_, err = Compile(tree.Directives, CompileOptions{Prefix: prefix, Prepare: luaCode{l.binary.Chunks, newSources(l.binary)}.prepare})
+	_, err = Compile(tree.Directives, core.CompileOptions{Prefix: prefix, Prepare: lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare})
 	return err
 }
 
@@ -162,17 +165,17 @@ func TestReloadStale(t *testing.T) {
 	if err := os.CopyFS(s.dir+"/", os.DirFS(l.dir)); err != nil {
 		t.Fatal(err)
 	}
-	s.p.prepare = luaCode{l.binary.Chunks, newSources(l.binary)}.prepare
-	s.p.reload()
+	s.p.Prepare = lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare
+	s.p.Reload()
 	if body := s.get("/app?app=x"); !strings.Contains(body, "200 OK") {
 		t.Fatalf("before: %s\n%s", body, s.read("logs/error.log"))
 	}
-	served := s.p.cycle.Load()
+	served := s.p.Cycle.Load()
 	s.write("lua/app/x.lua", "other")
-	s.p.reload()
+	s.p.Reload()
 	s.wantLog(`[emerg]`)
 	s.wantLog(s.dir + `/lua/app/x.lua" has changed since this binary was built (rebuild it), used by "content_by_lua_file" in ` + s.dir + "/conf/nginx.conf:5")
-	if s.p.cycle.Load() != served {
+	if s.p.Cycle.Load() != served {
 		t.Error("the configuration was taken over")
 	}
 	if body := s.get("/app?app=x"); !strings.Contains(body, "200 OK") {
@@ -187,8 +190,8 @@ func TestStaleAtFirstUse(t *testing.T) {
 	if err := os.CopyFS(s.dir+"/", os.DirFS(l.dir)); err != nil {
 		t.Fatal(err)
 	}
-	s.p.prepare = luaCode{l.binary.Chunks, newSources(l.binary)}.prepare
-	s.p.reload()
+	s.p.Prepare = lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare
+	s.p.Reload()
 	s.write("lua/app/x.lua", "other")
 	s.write("lua/a.lua", "other")
 	s.write("lua/m.lua", "other")
@@ -201,7 +204,7 @@ func TestStaleAtFirstUse(t *testing.T) {
 	if body := s.get("/app?app=none"); !strings.Contains(body, " 404 ") {
 		t.Errorf("a file that is not there: %s", body)
 	}
-	_, err := luaMain.of(s.p.cycle.Load()).workers[0].State.Main().PCall(luaMain.of(s.p.cycle.Load()).workers[0].State.Globals.GetStr("require"), rt.String("m"))
+	_, err := lua.Main.Of(s.p.Cycle.Load()).Workers[0].State.Main().PCall(lua.Main.Of(s.p.Cycle.Load()).Workers[0].State.Globals.GetStr("require"), rt.String("m"))
 	if err == nil || !strings.Contains(err.Error(), "error loading module 'm' from file") || !strings.Contains(err.Error(), "has changed") {
 		t.Errorf("require of a changed module: %v", err)
 	}
@@ -230,7 +233,7 @@ func TestMatchStars(t *testing.T) {
 		{"a", "a", true}, {"a", "ab", false}, {"a.*", "a.b", true}, {"a.*", "b.a.c", false}, {"*.b", "a.b", true},
 		{"a.*.c", "a.b.c", true}, {"a.*.c", "a.c", false}, {"a*b*c", "axbyc", true}, {"a*b*c", "acb", false}, {"*", "", true},
 	} {
-		if got := matchStars(tt.pattern, tt.text); got != tt.want {
+		if got := sources.MatchStars(tt.pattern, tt.text); got != tt.want {
 			t.Errorf("%q, %q: %v, want %v", tt.pattern, tt.text, got, tt.want)
 		}
 	}

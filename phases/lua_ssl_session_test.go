@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -19,7 +21,7 @@ func TestSessionScripts(t *testing.T) {
 		return v
 	}
 	chunk := func(phase, source string, main func(th *rt.Thread)) *rt.Chunk {
-		return &rt.Chunk{Key: phase + "_nhli_" + md5Hex(source), Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
+		return &rt.Chunk{Key: phase + "_nhli_" + lua.MD5Hex(source), Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
 			calls = append(calls, strings.TrimSpace(source))
 			main(th)
 			return rt.Nil, 0
@@ -27,18 +29,18 @@ func TestSessionScripts(t *testing.T) {
 	}
 	chunks := rt.ChunkSet{
 		chunk("ssl_session_store_by_lua", " store ", func(th *rt.Thread) {
-			id := call(th, sslSessionID).Str()
-			if len(id) != 2*sslSessionIDLen {
+			id := call(th, lua.SSLSessionID).Str()
+			if len(id) != 2*ssl.SessionIDLen {
 				t.Errorf("session id %q", id)
 			}
-			kept[id] = call(th, sslSerialized)
+			kept[id] = call(th, lua.SSLSerialized)
 		}),
 		chunk("ssl_session_fetch_by_lua", " fetch ", func(th *rt.Thread) {
-			if call(th, sslSetSerialized, rt.String("no session")).Truthy() {
+			if call(th, lua.SSLSetSerialized, rt.String("no session")).Truthy() {
 				t.Error("what is no session is taken for one")
 			}
-			if session, ok := kept[call(th, sslSessionID).Str()]; ok {
-				call(th, sslSetSerialized, session)
+			if session, ok := kept[call(th, lua.SSLSessionID).Str()]; ok {
+				call(th, lua.SSLSetSerialized, session)
 			}
 		}),
 	}

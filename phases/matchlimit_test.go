@@ -3,13 +3,15 @@ package phases
 import (
 	"strings"
 	"testing"
+
+	"github.com/moonphase/moonphase/phases/internal/core"
 )
 
 // TestMatchLimit checks that a regex that could not be tried to its end is never
 // taken for one that did not match.
 func TestMatchLimit(t *testing.T) {
-	confMatchLimit = 1
-	defer func() { confMatchLimit = 0 }()
+	core.ConfMatchLimit = 1
+	defer func() { core.ConfMatchLimit = 0 }()
 	s := startServer(t, `worker_processes 1; pid logs/nginx.pid; error_log logs/error.log; events {} http {
 map $arg_m $m { default d; "~^c(a|b|ab)*c\1$" yes; }
 server { listen ADDR; server_name h;

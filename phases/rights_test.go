@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/modules"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/serve"
 )
 
 // rightsEnv is set in the copy of the test binary that serves.
@@ -21,15 +25,15 @@ func TestRightsServer(t *testing.T) {
 	if prefix == "" {
 		return // it does nothing on its own
 	}
-	os.Exit(newProcessAt(t, prefix).run(func() {}))
+	os.Exit(newProcessAt(t, prefix).Run(func() {}))
 }
 
-func newProcessAt(t *testing.T, prefix string) *process {
-	o, err := parseArgs([]string{"-p", prefix})
+func newProcessAt(t *testing.T, prefix string) *serve.Process {
+	o, err := serve.ParseArgs([]string{"-p", prefix})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newProcess(o, program{modules: allModules()})
+	return serve.NewProcess(o, serve.Program{Modules: modules.All()})
 }
 
 // TestRights starts a server of its own process, whose user, limits and folder
@@ -84,7 +88,7 @@ func TestRights(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	proc := "/proc/" + itoa(int64(cmd.Process.Pid))
+	proc := "/proc/" + ngxtext.Itoa(int64(cmd.Process.Pid))
 	read := func(name string) string {
 		text, err := os.ReadFile(proc + "/" + name)
 		if err != nil {
@@ -110,7 +114,7 @@ func TestRights(t *testing.T) {
 		status := read("task/" + task.Name() + "/status")
 		want := "Uid: " + strings.TrimSpace(strings.Repeat(nobody.Uid+" ", 4)) + " "
 		if os.Geteuid() != 0 {
-			want = "Uid: " + itoa(int64(os.Geteuid())) + " "
+			want = "Uid: " + ngxtext.Itoa(int64(os.Geteuid())) + " "
 		}
 		if !strings.Contains(status, want) {
 			t.Errorf("thread %s: no %q in %s", task.Name(), want, status)

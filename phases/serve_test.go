@@ -16,6 +16,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/modules"
+	"github.com/moonphase/moonphase/phases/internal/serve"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -124,16 +127,16 @@ func freePort(t testing.TB) int {
 // start serves the configuration until the test ends.
 func (c *serveCase) start(t testing.TB) {
 	t.Helper()
-	p := newProcess(options{prefix: c.prefix, conf: c.prefix + "conf/nginx.conf", errorLog: c.prefix + "logs/error.log"}, program{modules: allModules(), prepare: luaCode{chunks: c.chunks}.prepare})
-	cycle, err := p.load()
+	p := serve.NewProcess(serve.Options{Prefix: c.prefix, Conf: c.prefix + "conf/nginx.conf", ErrorLog: c.prefix + "logs/error.log"}, serve.Program{Modules: modules.All(), Prepare: lua.BinaryCode{Chunks: c.chunks}.Prepare})
+	cycle, err := p.Load()
 	if err == nil {
-		err = p.activate(cycle)
+		err = p.Activate(cycle)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		p.shutdown()
+		p.Shutdown()
 		if t.Failed() {
 			if log, err := os.ReadFile(c.prefix + "logs/error.log"); err == nil {
 				t.Logf("error.log:\n%s", log[max(0, len(log)-4000):])

@@ -16,13 +16,18 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/modules"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/serve"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // testServer is a process that serves a configuration inside the test.
 type testServer struct {
 	t   testing.TB
-	p   *process
+	p   *serve.Process
 	dir string
 	// addr is the address that stands for ADDR in the configuration.
 	addr string
@@ -50,29 +55,29 @@ func startServerWith(t testing.TB, conf string, chunks rt.ChunkSet) *testServer 
 		}
 	}
 	s.write("conf/nginx.conf", s.expand(conf))
-	o, err := parseArgs([]string{"-p", s.dir, "-e", "logs/error.log"})
+	o, err := serve.ParseArgs([]string{"-p", s.dir, "-e", "logs/error.log"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.p = newProcess(o, program{modules: allModules(), prepare: luaCode{chunks: chunks}.prepare})
-	s.p.logs.LeaveConsole()
-	env := s.p.env
+	s.p = serve.NewProcess(o, serve.Program{Modules: modules.All(), Prepare: lua.BinaryCode{Chunks: chunks}.Prepare})
+	s.p.Logs.LeaveConsole()
+	env := s.p.Env
 	t.Cleanup(func() {
 		for _, e := range env {
 			k, v, _ := strings.Cut(e, "=")
 			_ = os.Setenv(k, v)
 		}
 	})
-	c, err := s.p.load()
+	c, err := s.p.Load()
 	if err == nil {
-		err = s.p.activate(c)
+		err = s.p.Activate(c)
 	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, s.read("logs/error.log"))
 	}
 	t.Cleanup(func() {
-		if !s.p.stopping.Load() {
-			s.p.shutdown()
+		if !s.p.Stopping.Load() {
+			s.p.Shutdown()
 		}
 	})
 	return s
@@ -250,7 +255,7 @@ http { server { listen ADDR; root html; log_not_found on;
 	if err != nil {
 		t.Fatal(err)
 	}
-	since := "If-Modified-Since: " + formatHTTPTime(modified.ModTime().Unix())
+	since := "If-Modified-Since: " + ngxtext.FormatHTTPTime(modified.ModTime().Unix())
 	if got := s.get("/a.txt", since); !strings.HasPrefix(got, "HTTP/1.1 304 Not Modified") {
 		t.Errorf("%s gives %.100s", since, got)
 	}
@@ -322,12 +327,12 @@ http { access_log off; server { listen ADDR; location / { return 200 %s; } } }`
 		t.Fatalf("got %q", got)
 	}
 	s.write("conf/nginx.conf", s.expand(fmt.Sprintf(conf, "two")))
-	s.p.reload()
+	s.p.Reload()
 	if got := ask(); got != "two" {
 		t.Errorf("after the reload %q", got)
 	}
 	s.write("conf/nginx.conf", "events {} http { bad; }")
-	s.p.reload()
+	s.p.Reload()
 	if got := ask(); got != "two" {
 		t.Errorf("after a bad reload %q", got)
 	}
@@ -350,7 +355,7 @@ http { access_log off; server { listen ADDR; location / { return 200 x; } locati
 	_, _ = io.WriteString(slow, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
 	time.Sleep(50 * time.Millisecond) // let the request arrive
 	start := time.Now()
-	s.p.shutdown()
+	s.p.Shutdown()
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("shutdown took %v", took)
 	}
@@ -382,8 +387,8 @@ func TestParseArgs(t *testing.T) {
 		{[]string{"-s", "foo"}, `invalid option: "-s foo"`},
 	}
 	for _, tt := range tests {
-		o, err := parseArgs(tt.args)
-		got := o.prefix + " " + o.conf + " " + o.errorLog
+		o, err := serve.ParseArgs(tt.args)
+		got := o.Prefix + " " + o.Conf + " " + o.ErrorLog
 		if err != nil {
 			got = err.Error()
 		}
@@ -400,7 +405,7 @@ func TestAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = listen(&Listen{Addr: l.Addr().String()})
+	_, err = serve.Listen(&core.Listen{Addr: l.Addr().String()})
 	if got := conf.Errno(err); got != "98: Address already in use" {
 		t.Errorf("got %s", got)
 	}

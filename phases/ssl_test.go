@@ -18,6 +18,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/modules"
+	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	"github.com/moonphase/moonphase/phases/internal/serve"
+	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/openssl"
 )
@@ -144,11 +150,11 @@ func TestTLSErrors(t *testing.T) {
 		if err := os.WriteFile(dir+"/conf/nginx.conf", []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		o, err := parseArgs([]string{"-p", dir, "-e", "error.log"})
+		o, err := serve.ParseArgs([]string{"-p", dir, "-e", "error.log"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = newProcess(o, program{modules: allModules()}).load()
+		_, err = serve.NewProcess(o, serve.Program{Modules: modules.All()}).Load()
 		if got := strings.ReplaceAll(errString(err), dir, "DIR"); got != tt.want {
 			t.Errorf("%s\ngot  %s\nwant %s", tt.server, got, tt.want)
 		}
@@ -187,32 +193,32 @@ func TestSSLScripts(t *testing.T) {
 	dir := t.TempDir()
 	makeCert(t, dir, "configured.test")
 	chosen := makeCert(t, dir, "chosen.test")
-	chunk := func(phase, source string, run func(h *sslHandshake)) *rt.Chunk {
+	chunk := func(phase, source string, run func(h *ssl.Handshake)) *rt.Chunk {
 		return &rt.Chunk{
-			Key: phase + "_nhli_" + md5Hex(source),
+			Key: phase + "_nhli_" + lua.MD5Hex(source),
 			Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
-				run(luaCtx(th).handshake)
+				run(lua.CtxOf(th).Handshake)
 				return rt.Nil, 0
 			},
 		}
 	}
 	chunks := rt.ChunkSet{
-		chunk("ssl_certificate_by_lua", " cert ", func(h *sslHandshake) {
-			switch h.hello.ServerName {
+		chunk("ssl_certificate_by_lua", " cert ", func(h *ssl.Handshake) {
+			switch h.Hello.ServerName {
 			case "chosen.test":
-				h.chain, h.key = chosen.Certificate, chosen.PrivateKey
+				h.Chain, h.Key = chosen.Certificate, chosen.PrivateKey
 			case "none.test":
-				h.cleared = true
+				h.Cleared = true
 			case "exit.test":
-				panic(luaExit{rcError})
+				panic(lua.ExitAbort{Code: core.Error})
 			}
 		}),
-		chunk("ssl_client_hello_by_lua", " hello ", func(h *sslHandshake) {
-			switch h.hello.ServerName {
+		chunk("ssl_client_hello_by_lua", " hello ", func(h *ssl.Handshake) {
+			switch h.Hello.ServerName {
 			case "refused.test":
-				panic(luaExit{rcError})
+				panic(lua.ExitAbort{Code: core.Error})
 			case "old.test":
-				h.versions = tlsVersions{tls.VersionTLS12, tls.VersionTLS12}
+				h.Versions = tlsclient.Versions{Min: tls.VersionTLS12, Max: tls.VersionTLS12}
 			}
 		}),
 	}

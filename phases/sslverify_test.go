@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moonphase/moonphase/phases/internal/lua"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -88,17 +89,17 @@ func TestHandshakeCtx(t *testing.T) {
 	dir := t.TempDir()
 	makeCert(t, dir, "one.test")
 	chunk := func(phase, source string, main func(th *rt.Thread)) *rt.Chunk {
-		return &rt.Chunk{Key: phase + "_nhli_" + md5Hex(source), Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
+		return &rt.Chunk{Key: phase + "_nhli_" + lua.MD5Hex(source), Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
 			main(th)
 			return rt.Nil, 0
 		}}
 	}
 	count := func(th *rt.Thread) rt.Value {
 		v := rt.Int(1)
-		if old := ctxTable(th).GetStr("n"); old.IsNumber() {
+		if old := lua.CtxTable(th).GetStr("n"); old.IsNumber() {
 			v = rt.Int(int(old.Num()) + 1)
 		}
-		ctxTable(th).SetStr("n", v)
+		lua.CtxTable(th).SetStr("n", v)
 		return v
 	}
 	var seen []int

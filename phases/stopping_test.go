@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/lua"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -26,7 +27,7 @@ http {
 // stopServer serves stopConf, where /long waits until it is ended.
 func stopServer(t *testing.T, main string) *testServer {
 	return startServerWith(t, strings.Replace(stopConf, "MAIN", main, 1), rt.ChunkSet{{
-		Key: "content_by_lua_nhli_" + md5Hex(" long "),
+		Key: "content_by_lua_nhli_" + lua.MD5Hex(" long "),
 		Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
 			wake := make(chan struct{})
 			th.Block(func() { close(wake) }, func() {
@@ -41,12 +42,12 @@ func stopServer(t *testing.T, main string) *testServer {
 }
 
 // quit sends SIGQUIT's handler on its way.
-func (s *testServer) quit() { s.p.handleSignal(syscall.SIGQUIT) }
+func (s *testServer) quit() { s.p.HandleSignal(syscall.SIGQUIT) }
 
 // ends waits for the shutdown that quit began.
 func (s *testServer) ends(within time.Duration) bool {
 	select {
-	case <-s.p.drained:
+	case <-s.p.Drained:
 		return true
 	case <-time.After(within):
 		return false
@@ -66,13 +67,13 @@ func TestQuitAndTerm(t *testing.T) {
 		t.Fatal("the server ends before its request does")
 	}
 	start := time.Now()
-	if !s.p.handleSignal(syscall.SIGTERM) {
+	if !s.p.HandleSignal(syscall.SIGTERM) {
 		t.Error("SIGTERM does not end the process")
 	}
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("SIGTERM takes %v", took)
 	}
-	s.p.cutConns(s.p.cycle.Load())
+	s.p.CutConns(s.p.Cycle.Load())
 	if !s.ends(10 * time.Second) {
 		t.Error("a request that was cut off does not end")
 	}
@@ -137,7 +138,7 @@ func TestReloadCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(50 * time.Millisecond)
-	s.p.handleSignal(syscall.SIGHUP)
+	s.p.HandleSignal(syscall.SIGHUP)
 	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	if n, err := c.Read(buf); err != io.EOF {
 		t.Errorf("%q, %v", buf[:n], err)

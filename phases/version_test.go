@@ -3,27 +3,30 @@ package phases
 import (
 	"strings"
 	"testing"
+
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/modules"
 )
 
 // TestConfigureArguments: -V names what is there and nothing else.
 func TestConfigureArguments(t *testing.T) {
-	index := directiveIndex(allModules())
-	args := " " + configureArguments(allModules()) + " "
+	index := core.DirectiveIndex(modules.All())
+	args := " " + core.ConfigureArguments(modules.All()) + " "
 	if !strings.HasPrefix(args, " --") {
 		t.Errorf("%q does not begin with an argument", args)
 	}
-	for _, m := range nginxModules {
-		if !m.standard && strings.Contains(args, " --with-"+m.name+" ") != acts(index[m.directive]) {
-			t.Errorf("--with-%s does not fit the directive %s", m.name, m.directive)
+	for _, m := range core.NginxModules {
+		if !m.Standard && strings.Contains(args, " --with-"+m.Name+" ") != core.Acts(index[m.Directive]) {
+			t.Errorf("--with-%s does not fit the directive %s", m.Name, m.Directive)
 		}
 	}
 	for _, name := range []string{"proxy_cache", "no_such_directive"} {
-		if acts(index[name]) {
+		if core.Acts(index[name]) {
 			t.Errorf("%s counts as implemented", name)
 		}
 	}
 	for _, name := range []string{"proxy_pass", "ssl_certificate", "thread_pool", "rewrite"} {
-		if !acts(index[name]) {
+		if !core.Acts(index[name]) {
 			t.Errorf("%s counts as missing", name)
 		}
 	}

@@ -1,9 +1,0 @@
-package phases
-
-import "syscall"
-
-// modified is when the file's content last changed.
-func modified(st *syscall.Stat_t) syscall.Timespec { return st.Mtim }
-
-// changed is when the file's content or anything about it last changed.
-func changed(st *syscall.Stat_t) syscall.Timespec { return st.Ctim }

@@ -1,0 +1,36 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"net"
+)
+
+// ConnLimit bounds the connections of the process (worker_connections).
+type ConnLimit interface {
+	// Dial calls dial, whose connection holds a slot until it is closed. Without
+	// room the error is a *NoSlotsError.
+	Dial(dial func() (net.Conn, error)) (net.Conn, error)
+}
+
+// NoSlotsError says that all connections are in use.
+type NoSlotsError struct{ Each int64 }
+
+func (e *NoSlotsError) Error() string {
+	return fmt.Sprintf("%d worker_connections are not enough", e.Each)
+}
+
+// IsNoSlots reports whether a connection could not be had for want of a slot.
+func IsNoSlots(err error) bool {
+	var full *NoSlotsError
+	return errors.As(err, &full)
+}
+
+// Dial opens a connection to another server; it counts among the process's, where
+// these are bounded.
+func (c *Cycle) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
+	if c.Slots == nil {
+		return dial()
+	}
+	return c.Slots.Dial(dial)
+}

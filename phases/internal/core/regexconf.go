@@ -1,0 +1,131 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/regex"
+)
+
+// Regex is a regular expression of the configuration. A match sets the
+// request's captures and the variables of its named groups.
+type Regex struct {
+	re    *regex.Regexp
+	Text  string // the pattern
+	names []namedGroup
+}
+
+// namedGroup is a group whose text becomes the value of a variable.
+type namedGroup struct {
+	group int
+	index int
+}
+
+// ConfMatchLimit bounds a match of a configuration's regex, in steps; 0 is the
+// engine's own bound. Tests lower it.
+var ConfMatchLimit int
+
+// Regex compiles a pattern of the configuration; its named groups become
+// variables.
+func (c *Compiler) Regex(pattern string, ignoreCase bool) (*Regex, error) {
+	var flags regex.Flags
+	if ignoreCase {
+		flags |= regex.Caseless
+	}
+	re, err := regex.Compile(pattern, flags)
+	if err != nil {
+		return nil, regexError(pattern, err)
+	}
+	re.SetMatchLimit(ConfMatchLimit)
+	cr := &Regex{re: re, Text: pattern}
+	for _, n := range re.Names() {
+		v, err := c.DefineVar(n.Name)
+		if err != nil {
+			return nil, err
+		}
+		v.Get = NoValue
+		cr.names = append(cr.names, namedGroup{group: n.Group, index: v.Index})
+	}
+	return cr, nil
+}
+
+// pcre2Texts are the messages that PCRE 2, which nginx itself uses, words
+// unlike PCRE 1, which ngx_lua uses.
+var pcre2Texts = map[string]string{
+	"missing )":             "missing closing parenthesis",
+	"unmatched parentheses": "unmatched closing parenthesis",
+	"nothing to repeat":     "quantifier does not follow a repeatable item",
+}
+
+// regexError words a bad pattern as nginx does.
+func regexError(pattern string, err error) error {
+	var re *regex.Error
+	if !errors.As(err, &re) {
+		return err
+	}
+	msg := re.Msg
+	if text, ok := pcre2Texts[msg]; ok {
+		msg = text
+	}
+	if re.At >= len(pattern) {
+		return fmt.Errorf("pcre2_compile() failed: %s in \"%s\"", msg, pattern)
+	}
+	return fmt.Errorf("pcre2_compile() failed: %s in \"%s\" at \"%s\"", msg, pattern, pattern[re.At:])
+}
+
+// Exec matches s and on success stores what the groups took. It answers OK,
+// Declined when s does not match, and Error when that could not be found out:
+// the engine gave up (ngx_http_regex_exec). Who asks must not take that for a no.
+func (re *Regex) Exec(r *Request, s string) int {
+	r.regexInput.Reset(s)
+	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)
+	if err != nil {
+		doing := ""
+		if r.Loc == nil { // looking for the server
+			doing = " while reading client request headers"
+		}
+		r.Logf(errlog.Alert, "pcre2_match() failed: %d on \"%s\" using \"%s\"%s", pcre2Code(err), s, re.Text, doing)
+		return Error
+	}
+	if ov == nil {
+		return Declined
+	}
+	r.regexPlaces = ov
+	r.Captures = r.Captures[:0]
+	last := len(ov)
+	for last > 2 && ov[last-2] < 0 {
+		last -= 2
+	}
+	for i := 0; i < last; i += 2 {
+		text := ""
+		if ov[i] >= 0 {
+			text = s[ov[i]:ov[i+1]]
+		}
+		r.Captures = append(r.Captures, text)
+	}
+	if len(r.Vars) == 0 { // r stands in for a request that has not been read
+		return OK
+	}
+	for _, g := range re.names {
+		r.Vars[g.index] = VarSlot{value: r.capture(g.group), set: true}
+	}
+	return OK
+}
+
+// pcre2Code is the number PCRE 2 gives an error of a match.
+func pcre2Code(err error) int {
+	const matchLimit = -47
+	var me *regex.MatchError
+	if errors.As(err, &me) && me.Code != regex.ErrMatchLimit {
+		return me.Code
+	}
+	return matchLimit
+}
+
+// Matches is exec for a place that has no use for captures.
+func (re *Regex) Matches(r *Request, s string) bool {
+	r.regexInput.Reset(s)
+	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)
+	return err == nil && ov != nil
+}

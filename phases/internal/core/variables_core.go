@@ -1,0 +1,416 @@
+package core
+
+import (
+	"encoding/base64"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+)
+
+// coreFamilies are the variables whose names go on behind a prefix.
+var coreFamilies = []Family{
+	{"http_", false, requestHeaderVar},
+	{"sent_http_", false, responseHeaderVar},
+	{"sent_trailer_", false, sentTrailerVar},
+	{"cookie_", false, cookieVar},
+	{"arg_", true, argVar},
+}
+
+// ofFamilies are the members of a family that the core knows by name, so that
+// ngx.var finds what is cached for one the configuration mentions.
+var ofFamilies = []string{
+	"http_host", "http_user_agent", "http_referer", "http_via", "http_x_forwarded_for", "http_cookie",
+	"sent_http_content_type", "sent_http_content_length", "sent_http_location", "sent_http_last_modified",
+	"sent_http_connection", "sent_http_keep_alive", "sent_http_transfer_encoding", "sent_http_cache_control", "sent_http_link",
+}
+
+func NoVar(string) func(*Request) (string, bool) { return NoValue }
+
+// NoValue is the getter of a variable that has none by itself.
+func NoValue(*Request) (string, bool) { return "", false }
+
+// HeaderByVar finds header lines by the form their names have in variables:
+// lower case, with "_" for "-". Several lines are joined with ", " ("; " for
+// Cookie).
+func HeaderByVar(list Headers, name, sep string) (value string, ok bool) {
+	for i := range list {
+		if !SameAsVar(list[i].Name, name) {
+			continue
+		}
+		if !ok {
+			value, ok = list[i].Value, true
+			continue
+		}
+		value += sep + list[i].Value
+	}
+	return value, ok
+}
+
+// SameAsVar compares a header's name with the name of its variable.
+func SameAsVar(header, name string) bool {
+	if len(header) != len(name) {
+		return false
+	}
+	for i := 0; i < len(name); i++ {
+		c := ngxtext.LowerByte(header[i])
+		if c == '-' {
+			c = '_'
+		}
+		if c != name[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func requestHeaderVar(name string) func(*Request) (string, bool) {
+	switch name {
+	case "cookie":
+		return func(r *Request) (string, bool) { return HeaderByVar(r.In, name, "; ") }
+	case "x_forwarded_for":
+		return func(r *Request) (string, bool) { return HeaderByVar(r.In, name, ", ") }
+	}
+	return func(r *Request) (string, bool) {
+		for i := range r.In {
+			if SameAsVar(r.In[i].Name, name) {
+				return r.In[i].Value, true
+			}
+		}
+		return "", false
+	}
+}
+
+func responseHeaderVar(name string) func(*Request) (string, bool) {
+	switch name {
+	case "content_type":
+		return func(r *Request) (string, bool) { return r.Out.FullContentType(), r.Out.ContentType != "" }
+	case "content_length":
+		return func(r *Request) (string, bool) { return r.Out.variable("Content-Length") }
+	case "last_modified":
+		return func(r *Request) (string, bool) { return r.Out.variable("Last-Modified") }
+	case "location":
+		return func(r *Request) (string, bool) { return r.Out.variable("Location") }
+	case "connection":
+		return func(r *Request) (string, bool) {
+			switch {
+			case r.Out.Status == 101:
+				return "upgrade", true
+			case r.KeepAlive && !r.Logging:
+				return "keep-alive", true
+			}
+			return "close", true
+		}
+	case "keep_alive":
+		return func(r *Request) (string, bool) {
+			if t := r.Loc.keepaliveHeader.V; r.KeepAlive && !r.Logging && t > 0 {
+				return "timeout=" + strconv.Itoa(int(t/time.Second)), true
+			}
+			return "", false
+		}
+	case "transfer_encoding":
+		return func(r *Request) (string, bool) { return "chunked", r.ChunkedOut }
+	case "cache_control", "link":
+		return func(r *Request) (string, bool) { return HeaderByVar(r.Out.Headers, name, ", ") }
+	}
+	return func(r *Request) (string, bool) {
+		for i := range r.Out.Headers {
+			if SameAsVar(r.Out.Headers[i].Name, name) {
+				return r.Out.Headers[i].Value, true
+			}
+		}
+		return "", false
+	}
+}
+
+func sentTrailerVar(name string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) { return HeaderByVar(r.SentTrailers, name, ", ") }
+}
+
+func cookieVar(name string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) {
+		for i := range r.In {
+			if !ngxtext.EqualFold(r.In[i].Name, "Cookie") {
+				continue
+			}
+			if v, ok := findCookie(r.In[i].Value, name); ok {
+				return v, true
+			}
+		}
+		return "", false
+	}
+}
+
+// findCookie finds name, in any case, in a Cookie header
+// (ngx_http_parse_multi_header_lines).
+func findCookie(line, name string) (string, bool) {
+	for line != "" {
+		part := line
+		if i := strings.IndexAny(line, ";,"); i >= 0 {
+			part, line = line[:i], line[i+1:]
+		} else {
+			line = ""
+		}
+		part = strings.TrimLeft(part, " ")
+		if len(part) <= len(name) || !ngxtext.EqualFold(part[:len(name)], name) {
+			continue
+		}
+		rest := strings.TrimLeft(part[len(name):], " ")
+		if rest == "" || rest[0] != '=' {
+			continue
+		}
+		return strings.TrimLeft(rest[1:], " "), true
+	}
+	return "", false
+}
+
+func argVar(name string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) { return FindArg(r.Args, name) }
+}
+
+// FindArg is the value of the first argument called name, in any case, as it
+// was sent.
+func FindArg(args, name string) (string, bool) {
+	for args != "" {
+		part := args
+		if i := strings.IndexByte(args, '&'); i >= 0 {
+			part, args = args[:i], args[i+1:]
+		} else {
+			args = ""
+		}
+		if len(part) > len(name) && part[len(name)] == '=' && ngxtext.EqualFold(part[:len(name)], name) {
+			return part[len(name)+1:], true
+		}
+	}
+	return "", false
+}
+
+// Always makes a getter whose value always exists.
+func Always(f func(r *Request) string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) { return f(r), true }
+}
+
+// nonEmpty makes a getter whose empty value means that there is none.
+func nonEmpty(f func(r *Request) string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) {
+		v := f(r)
+		return v, v != ""
+	}
+}
+
+// builtinVariables are the variables of nginx's core and of the modules this
+// server has (ngx_http_variables.c).
+func builtinVariables() []Variable {
+	header := func(name string) func(*Request) (string, bool) {
+		return func(r *Request) (string, bool) { return r.In.Get(name) }
+	}
+	return append(proxyProtocolVariables(), []Variable{
+		{Name: "args", Get: (*Request).Query, Set: (*Request).SetArgs, Changeable: true, Volatile: true},
+		{Name: "query_string", Get: (*Request).Query, Volatile: true},
+		{Name: "is_args", Volatile: true, Get: Always(func(r *Request) string {
+			if r.Args == "" {
+				return ""
+			}
+			return "?"
+		})},
+		{Name: "uri", Volatile: true, Get: uriVar},
+		{Name: "document_uri", Volatile: true, Get: uriVar},
+		{Name: "request_uri", Get: nonEmpty(func(r *Request) string { return r.Main.RequestURI })},
+		{Name: "request", Get: nonEmpty(func(r *Request) string { return r.Main.RequestLine })},
+		{Name: "request_method", Volatile: true, Get: nonEmpty(func(r *Request) string { return r.Main.Method })},
+		{Name: "request_body", Get: requestBodyVar},
+		{Name: "request_body_file", Get: nonEmpty(func(r *Request) string { return r.Main.Body.File })},
+		{Name: "request_length", Volatile: true, Get: Always(requestLength)},
+		{Name: "request_time", Volatile: true, Get: Always(func(r *Request) string { return ngxtext.Milliseconds(time.Since(r.Start)) })},
+		{Name: "request_completion", Volatile: true, Get: Always(func(r *Request) string {
+			if r.Logging && !r.Terminated {
+				return "OK"
+			}
+			return ""
+		})},
+		{Name: "request_filename", Volatile: true, Get: (*Request).MapPath},
+		{Name: "request_id", Get: Always(func(*Request) string { return randomHex(16) })},
+		{Name: "document_root", Volatile: true, Get: Always((*Request).DocRoot)},
+		{Name: "realpath_root", Volatile: true, Get: realRoot},
+		{Name: "host", Get: Always(hostVar)},
+		{Name: "hostname", Get: Always(func(r *Request) string { return r.Cycle.hostname })},
+		{Name: "server_name", Volatile: true, Get: Always(func(r *Request) string { return r.Server.Name })},
+		{Name: "server_protocol", Get: protocolVar},
+		{Name: "server_addr", Get: Always(func(r *Request) string { return AddrHost(r.Main.Conn.LocalAddr()) })},
+		{Name: "server_port", Get: Always(func(r *Request) string { return addrPort(r.Main.Conn.LocalAddr()) })},
+		{Name: "remote_addr", Get: Always(func(r *Request) string { return AddrHost(r.Main.Conn.RemoteAddr()) })},
+		{Name: "remote_port", Get: Always(func(r *Request) string { return addrPort(r.Main.Conn.RemoteAddr()) })},
+		{Name: "binary_remote_addr", Get: Always(binaryRemoteAddr)},
+		{Name: "remote_user", Get: remoteUser},
+		{Name: "scheme", Get: Always(func(r *Request) string {
+			if r.Main.Conn.TLS() {
+				return "https"
+			}
+			return "http"
+		})},
+		{Name: "https", Get: Always(func(r *Request) string {
+			if r.Main.Conn.TLS() {
+				return "on"
+			}
+			return ""
+		})},
+		{Name: "content_type", Get: header("Content-Type")},
+		{Name: "content_length", Volatile: true, Get: contentLength},
+		{Name: "status", Volatile: true, Get: Always(func(r *Request) string { return ngxtext.ThreeDigits(r.FinalStatus()) })},
+		{Name: "body_bytes_sent", Volatile: true, Get: Always(func(r *Request) string { return strconv.FormatInt(r.Main.bodyBytes(), 10) })},
+		{Name: "bytes_sent", Volatile: true, Get: Always(func(r *Request) string { return strconv.FormatInt(r.Main.wireBytes(), 10) })},
+		{Name: "connection", Get: Always(func(r *Request) string { return strconv.FormatInt(r.Main.Conn.Number(), 10) })},
+		{Name: "connection_requests", Get: Always(func(r *Request) string { return strconv.FormatInt(r.Main.Conn.Requests(), 10) })},
+		{Name: "pipe", Volatile: true, Get: Always(func(r *Request) string {
+			if r.Main.Pipelined {
+				return "p"
+			}
+			return "."
+		})},
+		{Name: "pid", Get: Always(func(*Request) string { return strconv.Itoa(os.Getpid()) })},
+		{Name: "msec", Volatile: true, Get: Always(func(*Request) string { return ngxtext.Milliseconds(time.Duration(time.Now().UnixNano())) })},
+		{Name: "time_local", Volatile: true, Get: Always(func(*Request) string { return time.Now().Format("02/Jan/2006:15:04:05 -0700") })},
+		{Name: "time_iso8601", Volatile: true, Get: Always(func(*Request) string { return time.Now().Format("2006-01-02T15:04:05-07:00") })},
+		{Name: "nginx_version", Get: Always(func(*Request) string { return NginxVersion })},
+		{Name: "limit_rate", Volatile: true, Changeable: true, Get: Always(limitRateVar), Set: setLimitRateVar},
+		{Name: "connection_time", Volatile: true, Get: Always(func(r *Request) string { return ngxtext.Milliseconds(time.Since(r.Main.Conn.Opened())) })},
+		{Name: "tcpinfo_rtt", Get: noTCPInfo}, {Name: "tcpinfo_rttvar", Get: noTCPInfo},
+		{Name: "tcpinfo_snd_cwnd", Get: noTCPInfo}, {Name: "tcpinfo_rcv_space", Get: noTCPInfo},
+	}...)
+}
+
+// Query is the query string; ok is false when there is none at all, which is not
+// the same as an empty one.
+func (r *Request) Query() (value string, ok bool) { return r.Args, r.Args != "" || r.EmptyArgs }
+
+// SetArgs gives the request another query string; none at all when ok is false.
+func (r *Request) SetArgs(value string, ok bool) {
+	r.Args, r.EmptyArgs = value, ok
+	r.ValidUnparsedURI = false
+}
+
+// uriVar is $uri: not found for a request whose line could not be read.
+func uriVar(r *Request) (string, bool) { return r.URI, r.URI != "" || r.Main.Method != "" }
+
+// protocolVar is $server_protocol: not found for HTTP/0.9 and for lines without
+// one, empty for a version that is refused.
+func protocolVar(r *Request) (string, bool) {
+	if r.Main.HTTPMajor == 2 {
+		return "HTTP/2.0", true
+	}
+	return r.Main.Protocol, r.Main.Protocol != "" || r.Main.ErrStatus == 505 && r.Main.Method == ""
+}
+
+func requestBodyVar(r *Request) (string, bool) {
+	b := &r.Main.Body
+	if r.OwnBody != nil {
+		b = r.OwnBody
+	}
+	return string(b.Data), b.Data != nil
+}
+
+// bodyBytes is the number of bytes sent of the body, with its transfer coding.
+func (r *Request) bodyBytes() int64 {
+	if s, ok := r.Conn.(ByteCounter); ok {
+		return s.BodyBytes()
+	}
+	return r.BodySent
+}
+
+// wireBytes is the number of bytes sent to the client, framing included.
+func (r *Request) wireBytes() int64 {
+	if s, ok := r.Conn.(ByteCounter); ok {
+		return s.WireBytes()
+	}
+	return r.BytesSent
+}
+
+// contentLength is $content_length: of a chunked body once it has been read.
+func contentLength(r *Request) (string, bool) {
+	if v, ok := r.In.Get("Content-Length"); ok {
+		return v, true
+	}
+	if r.ContentLength < 0 {
+		return "", false
+	}
+	return strconv.FormatInt(r.ContentLength, 10), true
+}
+
+func requestLength(r *Request) string {
+	return strconv.FormatInt(r.HeaderBytes+r.BodyReceived, 10)
+}
+
+// FinalStatus is the status as $status and the access log give it.
+func (r *Request) FinalStatus() int {
+	switch {
+	case r.ErrStatus != 0:
+		return r.ErrStatus
+	case r.Out.Status != 0:
+		return r.Out.Status
+	case r.HTTPMajor < 1 && r.Parent == nil:
+		return 9
+	}
+	return 0
+}
+
+func realRoot(r *Request) (string, bool) {
+	path, err := filepath.EvalSymlinks(r.DocRoot())
+	if err != nil {
+		r.Logf(errlog.Crit, "realpath() \"%s\" failed (%v)", r.DocRoot(), err)
+		return "", false
+	}
+	return path, true
+}
+
+func hostVar(r *Request) string {
+	if r.Main.Host != "" {
+		return r.Main.Host
+	}
+	return r.Server.Name
+}
+
+func AddrHost(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix:"
+	}
+	host, _ := SplitAddr(a.String())
+	return strings.Trim(host, "[]")
+}
+
+func addrPort(a net.Addr) string {
+	if a.Network() == "unix" {
+		return ""
+	}
+	_, port := SplitAddr(a.String())
+	return port
+}
+
+func binaryRemoteAddr(r *Request) string {
+	addr, isUnix := ClientAddr(r.Main.Conn)
+	if isUnix || !addr.IsValid() {
+		return "unix:"
+	}
+	return string(addr.AsSlice())
+}
+
+// noTCPInfo: the kernel's figures of a connection are not read.
+func noTCPInfo(*Request) (string, bool) { return "", false }
+
+// remoteUser is the user name of basic authentication.
+func remoteUser(r *Request) (string, bool) {
+	auth, ok := r.In.Get("Authorization")
+	if !ok || len(auth) < 6 || !ngxtext.EqualFold(auth[:6], "basic ") {
+		return "", false
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(auth[6:]))
+	if err != nil {
+		return "", false
+	}
+	user, _, found := strings.Cut(string(plain), ":")
+	return user, found
+}

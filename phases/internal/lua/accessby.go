@@ -1,0 +1,6 @@
+package lua
+
+import "github.com/moonphase/moonphase/phases/internal/core"
+
+// accessBy runs access_by_lua (ngx_http_lua_access_handler).
+func accessBy(r *core.Request) int { return runLuaPhase(r, PhaseAccess) }

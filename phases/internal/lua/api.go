@@ -1,0 +1,258 @@
+package lua
+
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
+	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/cosocket"
+)
+
+// NgxAPI is the ngx table's side of one worker: the Host of its Lua state.
+type NgxAPI struct {
+	worker *Worker
+	st     *rt.State
+	ngx    *rt.Table
+
+	outBuf    []byte // what ngx.say puts together
+	regexes   regexCache
+	timers    timerSet
+	vms       vmPool
+	reqHeads  *rt.Table // metatable of what ngx.req.get_headers returns
+	respHeads *rt.Table
+	gmatch    *rt.Table // metatable of the iterators of ngx.re.gmatch
+	dictMeta  *rt.Table
+	pools     *cosocket.Pools
+	sockets   *cosocket.Lib
+}
+
+// APIOf is the API of the worker that runs th.
+func APIOf(th *rt.Thread) *NgxAPI { return th.State.Host.(*NgxAPI) }
+
+// OpenNgx gives the Lua state of a worker the ngx table and the modules that are
+// part of the server.
+func OpenNgx(st *rt.State, w *Worker) {
+	api := &NgxAPI{worker: w, st: st}
+	st.Host, st.Defect = api, logDefect
+	ngx := rt.NewTable(0, 128)
+	api.ngx = ngx
+	for _, l := range []lib.Functions{ngxOutput, ngxControl, ngxTime, ngxText, ngxLogLib} {
+		l.AddTo(ngx)
+	}
+	for _, c := range ngxConstants {
+		ngx.SetStr(c.name, rt.Int(c.value))
+	}
+	ngx.SetStr("null", rt.LightNull)
+	sub := func(name string, t *rt.Table) { ngx.SetStr(name, rt.TableValue(t)) }
+	req := ngxReq.Table(32)
+	ngxReqHeaders.AddTo(req)
+	ngxReqArgs.AddTo(req)
+	ngxReqBody.AddTo(req)
+	sub("req", req)
+	sub("resp", ngxResp.Table(2))
+	sub("re", ngxRe.Table(0))
+	sub("timer", ngxTimer.Table(0))
+	sub("worker", ngxWorker.Table(0))
+	sub("location", ngxLocation.Table(0))
+	sub("thread", ngxThread.Table(0))
+	api.openSockets()
+	sub("config", api.configTable())
+	sub("shared", api.sharedTable())
+	sub("var", magic(varGet, varSet))
+	sub("header", magic(headerGet, headerSet))
+	sub("arg", magic(argGet, argSet))
+	api.reqHeads = rt.NewTable(0, 1)
+	api.reqHeads.SetStr("__index", rt.NewGoFunction("__index", headersIndex))
+	api.respHeads = api.reqHeads
+	api.gmatch = rt.NewTable(0, 1)
+	api.gmatch.SetStr("__call", rt.NewGoFunction("gmatch_iterator", reGmatchNext))
+
+	meta := rt.NewTable(0, 2)
+	meta.SetStr("__index", rt.NewGoFunction("__index", ngxIndex))
+	meta.SetStr("__newindex", rt.NewGoFunction("__newindex", ngxNewIndex))
+	ngx.SetMeta(meta)
+
+	st.Globals.SetStr("ngx", rt.TableValue(ngx))
+	st.Globals.SetStr("print", rt.NewGoFunction("print", ngxPrintLog))
+	api.openNdk()
+	api.openModules()
+	guard := rt.NewTable(0, 1)
+	guard.SetStr("__newindex", rt.NewGoFunction("__newindex", globalWrite))
+	st.Globals.SetMeta(guard)
+}
+
+// globalWrite sets a new global variable, and warns of it where requests share it.
+func globalWrite(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 3)
+	th.RawSet(th.CheckTable(args, 0), args[1], args[2])
+	if c := CtxOf(th); c.Phase != PhaseInit && c.Phase != PhaseInitWorker && c.logEnabled(errlog.Warn) {
+		c.log(errlog.Warn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+textOrNil(th, args[1])+
+			"') which may lead to race conditions between concurrent requests, so prefer the use of 'local' variables\n"+
+			th.Traceback("", 1))
+	}
+	return rt.Nil, 0
+}
+
+// padded adds nil to arguments that are fewer than n: a script can call the
+// functions in a metatable itself.
+func padded(args []rt.Value, n int) []rt.Value {
+	for len(args) < n {
+		args = append(args[:len(args):len(args)], rt.Nil)
+	}
+	return args
+}
+
+// magic makes a table whose fields are functions' doing.
+func magic(get, set rt.GoFunc) *rt.Table {
+	meta := rt.NewTable(0, 2)
+	meta.SetStr("__index", rt.NewGoFunction("__index", get))
+	meta.SetStr("__newindex", rt.NewGoFunction("__newindex", set))
+	t := rt.NewTable(0, 0)
+	t.SetMeta(meta)
+	return t
+}
+
+// ngxIndex reads the fields of ngx that are made up on the spot.
+func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 2)
+	if !args[1].IsString() {
+		return rt.Nil, 1
+	}
+	switch name := args[1].Str(); name {
+	case "ctx":
+		return rt.TableValue(CtxTable(th)), 1
+	case "status":
+		return rt.Int(getStatus(th)), 1
+	case "headers_sent":
+		return rt.Bool(requestOf(th).HeadersSent), 1
+	case "is_subrequest":
+		return rt.Bool(requestOf(th).IsSubrequest()), 1
+	}
+	return rt.Nil, 1
+}
+
+func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 3)
+	if args[1].IsString() {
+		switch args[1].Str() {
+		case "ctx":
+			setCtxTable(th, args[2])
+			return rt.Nil, 0
+		case "status":
+			setStatus(th, args[2])
+			return rt.Nil, 0
+		}
+	}
+	th.RawSet(th.CheckTable(args, 0), args[1], args[2])
+	return rt.Nil, 0
+}
+
+// gate raises the error of a call in a phase that does not allow a group; missing is
+// the text for code that runs for no request at all.
+func gate(th *rt.Thread, g apiGroup, missing string) *Ctx {
+	c := CtxOf(th)
+	if refusal := gateText(c, g, missing); refusal != "" {
+		th.Errorf("%s", refusal)
+	}
+	return c
+}
+
+// gateText is the message of the error that gate raises, "" for none.
+func gateText(c *Ctx, g apiGroup, missing string) string {
+	switch {
+	case c.Phase == PhaseInit:
+		return missing
+	case !c.Phase.allows(g):
+		return "API disabled in the context of " + c.Phase.Directive()
+	}
+	return ""
+}
+
+const (
+	NoRequest       = "no request found"
+	noRequestObject = "no request object found"
+)
+
+// requestOf is the request of the running code, which must have a real one.
+func requestOf(th *rt.Thread) *core.Request { return realRequest(th, NoRequest) }
+
+func realRequest(th *rt.Thread, missing string) *core.Request {
+	c := CtxOf(th)
+	if c.R == nil {
+		if c.Phase == PhaseInit {
+			th.Errorf("%s", missing)
+		}
+		th.Errorf("API disabled in the current context")
+	}
+	return c.R
+}
+
+// textOf is the string form that the API uses where LuaJIT code calls tostring.
+func textOf(th *rt.Thread, v rt.Value) string {
+	if v.IsString() {
+		return v.Str()
+	}
+	return th.ToStringMeta(v)
+}
+
+// textOrEmpty is textOf, with "" for nil and false.
+func textOrEmpty(th *rt.Thread, v rt.Value) string {
+	if !v.Truthy() {
+		return ""
+	}
+	return textOf(th, v)
+}
+
+// raiseAt raises a message with the position of a level of the stack: 1 is the
+// code that called the running function.
+func raiseAt(th *rt.Thread, level int, message string) {
+	th.Throw(rt.String(th.Where(level) + message))
+}
+
+// one is what functions return for success where ngx_lua returns 1.
+func one() (rt.Value, int) { return rt.Int(1), 1 }
+
+// ngxConstants are the numbers in the ngx table.
+var ngxConstants = []struct {
+	name  string
+	value int
+}{
+	{"OK", 0}, {"ERROR", -1}, {"AGAIN", -2}, {"DONE", -4}, {"DECLINED", -5},
+	{"HTTP_GET", 2}, {"HTTP_HEAD", 4}, {"HTTP_POST", 8}, {"HTTP_PUT", 16}, {"HTTP_DELETE", 32},
+	{"HTTP_MKCOL", 64}, {"HTTP_COPY", 128}, {"HTTP_MOVE", 256}, {"HTTP_OPTIONS", 512},
+	{"HTTP_PROPFIND", 1024}, {"HTTP_PROPPATCH", 2048}, {"HTTP_LOCK", 4096}, {"HTTP_UNLOCK", 8192},
+	{"HTTP_PATCH", 16384}, {"HTTP_TRACE", 32768},
+	{"HTTP_CONTINUE", 100}, {"HTTP_SWITCHING_PROTOCOLS", 101}, {"HTTP_OK", 200}, {"HTTP_CREATED", 201},
+	{"HTTP_ACCEPTED", 202}, {"HTTP_NO_CONTENT", 204}, {"HTTP_PARTIAL_CONTENT", 206},
+	{"HTTP_SPECIAL_RESPONSE", 300}, {"HTTP_MOVED_PERMANENTLY", 301}, {"HTTP_MOVED_TEMPORARILY", 302},
+	{"HTTP_SEE_OTHER", 303}, {"HTTP_NOT_MODIFIED", 304}, {"HTTP_TEMPORARY_REDIRECT", 307},
+	{"HTTP_PERMANENT_REDIRECT", 308}, {"HTTP_BAD_REQUEST", 400}, {"HTTP_UNAUTHORIZED", 401},
+	{"HTTP_PAYMENT_REQUIRED", 402}, {"HTTP_FORBIDDEN", 403}, {"HTTP_NOT_FOUND", 404},
+	{"HTTP_NOT_ALLOWED", 405}, {"HTTP_NOT_ACCEPTABLE", 406}, {"HTTP_REQUEST_TIMEOUT", 408},
+	{"HTTP_CONFLICT", 409}, {"HTTP_GONE", 410}, {"HTTP_UPGRADE_REQUIRED", 426},
+	{"HTTP_TOO_MANY_REQUESTS", 429}, {"HTTP_ILLEGAL", 451}, {"HTTP_CLOSE", 444},
+	{"HTTP_INTERNAL_SERVER_ERROR", 500}, {"HTTP_METHOD_NOT_IMPLEMENTED", 501},
+	{"HTTP_NOT_IMPLEMENTED", 501}, {"HTTP_BAD_GATEWAY", 502}, {"HTTP_SERVICE_UNAVAILABLE", 503},
+	{"HTTP_GATEWAY_TIMEOUT", 504}, {"HTTP_VERSION_NOT_SUPPORTED", 505}, {"HTTP_INSUFFICIENT_STORAGE", 507},
+	{"STDERR", 0}, {"EMERG", 1}, {"ALERT", 2}, {"CRIT", 3}, {"ERR", 4}, {"WARN", 5},
+	{"NOTICE", 6}, {"INFO", 7}, {"DEBUG", 8},
+}
+
+// optBool is argument i, which must be a boolean where it is given.
+func optBool(th *rt.Thread, args []rt.Value, i int) bool {
+	if i >= len(args) {
+		return false
+	}
+	if !args[i].IsBool() {
+		th.ArgTypeError(args, i, "boolean")
+	}
+	return args[i].Truthy()
+}
+
+// textOrNil is textOf, with "nil" for nil as tostring gives it.
+func textOrNil(th *rt.Thread, v rt.Value) string {
+	if v.IsNil() {
+		return "nil"
+	}
+	return textOf(th, v)
+}

@@ -1,0 +1,62 @@
+package lua
+
+import rt "github.com/moonphase/moonphase/runtime"
+
+// argGet is ngx.arg[i]: the arguments of set_by_lua, or the chunk and the end mark
+// of a body filter.
+func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 2)
+	c := CtxOf(th)
+	i := -1
+	if args[1].IsNumber() {
+		i = int(args[1].Num())
+	}
+	switch c.Phase {
+	case PhaseInit:
+		th.Errorf(NoRequest)
+	case PhaseSet:
+		if i > 0 && i <= len(c.SetArgs) && c.SetArgs[i-1] != "" {
+			return rt.String(c.SetArgs[i-1]), 1
+		}
+	case PhaseBodyFilter:
+		switch i {
+		case 1:
+			return rt.String(string(c.Chunk)), 1
+		case 2:
+			return rt.Bool(c.EOF), 1
+		}
+	default:
+		th.Errorf("API disabled in the current context")
+	}
+	return rt.Nil, 1
+}
+
+// argSet is ngx.arg[i] = value in a body filter.
+func argSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	args = padded(args, 3)
+	c := CtxOf(th)
+	if c.Phase == PhaseInit {
+		return rt.Nil, 0
+	}
+	if c.Phase != PhaseBodyFilter {
+		th.Errorf("API disabled in the context of %s", c.Phase.Directive())
+	}
+	switch i := th.CheckInt(args, 1); i {
+	case 1:
+		switch v := args[2]; {
+		case v.IsString(), v.IsNumber():
+			c.Chunk = []byte(textOf(th, v))
+		case v.IsNil():
+			c.Chunk = nil
+		case v.IsTable():
+			c.Chunk = th.AppendArray(nil, v.Table(), 2, rt.OnlyText)
+		default:
+			th.Errorf("bad chunk data type: %s", rt.TypeName(v))
+		}
+	case 2:
+		c.EOF = args[2].Truthy()
+	default:
+		th.Errorf("bad index: %d", i)
+	}
+	return rt.Nil, 0
+}

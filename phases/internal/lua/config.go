@@ -1,0 +1,31 @@
+package lua
+
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// What this server says it is compatible with.
+const (
+	nginxVersionNumber = 1022001 // 1.22.1
+	ngxLuaVersion      = 10023   // 0.10.23
+)
+
+// configTable is the ngx.config table.
+func (api *NgxAPI) configTable() *rt.Table {
+	t := rt.NewTable(0, 6)
+	t.SetStr("subsystem", rt.String("http"))
+	t.SetStr("debug", rt.False)
+	t.SetStr("nginx_version", rt.Int(nginxVersionNumber))
+	t.SetStr("ngx_lua_version", rt.Int(ngxLuaVersion))
+	lib.Functions{
+		{"prefix", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+			return rt.String(APIOf(th).worker.Cycle.Prefix), 1
+		}},
+		{"nginx_configure", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+			return rt.String(core.ConfigureArguments(APIOf(th).worker.Cycle.Modules)), 1
+		}},
+	}.AddTo(t)
+	return t
+}

@@ -1,0 +1,12 @@
+package lua
+
+import "github.com/moonphase/moonphase/phases/internal/core"
+
+// contentBy is the content handler of a location with content_by_lua. An `if` block
+// can have taken the request where there is none.
+func contentBy(r *core.Request) int {
+	if handlerOf(r.Loc, PhaseContent) == nil {
+		return core.Declined
+	}
+	return runLuaPhase(r, PhaseContent)
+}

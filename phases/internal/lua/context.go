@@ -1,0 +1,76 @@
+package lua
+
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// Ctx says on whose behalf Lua code runs: one handler of a request, a timer,
+// or one of the chunks of a worker's own life. It is the Host of the handler's
+// threads.
+type Ctx struct {
+	R      *core.Request // nil in init, init_worker, exit_worker and timers
+	Phase  Phase
+	Worker *Worker
+
+	SetArgs []string // set_by_lua: the values of the directive's arguments
+
+	// Body filter: the piece of body, which ngx.arg reads and replaces.
+	Chunk []byte
+	EOF   bool
+
+	// ngx.exit in a filter or the balancer, where it does not end the code.
+	Exited bool
+	Exit   int
+
+	Table *rt.Table // ngx.ctx of a context without a request
+
+	Handshake *ssl.Handshake // of the TLS phases
+
+	Loc     *core.Location // a timer's configuration: that of where it was made
+	sockets *socketHost    // of a context without a request
+
+	number      int64    // for log lines: the connection's, 0 for none
+	peer        string   // timers: the client of the request that began it all, for log lines
+	subrequests int      // captures that some light thread of the handler waits for
+	onAbort     rt.Value // the function given to ngx.on_abort
+}
+
+// CtxOf is the context of the running code.
+func CtxOf(th *rt.Thread) *Ctx { return th.Host.(*Ctx) }
+
+// location is the configuration that applies to the running code.
+func (c *Ctx) location() *core.Location {
+	switch {
+	case c.R != nil:
+		return c.R.Loc
+	case c.Loc != nil:
+		return c.Loc
+	}
+	return c.Worker.Cycle.HTTP
+}
+
+// What unwinds a handler. They pass through pcall; who runs the handler acts on
+// them.
+type (
+	// ExitAbort is ngx.exit and ngx.redirect.
+	ExitAbort struct{ Code int }
+	// execAbort is ngx.exec: an internal redirect, to a named location when uri
+	// begins with '@'.
+	execAbort struct {
+		uri, args string
+		hasArgs   bool // the URI had a "?": args may be empty, yet not absent
+	}
+	// jumpAbort is ngx.req.set_uri(uri, true): the request has the new URI and
+	// looks for its location again.
+	jumpAbort struct{}
+)
+
+func (ExitAbort) LuaAbort() {}
+func (execAbort) LuaAbort() {}
+func (jumpAbort) LuaAbort() {}
+
+func (ExitAbort) Error() string { return "the handler called ngx.exit" }
+func (execAbort) Error() string { return "the handler called ngx.exec" }
+func (jumpAbort) Error() string { return "the handler called ngx.req.set_uri" }

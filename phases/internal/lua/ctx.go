@@ -1,0 +1,101 @@
+package lua
+
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// setCtx gives the request its ngx.ctx.
+func setCtx(r *core.Request, t *rt.Table) {
+	l := note.Of(r)
+	if l.ctx == nil {
+		r.OnFree(ctxReleased)
+	}
+	l.ctx = t
+}
+
+// ctxReleased says that a table of ngx.ctx is not needed any more.
+func ctxReleased(main *core.Request) { main.Log(errlog.Debug, "lua release ngx.ctx at ref 1") }
+
+// CtxTable is ngx.ctx.
+func CtxTable(th *rt.Thread) *rt.Table {
+	c := CtxOf(th)
+	if c.Phase == PhaseInit {
+		th.Errorf(NoRequest)
+	}
+	r := c.R
+	switch {
+	case r == nil && c.Table == nil:
+		c.Table = rt.NewTable(0, 4)
+		fallthrough
+	case r == nil:
+		return c.Table
+	}
+	l := note.Of(r)
+	if l.ctx == nil {
+		t := connCtxOf(r).copyFor(c.Worker)
+		if t == nil {
+			t = rt.NewTable(0, 4)
+		}
+		setCtx(r, t)
+	}
+	return l.ctx
+}
+
+// setCtxTable is ngx.ctx = table.
+func setCtxTable(th *rt.Thread, v rt.Value) {
+	if !v.IsTable() {
+		th.Errorf("ctx should be a table while getting a %s", rt.TypeName(v))
+	}
+	c := CtxOf(th)
+	switch {
+	case c.Phase == PhaseInit:
+		th.Errorf(NoRequest)
+	case c.R != nil:
+		setCtx(c.R, v.Table())
+	default:
+		c.Table = v.Table()
+	}
+}
+
+// connCtx is the ngx.ctx of a connection's handshake. Each request of the
+// connection begins with a copy of it, in the same worker.
+type connCtx struct {
+	worker *Worker
+	table  *rt.Table
+}
+
+// take takes the baton of the worker that the connection belongs to, if any: a
+// reload may have replaced it.
+func (c *connCtx) take(cycle *core.Cycle) *Worker {
+	if c == nil || c.worker.Cycle != cycle {
+		return nil
+	}
+	c.worker.Baton.Acquire()
+	return c.worker
+}
+
+// copyFor is a copy of the table for code in a worker, nil for none.
+func (c *connCtx) copyFor(w *Worker) *rt.Table {
+	if c == nil || c.worker != w {
+		return nil
+	}
+	clone := rt.NewTable(0, 4)
+	for k, v, _ := c.table.Next(rt.Nil); !k.IsNil(); k, v, _ = c.table.Next(k) {
+		clone.Set(k, v)
+	}
+	return clone
+}
+
+// connCtxOf is the ngx.ctx of a request's connection; nil without a handshake that
+// has one.
+func connCtxOf(r *core.Request) *connCtx {
+	s := ssl.ConnectionOf(r)
+	if s == nil {
+		return nil
+	}
+	ctx, _ := s.Data.(*connCtx)
+	return ctx
+}

@@ -1,0 +1,8 @@
+package lua
+
+import "github.com/moonphase/moonphase/phases/internal/core"
+
+// StopWorkers runs exit_worker_by_lua in every worker.
+func stopWorkers(c *core.Cycle) {
+	everyWorker(c, Main.Of(c).exitWorker, PhaseExitWorker)
+}

@@ -1,0 +1,2 @@
+// Package lib makes Lua tables of Go functions.
+package lib

@@ -1,0 +1,16 @@
+package lib
+
+import rt "github.com/moonphase/moonphase/runtime"
+
+// Table makes a table of the functions.
+func (l Functions) Table(extra int) *rt.Table {
+	t := rt.NewTable(0, len(l)+extra)
+	l.AddTo(t)
+	return t
+}
+
+func (l Functions) AddTo(t *rt.Table) {
+	for _, f := range l {
+		t.SetStr(f.Name, rt.NewGoFunction(f.Name, f.Fn))
+	}
+}

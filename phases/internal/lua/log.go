@@ -1,0 +1,145 @@
+package lua
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
+	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
+)
+
+// ngxLogLib is ngx.log.
+var ngxLogLib = lib.Functions{{"log", ngxLog}}
+
+// ngxLog is ngx.log(level, ...).
+func ngxLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	level := th.CheckInt(args, 0)
+	if level < int(errlog.Stderr) || level > int(errlog.Debug) {
+		th.ArgError(0, "bad log level: "+strconv.Itoa(level))
+	}
+	logLua(th, errlog.Level(level), args[1:])
+	return rt.Nil, 0
+}
+
+// ngxPrintLog is the global print of server code: a line at level notice.
+func ngxPrintLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	logLua(th, errlog.Notice, args)
+	return rt.Nil, 0
+}
+
+// logLua writes "[lua] file:line: func(): " and the arguments, the file without
+// its folder; messages about an argument do not count the level.
+func logLua(th *rt.Thread, level errlog.Level, args []rt.Value) {
+	c := CtxOf(th)
+	if !c.logEnabled(level) {
+		return
+	}
+	b := append(make([]byte, 0, 256), "[lua] "...)
+	switch at, ok := th.Level(1); {
+	case ok && at.Native: // called last in a function that a library function called
+		b = append(b, "[C]:-1: "...)
+	case ok:
+		source := rt.ShortSource(at.Source)
+		b = append(b, source[strings.LastIndexByte(source, '/')+1:]...)
+		b = append(b, ':')
+		b = strconv.AppendInt(b, int64(at.Line), 10)
+		b = append(b, ": "...)
+		if caller, ok := th.Level(2); at.Name != "" && ok && !caller.Native { // who is called by Go has no name
+			b = append(b, at.Name[strings.LastIndexAny(at.Name, ".:")+1:]...)
+			b = append(b, "(): "...)
+		}
+	}
+	for i, v := range args {
+		b = appendLogText(th, b, v, i)
+	}
+	c.log(level, string(b))
+}
+
+// appendLogText appends one argument of a log call.
+func appendLogText(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
+	switch {
+	case v.IsTable():
+		if meta := v.Table().Meta(); meta == nil || meta.GetStr("__tostring").IsNil() {
+			th.ArgError(i, "expected table to have __tostring metamethod")
+		}
+		return append(b, th.ToStringMeta(v)...)
+	case v == rt.LightNull:
+		return append(b, "null"...)
+	case v.IsString(), v.IsNumber(), v.IsNil(), v.IsBool():
+		return appendScalar(b, v)
+	}
+	th.ArgError(i, "string, number, boolean, or nil expected, got "+rt.TypeName(v))
+	return b
+}
+
+// appendScalar appends a string, number, boolean or nil. A whole number prints as
+// an integer, so that -0 is 0.
+func appendScalar(b []byte, v rt.Value) []byte {
+	switch {
+	case v.IsString():
+		return append(b, v.Str()...)
+	case v.IsNumber():
+		if f := v.Num(); f == float64(int32(f)) {
+			return strconv.AppendInt(b, int64(f), 10)
+		}
+		return append(b, rt.NumberString(v.Num())...)
+	case v.IsNil():
+		return append(b, "nil"...)
+	}
+	return strconv.AppendBool(b, v.Truthy())
+}
+
+func (c *Ctx) logEnabled(level errlog.Level) bool {
+	if c.R != nil {
+		log := c.R.Logger()
+		return log != nil && log.Enabled(level)
+	}
+	log := c.logger()
+	return log != nil && log.Enabled(level)
+}
+
+// logger is the error log of a context without a request.
+func (c *Ctx) logger() errlog.Logger {
+	if c.Loc != nil && c.Loc.ErrorLog.V != nil {
+		return c.Loc.ErrorLog.V
+	}
+	return c.Worker.Cycle.Log
+}
+
+// log writes a line to the error log of the context.
+func (c *Ctx) log(level errlog.Level, msg string) {
+	if c.R != nil {
+		c.R.Log(level, msg)
+		return
+	}
+	if log := c.logger(); log != nil && log.Enabled(level) {
+		if c.Phase != PhaseInit && c.Phase != PhaseExitWorker {
+			msg += ", context: " + c.Phase.Directive() + c.peer
+		}
+		log.Output(level, c.number, msg)
+	}
+}
+
+// peerText describes the client and the listening address of the context.
+func (c *Ctx) peerText() string {
+	if c.R == nil || c.R.Main.Conn == nil {
+		return c.peer
+	}
+	conn := c.R.Main.Conn
+	host, _ := core.SplitAddr(conn.RemoteAddr().String())
+	return ", client: " + host + ", server: " + c.R.Main.Listen.Addr
+}
+
+// logf is log with a format.
+func (c *Ctx) logf(level errlog.Level, format string, args ...any) {
+	if c.logEnabled(level) {
+		c.log(level, fmt.Sprintf(format, args...))
+	}
+}
+
+// logDefect writes a Defect that a script sees as an error: pcall may hide it.
+func logDefect(th *rt.Thread, d *guard.Defect) { CtxOf(th).log(errlog.Alert, d.Error()) }

@@ -1,0 +1,2 @@
+// Package lrucache is resty.lrucache in Go.
+package lrucache

@@ -1,0 +1,71 @@
+package lua
+
+import "github.com/moonphase/moonphase/phases/internal/core"
+
+// Module is ngx_http_lua_module.
+var Module = &core.Module{
+	Name:       "lua",
+	Directives: func() []core.Directive { return append(directives(), phaseDirectives()...) },
+	Conf:       []core.ConfSlot{Main, loc},
+	Build:      build,
+	Finish:     func(c *core.Compiler) error { return checkSources(c.Cycle) },
+	Fork:       fork,
+	Clear:      forget,
+	Start:      initWorkers,
+	Ready:      startWorkers,
+	Drain:      abortTimers,
+	Cut:        cutWorkers,
+	Wait:       waitTimers,
+	Stop:       stopWorkers,
+}
+
+// build puts in what the location's *_by_lua directives do. Handlers of the
+// rewrite and access phases run behind all others', unless they are not to be
+// postponed.
+func build(b *core.Builder, l *core.Location) {
+	conf, main := loc.Of(l), Main.Of(b.Cycle)
+	if err := b.Outside(conf.ssl.Build(b.Compiler, sslPrefix)); err != nil {
+		b.Fail(err)
+	}
+	has := func(p Phase) bool { return conf.handlers[p] != nil }
+	if l.IsServer() {
+		hookSSL(l)
+	}
+	if has(PhaseServerRewrite) {
+		b.Handle(core.ServerRewrite, serverRewriteBy)
+	}
+	if has(PhaseRewrite) {
+		handleAt(b, core.Rewrite, main.rewriteNoPostpone.V, rewriteBy)
+	}
+	if has(PhaseAccess) {
+		handleAt(b, core.Access, main.accessNoPostpone.V, accessBy)
+	}
+	if has(PhasePrecontent) {
+		b.HandleLast(core.Precontent, precontentBy)
+	}
+	if has(PhaseHeaderFilter) {
+		b.FilterHeader(headerFilterBy)
+	}
+	if main.captures {
+		b.FilterHeader(captureHeader)
+	}
+	if has(PhaseBodyFilter) {
+		b.FilterBody(bodyFilterBy)
+		l.SeesPieces = true
+	}
+	if main.captures {
+		b.FilterBody(captureBody)
+	}
+	if has(PhaseLog) {
+		b.Handle(core.LogPhase, logBy)
+	}
+}
+
+// handleAt is handle or HandleLast.
+func handleAt(b *core.Builder, s core.Step, early bool, h core.Handler) {
+	if early {
+		b.Handle(s, h)
+	} else {
+		b.HandleLast(s, h)
+	}
+}

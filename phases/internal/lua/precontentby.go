@@ -1,0 +1,6 @@
+package lua
+
+import "github.com/moonphase/moonphase/phases/internal/core"
+
+// precontentBy runs precontent_by_lua.
+func precontentBy(r *core.Request) int { return runLuaPhase(r, PhasePrecontent) }

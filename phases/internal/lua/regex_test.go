@@ -1,0 +1,19 @@
+package lua
+
+import "testing"
+
+func TestCheckRegex(t *testing.T) {
+	for _, tt := range []struct{ pattern, opts, want string }{
+		{`^(\w+)$`, "joi", ""},
+		{`(`, "", `pcre_compile() failed: missing ) in "("`},
+		{`a`, "jz", `unknown flag "z" (flags "jz")`},
+	} {
+		got := ""
+		if err := CheckRegex(tt.pattern, tt.opts); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%q %q: got %q, want %q", tt.pattern, tt.opts, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package lua
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/guard"
+)
+
+// EntryRun is an entry thread with what belongs to it. It is used again by the
+// next handler when the run before left nothing behind.
+type EntryRun struct {
+	Thread *rt.Thread
+	group  rt.ThreadGroup
+	Ctx    Ctx
+
+	prev, next *EntryRun // of those that run for requests
+	spent      bool      // not to be used again: its stack was cut off, or somebody knows it
+}
+
+// takeRun gets an entry thread, whose context the caller sets; it holds the baton until
+// it calls end.
+func (w *Worker) takeRun() *EntryRun {
+	if n := len(w.runs); n > 0 {
+		run := w.runs[n-1]
+		w.runs = w.runs[:n-1]
+		if log := w.Cycle.Log; log != nil && log.Enabled(errlog.Debug) {
+			log.Output(errlog.Debug, 0, fmt.Sprintf("lua reusing cached lua thread %v (ref 1)", rt.Address{Pointer: run.Thread}))
+		}
+		return run
+	}
+	return &EntryRun{Thread: w.State.NewThread()}
+}
+
+// Call runs fn as the entry thread of the handler that run.ctx describes, with the
+// light threads it leaves behind, and logs what went wrong. The caller holds the
+// worker's baton.
+func (run *EntryRun) Call(fn rt.Value, args ...rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
+	run.Thread.Host = &run.Ctx
+	run.group.Coroutines, run.group.Context = run.Ctx.Phase.coroutines(), run.Ctx.Phase.Directive()
+	results, failure, abort = run.enter(fn, args)
+	run.spent = failure != nil || abort != nil
+	if failure != nil && abort == nil {
+		run.Ctx.logFailure(failure)
+	}
+	if d, ok := abort.(*guard.Defect); ok {
+		run.Ctx.log(errlog.Alert, d.Error())
+	}
+	return results, failure, abort
+}
+
+// enter is call for a group that is set up; it logs nothing.
+func (run *EntryRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
+	abort = run.group.Run(run.Thread, func() bool {
+		results, failure = run.Thread.PCall(fn, args...)
+		return failure == nil
+	})
+	return results, failure, abort
+}
+
+// end closes what a handler without a request left open, and keeps the entry thread
+// for the next one.
+func (run *EntryRun) end() {
+	run.Ctx.sockets.closeSockets()
+	w := run.Ctx.Worker
+	if run.spent || len(w.runs) >= Main.Of(w.Cycle).threadCacheMax.V {
+		return
+	}
+	if run.Ctx.logEnabled(errlog.Debug) {
+		run.Ctx.log(errlog.Debug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.Thread}))
+	}
+	run.Ctx = Ctx{}
+	w.runs = append(w.runs, run)
+}
+
+// logFailure logs an error that a handler did not catch. Those of the workers' own
+// phases are told by who runs them.
+func (c *Ctx) logFailure(e *rt.Error) {
+	switch {
+	case c.Phase == PhaseInit, c.Phase == PhaseInitWorker, c.Phase == PhaseExitWorker:
+	case c.R != nil && !c.Phase.CanYield():
+		c.logf(errlog.Err, "failed to run %s: %s\n%s", c.Phase.Directive(), ErrorText(e), e.Traceback)
+	default:
+		c.logf(errlog.Err, "lua entry thread aborted: runtime error: %s\n%s", ErrorText(e), entryTraceback(e))
+	}
+}
+
+// ErrorText is an error's message as the log shows it.
+func ErrorText(e *rt.Error) string {
+	if e.Value.IsString() || e.Value.IsNumber() {
+		return e.Error()
+	}
+	return "unknown reason"
+}
+
+// entryTraceback gives a traceback ngx_lua's form, which names the coroutine.
+func entryTraceback(e *rt.Error) string {
+	return strings.Replace(e.Traceback, "stack traceback:", "stack traceback:\ncoroutine 0:", 1)
+}
+
+// runEntry runs the handler's code as an entry thread with its light threads.
+func runEntry(r *core.Request, w *Worker, h *handler, p Phase) int {
+	run := w.takeRun()
+	run.Ctx = Ctx{R: r, Phase: p, Worker: w}
+	fn, rc := run.Ctx.code(h)
+	if rc != core.OK {
+		run.end()
+		return rc
+	}
+	if r.Logs(errlog.Debug) {
+		r.Logf(errlog.Debug, "lua %s handler, uri:\"%s\" c:1", p.String(), r.URI)
+	}
+	watch := watchClient(r, run)
+	w.noteRun(run)
+	_, failure, abort := run.Call(fn)
+	if watch != nil {
+		watch.stop()
+		run.spent = true // the watch may still look at it
+	}
+	w.forgetRun(run)
+	run.end()
+	switch {
+	case abort != nil:
+		return aborted(r, abort, p)
+	case failure != nil:
+		return failed(r)
+	}
+	return ended(r, p)
+}
+
+// runFilter runs a handler that may not wait, on a thread of its own. exit is
+// what the code gave to ngx.exit; rc is a status when it did not run to its
+// end. use, when not nil, is called before and after with the context.
+func runFilter(r *core.Request, h *handler, p Phase, use func(ctx *Ctx)) (results []rt.Value, exit, rc int) {
+	w := enter(r)
+	defer leave(r)
+	run := w.takeRun()
+	defer run.end()
+	run.Ctx = Ctx{R: r, Phase: p, Worker: w}
+	fn, rc := run.Ctx.code(h)
+	if rc != core.OK {
+		return nil, core.OK, rc
+	}
+	if use != nil {
+		use(&run.Ctx)
+	}
+	results, failure, abort := run.Call(fn)
+	if failure != nil && abort == nil {
+		rc = 500
+	}
+	if use != nil {
+		use(&run.Ctx)
+	}
+	if run.Ctx.Exited {
+		exit = run.Ctx.Exit
+	} else if a, ok := abort.(ExitAbort); ok {
+		exit = a.Code
+	}
+	return results, exit, rc
+}
+
+// enter gets the baton of the request's worker, choosing the worker first
+// when this is its first Lua handler.
+func enter(r *core.Request) *Worker {
+	l := note.Of(r)
+	l.depth++
+	w := l.worker
+	if l.depth > 1 || r.Baton != nil {
+		return w
+	}
+	if w != nil {
+		w.Baton.Acquire()
+		return w
+	}
+	if !loc.Of(r.Loc).codeCache.V {
+		w = privateWorker(r)
+	}
+	if w == nil {
+		w = connCtxOf(r).take(r.Cycle)
+	}
+	if w == nil {
+		w = takeWorker(r.Cycle, int(r.Conn.Number()))
+	}
+	l.worker = w
+	return w
+}
+
+// leave undoes enter.
+func leave(r *core.Request) {
+	l := note.Of(r)
+	l.depth--
+	if l.depth == 0 && r.Baton == nil {
+		l.worker.Baton.Release()
+	}
+}
+
+// cutAbort ends a Lua handler whose connection the server has closed.
+type cutAbort struct{}
+
+// Error and LuaAbort implement rt.Abort.
+func (cutAbort) Error() string { return "connection closed by the server" }
+func (cutAbort) LuaAbort()     {}
+
+// noteRun and forgetRun keep the handlers of requests that run on w. The caller holds
+// the baton.
+func (w *Worker) noteRun(run *EntryRun) {
+	run.next = w.running
+	if run.next != nil {
+		run.next.prev = run
+	}
+	w.running = run
+}
+
+func (w *Worker) forgetRun(run *EntryRun) {
+	if run.prev != nil {
+		run.prev.next = run.next
+	} else {
+		w.running = run.next
+	}
+	if run.next != nil {
+		run.next.prev = run.prev
+	}
+	run.prev, run.next = nil, nil
+}
+
+// abortRuns ends the handlers of requests that run on w.
+func (w *Worker) abortRuns() {
+	w.Baton.Acquire()
+	var groups []*rt.ThreadGroup
+	for run := w.running; run != nil; run = run.next {
+		groups = append(groups, &run.group)
+	}
+	w.Baton.Release()
+	for _, g := range groups {
+		g.Abort(cutAbort{})
+	}
+}
+
+// cutWorkers ends the handlers of requests.
+func cutWorkers(c *core.Cycle) {
+	for _, w := range Main.Of(c).Workers {
+		w.abortRuns()
+	}
+}

@@ -1,0 +1,370 @@
+package lua
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"net"
+	"slices"
+
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
+	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	"github.com/moonphase/moonphase/phases/internal/tlsclient"
+	rt "github.com/moonphase/moonphase/runtime"
+	"github.com/moonphase/moonphase/runtime/openssl"
+)
+
+// ngxSSL is the module ngx.ssl, as far as Go's TLS can do what it asks.
+var ngxSSL = lib.Functions{
+	{"clear_certs", sslClearCerts},
+	{"set_der_cert", sslSetDERCert},
+	{"set_der_priv_key", sslSetDERKey},
+	{"cert_pem_to_der", sslCertToDER},
+	{"priv_key_pem_to_der", sslKeyToDER},
+	{"parse_pem_cert", sslParseCert},
+	{"parse_pem_priv_key", sslParseKey},
+	{"parse_der_cert", sslParseDERCert},
+	{"parse_der_priv_key", sslParseDERKey},
+	{"set_cert", sslSetCert},
+	{"set_priv_key", sslSetKey},
+	{"server_name", sslServerName},
+	{"server_port", sslServerPort},
+	{"raw_server_addr", sslServerAddr},
+	{"raw_client_addr", sslClientAddr},
+	{"get_tls1_version", sslVersion},
+	{"get_tls1_version_str", sslVersionName},
+}
+
+// ngxSSLClientHello is the module ngx.ssl.clienthello.
+var ngxSSLClientHello = lib.Functions{
+	{"get_client_hello_server_name", sslServerName},
+	{"get_supported_versions", helloVersions},
+	{"set_protocols", helloSetProtocols},
+}
+
+// sslVersions are the constants of ngx.ssl, with OpenSSL's numbers.
+var sslVersions = []struct {
+	name    string
+	version uint16
+}{
+	{"SSLv3_VERSION", 0x0300}, {"TLS1_VERSION", tls.VersionTLS10}, {"TLS1_1_VERSION", tls.VersionTLS11},
+	{"TLS1_2_VERSION", tls.VersionTLS12}, {"TLS1_3_VERSION", tls.VersionTLS13},
+}
+
+// sslTable makes the table of ngx.ssl.
+func sslTable() *rt.Table {
+	t := ngxSSL.Table(len(sslVersions) + 1)
+	for _, v := range sslVersions {
+		t.SetStr(v.name, rt.Int(int(v.version)))
+	}
+	t.SetStr("version", rt.String(restyCoreVersion))
+	return t
+}
+
+// handshakeOf is the handshake of the running code, which must belong to one of
+// the phases.
+func handshakeOf(th *rt.Thread, phases ...Phase) *ssl.Handshake {
+	c := CtxOf(th)
+	if c.Handshake == nil || !slices.Contains(phases, c.Phase) {
+		th.Errorf("API disabled in the current context")
+	}
+	return c.Handshake
+}
+
+func sslClearCerts(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, PhaseSSLCert)
+	t.Chain, t.Key, t.Cleared = nil, nil, true
+	return rt.True, 1
+}
+
+func sslSetDERCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, PhaseSSLCert)
+	certs, err := x509.ParseCertificates([]byte(th.CheckString(args, 0)))
+	if err != nil || len(certs) == 0 {
+		return lib.Fail(th, "d2i_X509_bio() failed")
+	}
+	t.Chain = rawCerts(certs)
+	return rt.True, 1
+}
+
+func rawCerts(certs []*x509.Certificate) [][]byte {
+	var list [][]byte
+	for _, c := range certs {
+		list = append(list, c.Raw)
+	}
+	return list
+}
+
+func sslSetDERKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, PhaseSSLCert)
+	key, ok := parseKey([]byte(th.CheckString(args, 0)))
+	if !ok {
+		return lib.Fail(th, "d2i_PrivateKey_bio() failed")
+	}
+	t.Key = key
+	return rt.True, 1
+}
+
+// parseKey reads a private key in any of its DER forms.
+func parseKey(der []byte) (any, bool) {
+	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		return key, true
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key, true
+	}
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key, true
+	}
+	return nil, false
+}
+
+func sslCertToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	der := pemToDER(th.CheckString(args, 0), "CERTIFICATE", true)
+	if der == nil {
+		return lib.Fail(th, "PEM_read_bio_X509_AUX() failed")
+	}
+	return rt.String(string(der)), 1
+}
+
+func sslKeyToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if len(args) > 1 && !args[1].IsNil() {
+		return lib.Fail(th, "private keys with a password are not supported")
+	}
+	der := keyPEM(th.CheckString(args, 0))
+	if der == nil {
+		return lib.Fail(th, "PEM_read_bio_PrivateKey() failed")
+	}
+	return rt.String(string(der)), 1
+}
+
+// pemToDER gives the blocks of a kind in a PEM text, one behind the other, or the
+// first only.
+func pemToDER(text, kind string, all bool) []byte {
+	var der []byte
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return der
+		}
+		if block.Type != kind {
+			continue
+		}
+		if der = append(der, block.Bytes...); !all {
+			return der
+		}
+	}
+}
+
+func keyPEM(text string) []byte {
+	for _, kind := range []string{"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"} {
+		if der := pemToDER(text, kind, false); der != nil {
+			return der
+		}
+	}
+	return nil
+}
+
+// sslChain and sslKey are what the parse functions return: opaque to the script.
+type (
+	sslChain struct{ chain [][]byte }
+	sslKey   struct{ key any }
+)
+
+func sslParseCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	return parsedChain(th, pemToDER(th.CheckString(args, 0), "CERTIFICATE", true), "PEM_read_bio_X509() failed")
+}
+
+func sslParseDERCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	return parsedChain(th, []byte(th.CheckString(args, 0)), "d2i_X509_bio() failed")
+}
+
+func parsedChain(th *rt.Thread, der []byte, message string) (rt.Value, int) {
+	certs, err := x509.ParseCertificates(der)
+	if err != nil || len(certs) == 0 {
+		return lib.Fail(th, message)
+	}
+	return rt.Opaque(&sslChain{rawCerts(certs)}), 1
+}
+
+func sslParseKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	return parsedKey(th, keyPEM(th.CheckString(args, 0)), "PEM_read_bio_PrivateKey() failed")
+}
+
+func sslParseDERKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	return parsedKey(th, []byte(th.CheckString(args, 0)), "d2i_PrivateKey_bio() failed")
+}
+
+func parsedKey(th *rt.Thread, der []byte, message string) (rt.Value, int) {
+	key, ok := parseKey(der)
+	if !ok {
+		return lib.Fail(th, message)
+	}
+	return rt.Opaque(&sslKey{key}), 1
+}
+
+func sslSetCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, PhaseSSLCert)
+	if len(args) > 0 && args[0].IsCData() {
+		if c, ok := args[0].CData().Object.(*sslChain); ok {
+			t.Chain = c.chain
+			return rt.True, 1
+		}
+	}
+	return lib.Fail(th, "invalid certificate chain")
+}
+
+func sslSetKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, PhaseSSLCert)
+	if len(args) > 0 && args[0].IsCData() {
+		if k, ok := args[0].CData().Object.(*sslKey); ok {
+			t.Key = k.key
+			return rt.True, 1
+		}
+	}
+	return lib.Fail(th, "invalid private key")
+}
+
+// helloName is the server name that the client asked for: of the running code's
+// handshake, or of its request's connection.
+func helloName(th *rt.Thread) (string, bool) {
+	c := CtxOf(th)
+	if c.Handshake != nil {
+		return c.Handshake.Hello.ServerName, true
+	}
+	if c.R != nil {
+		if s, ok := ssl.State(c.R); ok {
+			return s.ServerName, true
+		}
+	}
+	return "", false
+}
+
+func sslServerName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	name, ok := helloName(th)
+	if !ok {
+		return lib.Fail(th, "bad ssl conn")
+	}
+	if name == "" {
+		return rt.Nil, 1
+	}
+	return rt.String(name), 1
+}
+
+// clientConn is the connection of the running code.
+func clientConn(th *rt.Thread) core.Downstream {
+	c := CtxOf(th)
+	switch {
+	case c.Handshake != nil:
+		return c.Handshake.Conn
+	case c.R != nil:
+		return c.R.Main.Conn
+	}
+	th.Errorf("API disabled in the current context")
+	return nil
+}
+
+func sslServerPort(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	if a, ok := clientConn(th).LocalAddr().(*net.TCPAddr); ok {
+		return rt.Int(a.Port), 1
+	}
+	return lib.Fail(th, "unix domain has no port")
+}
+
+func sslServerAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	return rawAddr(th, clientConn(th).LocalAddr())
+}
+
+func sslClientAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	return rawAddr(th, clientConn(th).RemoteAddr())
+}
+
+// rawAddr gives an address as bytes and its kind.
+func rawAddr(th *rt.Thread, addr net.Addr) (rt.Value, int) {
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		if ip := a.IP.To4(); ip != nil {
+			return th.Return2(rt.String(string(ip)), rt.String("inet"))
+		}
+		return th.Return2(rt.String(string(a.IP.To16())), rt.String("inet6"))
+	case *net.UnixAddr:
+		return th.Return2(rt.String(a.Name), rt.String("unix"))
+	}
+	return th.Return2(rt.String(""), rt.String("unix"))
+}
+
+// connVersion is the version of the running code's TLS connection. During the
+// handshake that is the best one both sides speak.
+func connVersion(th *rt.Thread) (uint16, bool) {
+	c := CtxOf(th)
+	if t := c.Handshake; t != nil {
+		versions := ssl.Server.Of(t.Listen.Default).Protocols.V
+		for _, v := range t.Hello.SupportedVersions {
+			if v >= versions.Min && v <= versions.Max {
+				return v, true
+			}
+		}
+		return 0, false
+	}
+	if c.R != nil {
+		if s, ok := ssl.State(c.R); ok {
+			return s.Version, true
+		}
+	}
+	return 0, false
+}
+
+func sslVersion(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	v, ok := connVersion(th)
+	if !ok {
+		return lib.Fail(th, "bad ssl conn")
+	}
+	return rt.Int(int(v)), 1
+}
+
+func sslVersionName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	v, ok := connVersion(th)
+	if !ok {
+		return lib.Fail(th, "bad ssl conn")
+	}
+	return rt.String(openssl.VersionName(v)), 1
+}
+
+func helloVersions(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, PhaseSSLClientHello)
+	list := rt.NewTable(len(t.Hello.SupportedVersions), 0)
+	n := 0
+	for _, v := range t.Hello.SupportedVersions {
+		if name := openssl.VersionName(v); name != "" {
+			n++
+			list.SetInt(n, rt.String(name))
+		}
+	}
+	return rt.TableValue(list), 1
+}
+
+func helloSetProtocols(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, PhaseSSLClientHello)
+	list := th.CheckTable(args, 0)
+	var versions tlsclient.Versions
+	for i := 1; i <= list.Len(); i++ {
+		name := list.Int(i)
+		v := uint16(0)
+		if name.IsString() {
+			v = openssl.Versions[name.Str()]
+		}
+		if v == 0 {
+			continue
+		}
+		if versions.Min == 0 || v < versions.Min {
+			versions.Min = v
+		}
+		versions.Max = max(versions.Max, v)
+	}
+	if versions.Max == 0 {
+		return lib.Fail(th, "no protocols that are supported")
+	}
+	t.Versions = versions
+	return rt.True, 1
+}

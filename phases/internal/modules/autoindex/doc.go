@@ -1,0 +1,2 @@
+// Package autoindex is ngx_http_autoindex_module: the listing of a folder.
+package autoindex

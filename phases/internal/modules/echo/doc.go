@@ -1,0 +1,2 @@
+// Package echo is the echo module (ngx_echo).
+package echo

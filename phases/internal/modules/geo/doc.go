@@ -1,0 +1,2 @@
+// Package geo is ngx_http_geo_module.
+package geo

@@ -1,0 +1,79 @@
+package modules
+
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/modules/access"
+	"github.com/moonphase/moonphase/phases/internal/modules/authrequest"
+	"github.com/moonphase/moonphase/phases/internal/modules/autoindex"
+	"github.com/moonphase/moonphase/phases/internal/modules/charset"
+	"github.com/moonphase/moonphase/phases/internal/modules/echo"
+	"github.com/moonphase/moonphase/phases/internal/modules/geo"
+	"github.com/moonphase/moonphase/phases/internal/modules/gzip"
+	"github.com/moonphase/moonphase/phases/internal/modules/headers"
+	"github.com/moonphase/moonphase/phases/internal/modules/headersmore"
+	"github.com/moonphase/moonphase/phases/internal/modules/index"
+	"github.com/moonphase/moonphase/phases/internal/modules/log"
+	maps "github.com/moonphase/moonphase/phases/internal/modules/map"
+	"github.com/moonphase/moonphase/phases/internal/modules/notmodified"
+	"github.com/moonphase/moonphase/phases/internal/modules/proxy"
+	"github.com/moonphase/moonphase/phases/internal/modules/rangefilter"
+	"github.com/moonphase/moonphase/phases/internal/modules/rewrite"
+	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	"github.com/moonphase/moonphase/phases/internal/modules/static"
+	"github.com/moonphase/moonphase/phases/internal/modules/tryfiles"
+	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
+	"github.com/moonphase/moonphase/phases/internal/serve"
+	"github.com/moonphase/moonphase/phases/internal/tlsclient"
+)
+
+// All is the list of the modules, in the order of nginx's ngx_modules.c:
+// what stands last is asked first. Each place has its reason.
+func All() []*core.Module {
+	return []*core.Module{
+		tlsclient.Module, // what others' TLS connections need
+
+		log.Module, // behind log_by_lua
+		upstream.Module,
+		serve.HTTP2Module,
+		ssl.Module, // its configurations are built when ngx_lua has put its hooks in
+
+		// Content: an index moves the request on, a listing is for want of one,
+		// and what both leave is a file.
+		static.Module,
+		autoindex.Module,
+		index.Module,
+
+		tryfiles.Module,
+
+		// Access: addresses are looked at before anybody is asked.
+		authrequest.Module,
+		access.Module,
+
+		geo.Module,
+		maps.Module,
+		rewrite.Module, // behind server_rewrite_by_lua
+
+		// Proxies, and how they choose among the peers of an upstream.
+		proxy.Module,
+		upstream.HashModule,
+		upstream.IPHashModule,
+		upstream.LeastConnModule,
+		upstream.KeepaliveModule,
+		upstream.ZoneModule,
+
+		// Filters of the main request's bytes. Ranges are of what gzip leaves alone.
+		rangefilter.HeaderModule,
+		gzip.Module,
+
+		// Filters of each request's own response.
+		charset.Module,
+		headers.Module, // add_header is not what header_filter_by_lua changes
+		echo.Module,
+		lua.Module,
+		headersmore.Module,
+		echo.Body,
+		rangefilter.BodyModule,
+		notmodified.Module, // before all others: a 304 has nothing to filter
+	}
+}

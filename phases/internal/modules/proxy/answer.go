@@ -1,0 +1,224 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/http1"
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+)
+
+// answer sends the upstream's response to the client
+// (ngx_http_upstream_process_headers, ngx_http_upstream_send_response).
+func (x *exchange) answer() int {
+	r := x.r
+	x.in.Begin(x.isHead)
+	status := x.in.Head.Status
+	if status >= 300 && x.intercepts(status) {
+		x.in.BodyRead = 0 // nobody looks at it
+		x.finishConn()
+		return status
+	}
+	if target, ok := x.st.Headers.Get("X-Accel-Redirect"); ok && !x.conf.ignoresHeader("x-accel-redirect") {
+		x.in.BodyRead = 0
+		x.finishConn()
+		return x.accelRedirect(target)
+	}
+	x.copyHeaders()
+	r.Out.Status, r.Out.StatusLine = status, x.in.Head.Line
+	if x.in.Head.Bare {
+		r.HTTPMajor, r.HTTPMinor = 0, 9
+	}
+	r.Out.ContentLength = x.in.Head.Length
+	r.Out.PassedOn = true
+	if rc := r.SendHeader(); rc != core.OK {
+		return rc
+	}
+	if status == 101 && r.In.Has("Upgrade") && r == r.Main {
+		return x.tunnel()
+	}
+	if r.HeaderOnly && r == r.Main && r.Method == "HEAD" {
+		x.in.BodyRead = 0
+		x.finishConn()
+		return r.Emit(nil, core.Last)
+	}
+	return x.copyBody()
+}
+
+// intercepts reports whether the configuration has a page of its own for the
+// status (proxy_intercept_errors).
+func (x *exchange) intercepts(status int) bool {
+	r := x.r
+	if !x.conf.intercept.V {
+		return false
+	}
+	for i := range r.Loc.ErrorPages {
+		if r.Loc.ErrorPages[i].Code != status {
+			continue
+		}
+		if status == 401 {
+			if v, ok := x.st.Headers.Get("WWW-Authenticate"); ok {
+				r.Out.Headers.Add("WWW-Authenticate", v)
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// accelRedirect moves the request to where X-Accel-Redirect points.
+func (x *exchange) accelRedirect(target string) int {
+	r := x.r
+	for i := range x.st.Headers {
+		switch h := &x.st.Headers[i]; ngxtext.Lower(h.Name) {
+		case "content-type", "set-cookie", "cache-control", "expires", "content-disposition", "accept-ranges":
+			r.Out.Add(h.Name, h.Value)
+		}
+	}
+	r.Out.StatusLine = ""
+	if strings.HasPrefix(target, "@") {
+		return r.NamedRedirect(target)
+	}
+	uri, args, ok := r.OpenTarget(target)
+	if !ok {
+		return 404
+	}
+	if r.Method != "HEAD" {
+		r.Method = "GET"
+	}
+	return r.InternalRedirect(uri, args)
+}
+
+// copyBody passes the body on as it comes.
+func (x *exchange) copyBody() int {
+	r := x.r
+	flags := 0
+	if !x.buffering {
+		flags = core.Flush
+		if len(x.in.Ahead()) == 0 { // the head need not wait for a body that has yet to come
+			if rc := r.Emit(nil, core.Flush); rc != core.OK {
+				return rc
+			}
+		}
+	}
+	if x.buffering {
+		x.action(" while reading upstream")
+	}
+	pipe := x.newBodyPipe(flags)
+	for {
+		var piece []byte
+		var err error
+		received := x.in.Received
+		r.Wait(func() {
+			piece, err = x.in.Next(x.buffering)
+			if !r.InMemory && r.Main.Conn.Buffered() > maxPending {
+				_ = r.Main.Conn.Flush()
+			}
+		})
+		x.try().Length = x.in.BodyRead
+		if x.in.Received != received || x.in.Eof {
+			x.action(" while reading upstream")
+		}
+		rc := core.OK
+		switch {
+		case pipe != nil:
+			rc = pipe.add(piece, err != nil)
+		case len(piece) > 0:
+			rc = x.pass(piece, flags)
+		}
+		if rc != core.OK {
+			return rc
+		}
+		switch {
+		case err == nil:
+			continue
+		case err != io.EOF:
+			return x.brokenBody(err)
+		}
+		x.finishConn()
+		x.action(" while sending to client")
+		return r.Emit(nil, core.Last)
+	}
+}
+
+// pass passes a piece of the body on.
+func (x *exchange) pass(piece []byte, flags int) int {
+	reading := x.r.Action
+	x.action(" while sending to client")
+	rc := x.r.Emit(piece, flags)
+	if rc == core.OK {
+		x.action(reading)
+	}
+	return rc
+}
+
+// maxPending is how much output may wait for a slow client before the upstream
+// is left to wait as well.
+const maxPending = 256 << 10
+
+// brokenBody ends a response whose upstream failed in the middle. What came of it
+// still goes out, but for syntax that cannot be trusted.
+func (x *exchange) brokenBody(err error) int {
+	r := x.r
+	x.account()
+	if x.watch.gone() {
+		return x.abandoned()
+	}
+	flush := true
+	if !errors.Is(err, http1.ErrBadChunk) {
+		x.action(" while reading upstream")
+	}
+	switch {
+	case errors.Is(err, http1.ErrBadChunk):
+		r.Log(errlog.Err, "upstream sent invalid chunked response")
+		flush = false
+	case core.IsTimeout(err):
+		r.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		if !x.buffering && x.in.BodyRead == x.in.Preread {
+			x.action(" while sending to client") // nginx finds the end while it does so
+		}
+		r.Log(errlog.Err, "upstream prematurely closed connection")
+	case x.buffering:
+		r.Logf(errlog.Err, "readv() failed (%s)", conf.Errno(err))
+	default:
+		r.Logf(errlog.Err, "recv() failed (%s)", conf.Errno(err))
+	}
+	if r.InMemory { // its maker sees that the body has no end
+		return core.OK
+	}
+	if flush && r == r.Main {
+		r.Wait(func() { _ = r.Conn.Flush() })
+	}
+	return core.Error
+}
+
+// finishConn ends the use of the connection: it is kept for another request when
+// it stands exactly behind this response, and closed otherwise.
+func (x *exchange) finishConn() {
+	r := x.r
+	x.sender.settle()
+	x.account()
+	x.try().Length = x.in.BodyRead
+	x.try().Response = time.Since(x.begun)
+	if x.in.Surplus() && r.Method != "HEAD" {
+		if x.in.InChunks() {
+			r.Log(errlog.Warn, "upstream sent data after final chunk")
+		} else {
+			r.Log(errlog.Warn, "upstream sent more data than specified in \"Content-Length\" header")
+		}
+	}
+	x.release(false)
+	if c := x.conn; c != nil && x.in.Clean() && x.sender.finished() && !x.watch.gone() {
+		x.watch.hold(nil)
+		x.conn = nil
+		x.up.Pool.Put(c)
+		return
+	}
+	x.drop()
+}

@@ -1,0 +1,65 @@
+package proxy
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
+)
+
+// connect gets a connection to addr: one that was kept, or a new one.
+func (x *exchange) connect(addr string) (nextKind, int) {
+	if c := x.up.Pool.Take(addr, x.tlsKind()); c != nil {
+		x.cached = true
+		x.hold(c)
+		return 0, core.OK
+	}
+	c, err := x.dial(x.watch.context(), addr)
+	if err != nil {
+		switch {
+		case core.IsNoSlots(err):
+			x.r.Log(errlog.Alert, err.Error())
+			return 0, 500
+		case core.IsTimeout(err):
+			return nextTimeout, core.OK
+		}
+		// What the kernel says at once names the address.
+		call := "connect()"
+		level := errlog.Err
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) || x.st.Separator != "" {
+			call = "connect() to " + addr
+			if !isPeerDown(err) {
+				level = errlog.Crit
+			}
+		}
+		if !x.watch.gone() {
+			x.r.Logf(level, "%s failed (%s)", call, conf.Errno(err))
+		}
+		return nextError, core.OK
+	}
+	x.hold(c)
+	if x.t.tls {
+		return x.handshake()
+	}
+	return 0, core.OK
+}
+
+// hold makes c the connection of this attempt, that the client's end cuts.
+func (x *exchange) hold(c *upstream.Conn) {
+	x.conn = c
+	x.watch.hold(c)
+}
+
+// isPeerDown reports whether a failed connect() is the peer's fault, not ours.
+func isPeerDown(err error) bool {
+	for _, no := range []error{syscall.ECONNREFUSED, syscall.EAGAIN, syscall.ECONNRESET, syscall.ENETDOWN,
+		syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}

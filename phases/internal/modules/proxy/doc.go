@@ -1,0 +1,2 @@
+// Package proxy is ngx_http_proxy_module.
+package proxy

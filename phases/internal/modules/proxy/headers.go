@@ -1,0 +1,104 @@
+package proxy
+
+import (
+	"strings"
+
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+)
+
+// hiddenHeaders of an upstream are not passed on; the rest of the list is
+// handled by this server itself.
+var hiddenHeaders = map[string]bool{
+	"date": true, "server": true, "x-pad": true, "x-accel-expires": true, "x-accel-redirect": true,
+	"x-accel-limit-rate": true, "x-accel-buffering": true, "x-accel-charset": true,
+}
+
+// ignorableHeaders are what proxy_ignore_headers may name.
+var ignorableHeaders = map[string]bool{
+	"x-accel-redirect": true, "x-accel-expires": true, "x-accel-limit-rate": true, "x-accel-buffering": true,
+	"x-accel-charset": true, "expires": true, "cache-control": true, "set-cookie": true, "vary": true,
+}
+
+// ignoresHeader reports whether proxy_ignore_headers names a header.
+func (p *config) ignoresHeader(name string) bool { return core.ContainsFold(p.ignoreHeaders, name) }
+
+// copyHeaders takes the upstream's headers over.
+func (x *exchange) copyHeaders() {
+	o, p := &x.r.Out, x.conf
+	x.buffering = p.buffering.V
+	for i := range x.st.Headers {
+		h := &x.st.Headers[i]
+		name := ngxtext.Lower(h.Name)
+		if strings.HasPrefix(name, "x-accel-") && !p.ignoresHeader(name) {
+			x.accelHeader(name, h.Value)
+		}
+		if hiddenHeaders[name] && !core.ContainsFold(p.passThrough, name) || core.ContainsFold(p.hide, name) {
+			continue
+		}
+		x.copyHeader(name, h)
+	}
+	for _, name := range p.passThrough { // a header that is passed on is not made up
+		switch core.Classify(name) {
+		case core.OutServer:
+			o.CustomServer = true
+		case core.OutDate:
+			o.CustomDate = true
+		}
+	}
+	o.AllowRanges = false
+}
+
+// accelHeader obeys one of the headers by which an upstream speaks to the proxy.
+func (x *exchange) accelHeader(name, value string) {
+	switch name {
+	case "x-accel-buffering":
+		if ngxtext.EqualFold(value, "no") {
+			x.buffering = false
+		} else if ngxtext.EqualFold(value, "yes") {
+			x.buffering = true
+		}
+	case "x-accel-limit-rate":
+		if n, ok := ngxtext.ParseDecimal(value); ok {
+			x.r.SetRate(n)
+		}
+	case "x-accel-charset":
+		x.r.Out.CharsetOverride = value
+	}
+}
+
+func (x *exchange) copyHeader(name string, h *core.Header) {
+	o := &x.r.Out
+	switch name {
+	case "connection", "keep-alive", "transfer-encoding", "content-length":
+	case "content-type":
+		o.ContentType, o.Charset = h.Value, ""
+	case "last-modified":
+		o.LastModified = -1
+		if t, ok := core.ParseHTTPTime(h.Value); ok {
+			o.LastModified = t
+		}
+		o.Headers.Add(h.Name, h.Value)
+	case "server":
+		o.Set("Server", h.Value)
+	case "date":
+		o.Set("Date", h.Value)
+	case "location":
+		value, changed := x.rewriteLocation(h.Value)
+		if changed && strings.HasPrefix(value, "/") && x.r.Loc.AbsoluteRedirect.V {
+			o.Location = value // the header filter completes it
+			return
+		}
+		o.Headers.Add(h.Name, value)
+	case "refresh":
+		value := h.Value
+		if at := strings.Index(ngxtext.Lower(value), "url="); at >= 0 {
+			if to, changed := x.rewriteLocation(value[at+4:]); changed {
+				value = value[:at+4] + to
+			}
+		}
+		o.Headers.Add(h.Name, value)
+	default:
+		o.Headers.Add(h.Name, h.Value)
+	}
+}

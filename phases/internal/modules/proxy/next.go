@@ -1,0 +1,137 @@
+package proxy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
+)
+
+// nextKind says how an attempt at an upstream failed, and for which failures
+// proxy_next_upstream tries another.
+type nextKind uint32
+
+const (
+	nextError nextKind = 1 << iota
+	nextTimeout
+	nextInvalid
+	next500
+	next502
+	next503
+	next504
+	next403
+	next404
+	next429
+	nextNonIdempotent
+	nextNoLive
+	nextOff
+)
+
+// nextWords are the words of proxy_next_upstream. That of the response cache is
+// known, as configurations have it everywhere.
+var nextWords = map[string]nextKind{
+	"error": nextError, "timeout": nextTimeout, "invalid_header": nextInvalid, "non_idempotent": nextNonIdempotent,
+	"http_500": next500, "http_502": next502, "http_503": next503, "http_504": next504,
+	"http_403": next403, "http_404": next404, "http_429": next429, "updating": 0, "off": nextOff,
+}
+
+// nextStatuses are the statuses that count as failures if asked for.
+var nextStatuses = map[int]nextKind{
+	500: next500, 502: next502, 503: next503, 504: next504, 403: next403, 404: next404, 429: next429,
+}
+
+// status is what the client gets for a failure without a response.
+func (k nextKind) status() int {
+	switch k {
+	case nextTimeout, next504:
+		return 504
+	case next500:
+		return 500
+	case next503:
+		return 503
+	case next403:
+		return 403
+	case next404:
+		return 404
+	case next429:
+		return 429
+	}
+	return 502
+}
+
+func setNext(c *core.Compiler, d *conf.Directive) error {
+	var kinds nextKind
+	for _, word := range d.Args {
+		kind, ok := nextWords[word]
+		if !ok {
+			return fmt.Errorf("invalid value \"%s\"", word)
+		}
+		kinds |= kind
+	}
+	return loc.At(c).next.Put(kinds)
+}
+
+// allows reports whether another attempt may follow one that failed this way
+// (ngx_http_upstream_next, ngx_http_upstream_test_next).
+func (x *exchange) allows(kind nextKind) bool {
+	if m := x.r.Method; x.connected && (m == "POST" || m == "LOCK" || m == "PATCH") {
+		kind |= nextNonIdempotent
+	}
+	want := x.conf.next.V
+	if want&nextOff != 0 {
+		want = 0
+	}
+	timeout := x.conf.nextTimeout.V
+	return want&kind == kind && !(x.connected && x.body.streams()) && !(timeout > 0 && time.Since(x.start) >= timeout)
+}
+
+// refusedStatus is the failure that the status of the response stands for, 0
+// when the response is the answer.
+func (x *exchange) refusedStatus() nextKind {
+	if kind := nextStatuses[x.in.Head.Status]; kind != 0 && x.choice.Tries > 1 && x.allows(kind) {
+		return kind
+	}
+	return 0
+}
+
+// next settles an attempt that failed: another one follows, or the request ends
+// with a status (ngx_http_upstream_next).
+func (x *exchange) next(kind nextKind) (rc int, again bool) {
+	x.account()
+	refused := kind == next403 || kind == next404 // the peer is well, it only has no answer
+	x.st.Last = "failed"
+	if refused {
+		x.st.Last = "next"
+	}
+	x.release(!refused)
+	if kind == nextTimeout {
+		x.r.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
+	}
+	if x.cached && kind == nextError {
+		x.choice.Tries++
+	}
+	t := x.try()
+	t.Status = kind.status()
+	if x.choice.Tries == 0 || !x.allows(kind) {
+		return t.Status, false
+	}
+	t.Response = time.Since(x.begun)
+	x.drop()
+	return 0, true
+}
+
+// useAddrs makes the addresses of a name the peers, in an order that differs from
+// request to request.
+func (x *exchange) useAddrs(addrs []string) {
+	list := make([]string, len(addrs))
+	first := rand.IntN(len(addrs))
+	for i := range addrs {
+		list[i] = net.JoinHostPort(addrs[(first+i)%len(addrs)], x.t.port)
+	}
+	x.up = upstream.Implicit(x.t.host, list)
+}

@@ -1,0 +1,89 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
+	"github.com/moonphase/moonphase/phases/internal/tlsclient"
+)
+
+const sslPrefix = "proxy_ssl_"
+
+// buildTLS loads what the proxy_ssl_ directives of a location name.
+func buildTLS(c *core.Compiler, p *config) error {
+	if err := c.Outside(p.ssl.Build(c, sslPrefix)); err != nil {
+		return err
+	}
+	if p.sslVerify.V && p.ssl.Trusted.V == "" {
+		return &conf.Error{Msg: "no proxy_ssl_trusted_certificate for proxy_ssl_verify"}
+	}
+	return nil
+}
+
+// tlsKind identifies the settings of a TLS connection among those of an upstream:
+// one that was made with others, or for another name, must not be used.
+type tlsKind struct {
+	setup  *tlsclient.Setup
+	name   string
+	sni    bool
+	verify bool
+}
+
+// tlsKind is the kind of connection that this exchange may use, nil without TLS.
+func (x *exchange) tlsKind() any {
+	if !x.t.tls {
+		return nil
+	}
+	p := x.conf
+	return tlsKind{p.ssl.Setup, x.tlsName(), p.sslServerName.V, p.sslVerify.V}
+}
+
+// tlsName is the name that the upstream must prove to have, and is told by SNI.
+func (x *exchange) tlsName() string {
+	name := x.conf.sslName.V.Eval(x.r)
+	if name == "" {
+		name = x.t.host
+	}
+	host, _ := upstream.SplitHostPort(name)
+	return host
+}
+
+// handshake makes the connection a TLS one. The certificate is judged on resumed
+// sessions too.
+func (x *exchange) handshake() (nextKind, int) {
+	r, p := x.r, x.conf
+	x.action(" while SSL handshaking to upstream")
+	name := x.tlsName()
+	cfg := p.ssl.Config.Clone()
+	if p.sslServerName.V && net.ParseIP(name) == nil {
+		cfg.ServerName = name
+	}
+	if p.sslReuse.V {
+		cfg.ClientSessionCache = p.ssl.Sessions
+	}
+	c := tls.Client(x.conn.Conn, cfg)
+	ctx, cancel := context.WithTimeout(x.watch.context(), x.st.Connect)
+	defer cancel()
+	if err := c.HandshakeContext(ctx); err != nil {
+		switch {
+		case core.IsTimeout(err), ctx.Err() == context.DeadlineExceeded:
+			return nextTimeout, core.OK
+		case !x.watch.gone():
+			r.Logf(errlog.Err, "SSL_do_handshake() failed (SSL: %v)", err)
+		}
+		return nextError, core.OK
+	}
+	x.conn.Secure(c, x.tlsKind())
+	if p.sslVerify.V {
+		if err := p.ssl.Judge(c.ConnectionState(), name); err != nil {
+			r.Log(errlog.Err, err.Error())
+			return nextError, core.OK
+		}
+	}
+	return 0, core.OK
+}

@@ -1,0 +1,259 @@
+package upstream
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/moonphase/moonphase/phases/http1"
+	"github.com/moonphase/moonphase/phases/internal/core"
+)
+
+// A ResponseReader reads the response to one request from the connection of an
+// upstream: head, then body. It trusts nothing: what is read is bounded by its
+// buffer, what is delivered by the framing that the head announced, and whether
+// the connection may carry another request is for clean to say.
+type ResponseReader struct {
+	src  io.Reader
+	room *responseRoom
+	buf  []byte
+	r, w int // the bytes read ahead are buf[r:w]
+
+	Head     ResponseHead
+	framing  framing
+	left     int64 // of framedByLength, still to come
+	chunks   http1.Chunked
+	ended    bool  // the body was read to its end
+	Received int64 // bytes, head included
+	BodyRead int64 // bytes of the body that came, with their framing
+	Preread  int64 // those of them that came with the head
+	Eof      bool  // the upstream has closed
+}
+
+// framing says how the end of a body is known.
+type framing uint8
+
+const (
+	framedByClose framing = iota
+	framedByLength
+	framedByChunks
+)
+
+// ResponseHead is what the head of a response said.
+type ResponseHead struct {
+	Status  int
+	Line    string // "200 OK": what stands behind the version
+	Headers core.Headers
+	Length  int64 // Content-Length, -1 without
+	chunked bool
+	close   bool // the connection ends with the response
+	Bare    bool // no head at all: what comes is the body, as in HTTP/0.9
+}
+
+// responseRoom is what a response is read through. Idle connections hold nothing,
+// so only requests that run have one.
+type responseRoom struct {
+	buf   [16 << 10]byte
+	lines [64]headLine
+}
+
+var responseRooms = sync.Pool{New: func() any { return new(responseRoom) }}
+
+// Start prepares r for the response that comes from src.
+func (r *ResponseReader) Start(src io.Reader) {
+	room := r.room
+	if room == nil {
+		room = responseRooms.Get().(*responseRoom)
+	}
+	*r = ResponseReader{src: src, room: room, buf: room.buf[:]}
+}
+
+// Release gives the memory back. What next delivered is no longer valid.
+func (r *ResponseReader) Release() {
+	if r.room != nil {
+		responseRooms.Put(r.room)
+		r.room, r.buf, r.src = nil, nil, nil
+		r.r, r.w = 0, 0
+	}
+}
+
+// ErrBigHead is a head that does not fit in proxy_buffer_size.
+var ErrBigHead = errors.New("upstream sent too big header")
+
+// HeadError is a head that cannot be understood, in nginx's words.
+type HeadError string
+
+func (e HeadError) Error() string { return string(e) }
+
+// fill reads more bytes behind those that are buffered, up to limit in all.
+func (r *ResponseReader) fill(limit int) error {
+	if r.r > 0 {
+		r.w = copy(r.buf, r.buf[r.r:r.w])
+		r.r = 0
+	}
+	n, err := r.src.Read(r.buf[r.w:limit])
+	r.w += n
+	r.Received += int64(n)
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	r.Eof = err == io.EOF
+	return err
+}
+
+// ReadHead reads the head, which may be limit bytes long. The error is io.EOF,
+// ErrBigHead, a HeadError, or one of the network.
+func (r *ResponseReader) ReadHead(limit int) error {
+	if limit > len(r.buf) {
+		r.buf = make([]byte, limit)
+	}
+	p := headParser{head: &r.Head, lines: r.room.lines[:0]}
+	for {
+		if err := r.fill(limit); err != nil {
+			return err
+		}
+		done, err := p.parse(r.buf[:r.w])
+		switch {
+		case err != nil:
+			return err
+		case done:
+			r.r = p.at
+			r.Preread = int64(r.w - r.r)
+			r.BodyRead = r.Preread
+			return nil
+		case r.w == limit:
+			p.collect(r.buf)
+			return ErrBigHead
+		}
+	}
+}
+
+// Begin goes on to the body. The responses to HEAD, and those of status 204 and
+// 304, have none whatever their head says.
+func (r *ResponseReader) Begin(isHead bool) {
+	switch h := &r.Head; {
+	case isHead || h.Status == 204 || h.Status == 304:
+		r.framing, r.left = framedByLength, 0
+	case h.chunked:
+		r.framing = framedByChunks
+	case h.Length >= 0:
+		r.framing, r.left = framedByLength, h.Length
+	default:
+		r.framing = framedByClose
+	}
+	r.ended = r.framing == framedByLength && r.left == 0
+}
+
+// Clean reports whether the connection stands exactly at the end of the
+// response, so that the next bytes belong to the next request's.
+func (r *ResponseReader) Clean() bool {
+	return r.ended && r.r == r.w && !r.Eof && r.framing != framedByClose && !r.Head.close && !r.Head.Bare
+}
+
+// Ahead is what has been read and not delivered, valid until the next read.
+func (r *ResponseReader) Ahead() []byte { return r.buf[r.r:r.w] }
+
+// InChunks reports whether the body comes in chunks.
+func (r *ResponseReader) InChunks() bool { return r.framing == framedByChunks }
+
+// Surplus reports whether more came than the response may hold.
+func (r *ResponseReader) Surplus() bool { return r.ended && r.r < r.w }
+
+// Next gives the next bytes of the body, valid until the next call, and io.EOF at
+// its end. With gather it waits until a piece of some size is there, or all that
+// can be counted on. The error is http1.ErrBadChunk, io.ErrUnexpectedEOF for a
+// body cut short, or one of the network.
+func (r *ResponseReader) Next(gather bool) ([]byte, error) {
+	for {
+		if r.framing == framedByChunks && !r.ended && (!gather || r.enough()) {
+			n, err := r.chunks.Parse(r.buf[r.r:r.w])
+			r.r += n
+			if err != nil {
+				return nil, err
+			}
+			r.ended = r.chunks.Done()
+		}
+		if r.ended {
+			return nil, io.EOF
+		}
+		if n := r.deliverable(); n > 0 && (!gather || r.enough()) {
+			p := r.buf[r.r : r.r+n]
+			r.r += n
+			r.took(int64(n))
+			return p, nil
+		}
+		if err := r.more(); err != nil {
+			return r.rest(err)
+		}
+	}
+}
+
+// gatherSize is how much is waited for before a piece is passed on
+// (proxy_buffers).
+const gatherSize = 4096
+
+// enough reports whether what is buffered is worth passing on.
+func (r *ResponseReader) enough() bool {
+	n := r.w - r.r
+	if n >= gatherSize || r.Eof {
+		return true
+	}
+	switch r.framing {
+	case framedByLength:
+		return int64(n) >= r.left
+	case framedByChunks:
+		return int64(n) >= r.chunks.Need()
+	}
+	return false
+}
+
+// deliverable is how many of the bytes read ahead are the body's and come next.
+func (r *ResponseReader) deliverable() int {
+	n := int64(r.w - r.r)
+	switch r.framing {
+	case framedByLength:
+		n = min(n, r.left)
+	case framedByChunks:
+		n = min(n, r.chunks.Data())
+	}
+	return int(n)
+}
+
+func (r *ResponseReader) took(n int64) {
+	switch r.framing {
+	case framedByLength:
+		r.left -= n
+		r.ended = r.left == 0
+	case framedByChunks:
+		r.chunks.Took(n)
+	}
+}
+
+// more reads the next bytes of the body.
+func (r *ResponseReader) more() error {
+	before := r.Received
+	err := r.fill(len(r.buf))
+	r.BodyRead += r.Received - before
+	return err
+}
+
+// rest is what an upstream that closed leaves: what was gathered, then the end.
+func (r *ResponseReader) rest(err error) ([]byte, error) {
+	if err != io.EOF {
+		return nil, err
+	}
+	if r.deliverable() > 0 || r.framing == framedByChunks && r.w > r.r {
+		return r.Next(false)
+	}
+	if r.framing == framedByClose {
+		r.ended = true
+		return nil, io.EOF
+	}
+	if r.ended {
+		return nil, io.EOF
+	}
+	return nil, io.ErrUnexpectedEOF
+}

@@ -1,0 +1,185 @@
+package resolver
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/runtime/inet"
+)
+
+// Resolver is what the resolver directive says: name servers and options.
+type Resolver struct {
+	Servers []string // host:port
+	Valid   time.Duration
+	IPv4    bool
+	IPv6    bool
+	// Local is set by resolver's local=on: names are also looked up in
+	// /etc/hosts and its servers are those of resolv.conf.
+	Local bool
+
+	Cache NameCache
+}
+
+// NameCache keeps what name servers answered, for one resolver directive.
+type NameCache struct {
+	mu      sync.Mutex
+	answers map[string]nameAnswer
+	Next    int // server to ask first
+}
+
+// nameAnswer is the addresses of a name, or the name it stands for.
+type nameAnswer struct {
+	addrs   []string
+	cname   string
+	expires time.Time
+}
+
+// A Error says why a name has no address, in nginx's words.
+type Error struct {
+	name string // as the resolver saw it
+	code int
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s could not be resolved (%d: %s)", e.name, e.code, resolveText(e.code))
+}
+
+// resolveTimedOut is the code of a name that no server answered for in time (ETIMEDOUT).
+const resolveTimedOut = 110
+
+// resolveText words a code (ngx_resolver_strerror).
+func resolveText(code int) string {
+	switch code {
+	case dns.RcodeFormatError:
+		return "Format error"
+	case dns.RcodeServerFailure:
+		return "Server failure"
+	case dns.RcodeNameError:
+		return "Host not found"
+	case dns.RcodeNotImplemented:
+		return "Unimplemented"
+	case dns.RcodeRefused:
+		return "Operation refused"
+	case resolveTimedOut:
+		return "Operation timed out"
+	}
+	return "Unknown error"
+}
+
+// resendInterval is how long one server has to answer before the next is asked.
+const resendInterval = 5 * time.Second
+
+// maxCNAMEs is how many names may stand for one another (NGX_RESOLVER_MAX_RECURSION).
+const maxCNAMEs = 50
+
+// Lookup finds the addresses of a name. log takes what is wrong with servers.
+func (rc *Resolver) Lookup(ctx context.Context, log errlog.Logger, name string) ([]string, *Error) {
+	if rc.Local {
+		if addrs, err := net.DefaultResolver.LookupHost(ctx, name); err == nil {
+			return addrs, nil
+		}
+	}
+	asked := name
+	for range maxCNAMEs + 1 {
+		answer, first, ok := rc.cached(asked)
+		if !ok {
+			if !askable(asked) {
+				break
+			}
+			a, code := rc.ask(ctx, log, asked, first)
+			if code != 0 {
+				return nil, &Error{name, code}
+			}
+			answer = rc.keep(asked, a)
+		}
+		if len(answer.addrs) > 0 {
+			return answer.addrs, nil
+		}
+		asked = ResolverName(answer.cname)
+	}
+	return nil, &Error{name, dns.RcodeNameError}
+}
+
+// ResolverName is a name as it is asked for: in lower case, without a final dot.
+func ResolverName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// askable reports whether servers can be asked for a name: none of its labels is empty
+// or longer than a length byte tells. Such names are known not to exist.
+func askable(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 255 {
+			return false
+		}
+	}
+	return true
+}
+
+// cached finds a name in the cache; first is the server to ask when it is not there.
+func (rc *Resolver) cached(name string) (answer nameAnswer, first int, ok bool) {
+	c := &rc.Cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if answer, ok = c.answers[name]; ok && time.Now().Before(answer.expires) {
+		return answer, 0, true
+	}
+	first = c.Next
+	c.Next++
+	return answer, first, false
+}
+
+// maxNameAnswers bounds a cache; a full one starts again.
+const maxNameAnswers = 10000
+
+// keep puts an answer into the cache, for as long as it or the directive says.
+func (rc *Resolver) keep(name string, a dnsAnswer) nameAnswer {
+	ttl := a.ttl
+	if rc.Valid > 0 {
+		ttl = rc.Valid
+	}
+	c := &rc.Cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answers == nil || len(c.answers) > maxNameAnswers {
+		c.answers = map[string]nameAnswer{}
+	}
+	answer := nameAnswer{a.addrs, a.cname, time.Now().Add(ttl)}
+	c.answers[name] = answer
+	return answer
+}
+
+// serverLookup bounds the search for a name server's address at the start.
+const serverLookup = 10 * time.Second
+
+// AddServer adds a name server. One that is given by name is looked up now, by the
+// system's means.
+func (rc *Resolver) AddServer(text string) error {
+	a, reason := inet.Parse(text, 53)
+	switch {
+	case reason != "":
+		return fmt.Errorf("%s in resolver \"%s\"", reason, text)
+	case a.Unix:
+		return fmt.Errorf("resolver \"%s\": servers at unix domain sockets are not supported", text)
+	case !a.Name:
+		rc.Servers = append(rc.Servers, net.JoinHostPort(a.Host, strconv.Itoa(a.Port)))
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), serverLookup)
+	defer cancel()
+	name, _, _ := strings.Cut(a.Host, ":")
+	found, err := net.DefaultResolver.LookupHost(ctx, name)
+	if err != nil || len(found) == 0 {
+		return fmt.Errorf("host not found in resolver \"%s\"", text)
+	}
+	for _, ip := range found {
+		rc.Servers = append(rc.Servers, net.JoinHostPort(ip, strconv.Itoa(a.Port)))
+	}
+	return nil
+}
