@@ -19,9 +19,9 @@ type Zone struct {
 	Init func(z *Zone, old any) error
 }
 
-// zone finds or makes the zone that a directive of a module names; size is 0 where
+// Zone finds or makes the zone that a directive of a module names; size is 0 where
 // the directive does not give it (ngx_shared_memory_add).
-func (c *Compiler) zone(user, name string, size int64) (*Zone, error) {
+func (c *Compiler) Zone(user, name string, size int64) (*Zone, error) {
 	z := findZone(c.Cycle, name)
 	switch {
 	case z == nil:

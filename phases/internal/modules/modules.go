@@ -36,7 +36,6 @@ func All() []*core.Module {
 		log.Module, // behind log_by_lua
 		upstream.Module,
 		serve.HTTP2Module,
-		ssl.Module, // its configurations are built when ngx_lua has put its hooks in
 
 		// Content: an index moves the request on, a listing is for want of one,
 		// and what both leave is a file.
@@ -53,6 +52,8 @@ func All() []*core.Module {
 		geo.Module,
 		maps.Module,
 		rewrite.Module, // behind server_rewrite_by_lua
+
+		ssl.Module, // its configurations are built when ngx_lua has put its hooks in
 
 		// Proxies, and how they choose among the peers of an upstream.
 		proxy.Module,
