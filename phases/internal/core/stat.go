@@ -32,10 +32,16 @@ func (c *Cycle) Running() int64 {
 	return c.flow.begun.Load() - ended
 }
 
-// Stat is the state of the process; behind another server it knows of requests only.
-func (c *Cycle) Stat() Stat {
+// StatOf is the state of the process as the request sees it: one that is being logged
+// has been written. Behind another server only requests are known.
+func StatOf(r *Request) Stat {
+	c := r.Cycle
+	s := Stat{Requests: c.Begun(), Writing: c.Running()}
 	if c.ProcessStat != nil {
-		return c.ProcessStat()
+		s = c.ProcessStat()
 	}
-	return Stat{Requests: c.Begun(), Writing: c.Running()}
+	if r.Main.Logging {
+		s.Writing--
+	}
+	return s
 }
