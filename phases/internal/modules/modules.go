@@ -21,6 +21,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/rewrite"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/modules/static"
+	"github.com/moonphase/moonphase/phases/internal/modules/stubstatus"
 	"github.com/moonphase/moonphase/phases/internal/modules/tryfiles"
 	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 	"github.com/moonphase/moonphase/phases/internal/serve"
@@ -62,6 +63,8 @@ func All() []*core.Module {
 		upstream.LeastConnModule,
 		upstream.KeepaliveModule,
 		upstream.ZoneModule,
+
+		stubstatus.Module,
 
 		// Filters of the main request's bytes. Ranges are of what gzip leaves alone.
 		rangefilter.HeaderModule,
