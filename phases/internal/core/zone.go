@@ -14,8 +14,8 @@ type Zone struct {
 	User string // the module whose it is
 	// Data is the module's.
 	Data any
-	// Init fills Data before the first request. old is the Data of the zone that had
-	// the same name, size and user before a reload, nil when there is none.
+	// Init, when not nil, fills Data before the first request. old is the Data of the
+	// zone that had the same name, size and user before a reload, nil when there is none.
 	Init func(z *Zone, old any) error
 }
 
@@ -65,6 +65,9 @@ func (c *Cycle) startZones() error {
 			if was := findZone(c.previous, z.Name); was != nil && was.Size == z.Size && was.User == z.User {
 				old = was.Data
 			}
+		}
+		if z.Init == nil {
+			continue
 		}
 		if err := z.Init(z, old); err != nil {
 			return err

@@ -92,6 +92,9 @@ func setSharedDict(c *core.Compiler, d *conf.Directive) error {
 			return fmt.Errorf("lua_shared_dict \"%s\" is already defined as \"%s\"", name, name)
 		}
 	}
+	if _, err := c.Zone("lua_shared_dict", name, n); err != nil {
+		return err
+	}
 	Main.At(c).SharedDicts = append(Main.At(c).SharedDicts, SharedDict{Name: name, Size: n})
 	return nil
 }
