@@ -99,7 +99,7 @@ func directives() []core.Directive {
 
 // checkSessionCache reads ssl_session_cache off, none, or any of builtin, builtin:N
 // and shared:NAME:SIZE. Sessions travel in tickets here.
-func checkSessionCache(_ *core.Compiler, d *conf.Directive) error {
+func checkSessionCache(c *core.Compiler, d *conf.Directive) error {
 	for _, arg := range d.Args {
 		kind, rest, given := strings.Cut(arg, ":")
 		ok := !given && (kind == "off" || kind == "none" || kind == "builtin")
@@ -111,6 +111,11 @@ func checkSessionCache(_ *core.Compiler, d *conf.Directive) error {
 			size, good := ngxtext.ParseSize(text, false)
 			if ok = good && name != ""; ok && size < core.MinZone {
 				return fmt.Errorf("session cache \"%s\" is too small", arg)
+			}
+			if ok {
+				if _, err := c.Zone("ssl", name, size); err != nil {
+					return err
+				}
 			}
 		}
 		if !ok {

@@ -12,26 +12,26 @@ import (
 var ZoneModule = &core.Module{
 	Name: "upstream_zone",
 	Directives: func() []core.Directive {
-		return []core.Directive{{Name: "zone", In: core.InUpstream, Args: core.Take12, Set: checkZone}}
+		return []core.Directive{{Name: "zone", In: core.InUpstream, Args: core.Take12, Set: setZone}}
 	},
 }
 
-// checkZone reads zone NAME [SIZE]. The workers are threads of one process,
-// which share the peers anyway.
-func checkZone(_ *core.Compiler, d *conf.Directive) error {
-	name := d.Args[0]
+// setZone reads zone NAME [SIZE]. The workers are threads of one process, which
+// share the peers anyway.
+func setZone(c *core.Compiler, d *conf.Directive) error {
+	name, size := d.Args[0], int64(0)
 	if name == "" {
 		return fmt.Errorf("invalid zone name \"%s\"", name)
 	}
-	if len(d.Args) == 1 {
-		return nil
+	if len(d.Args) == 2 {
+		var ok bool
+		if size, ok = ngxtext.ParseSize(d.Args[1], false); !ok {
+			return fmt.Errorf("invalid zone size \"%s\"", d.Args[1])
+		}
+		if size < core.MinZone {
+			return fmt.Errorf("zone \"%s\" is too small", name)
+		}
 	}
-	n, ok := ngxtext.ParseSize(d.Args[1], false)
-	if !ok {
-		return fmt.Errorf("invalid zone size \"%s\"", d.Args[1])
-	}
-	if n < core.MinZone {
-		return fmt.Errorf("zone \"%s\" is too small", name)
-	}
-	return nil
+	_, err := c.Zone("upstream", name, size)
+	return err
 }
