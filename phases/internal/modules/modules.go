@@ -13,6 +13,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/headers"
 	"github.com/moonphase/moonphase/phases/internal/modules/headersmore"
 	"github.com/moonphase/moonphase/phases/internal/modules/index"
+	"github.com/moonphase/moonphase/phases/internal/modules/limitreq"
 	"github.com/moonphase/moonphase/phases/internal/modules/log"
 	maps "github.com/moonphase/moonphase/phases/internal/modules/map"
 	"github.com/moonphase/moonphase/phases/internal/modules/notmodified"
@@ -49,6 +50,8 @@ func All() []*core.Module {
 		// Access: addresses are looked at before anybody is asked.
 		authrequest.Module,
 		access.Module,
+
+		limitreq.Module,
 
 		geo.Module,
 		maps.Module,
