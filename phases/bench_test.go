@@ -11,7 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -56,7 +56,7 @@ func serveLoad(t testing.TB, http, server string) (ask func()) {
 	}
 	s.chunks = rt.ChunkSet{sayHello}
 	s.start(t)
-	nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
+	nc, err := net.Dial("tcp", "127.0.0.1:"+s.port)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func serveLoad(t testing.TB, http, server string) (ask func()) {
 
 // sayHello is ngx.say("hello world") as the compiler would print it.
 var sayHello = &rt.Chunk{
-	Key:  "content_by_lua_nhli_" + lua.MD5Hex(`ngx.say("hello world")`),
+	Key:  testserver.Key("content_by_lua", `ngx.say("hello world")`),
 	Name: "=content_by_lua(nginx.conf:1)",
 	Main: func(th *rt.Thread, env *rt.Env, _ []rt.Value) (rt.Value, int) {
 		ngx := rt.Global(th, env, &helloSites[0])

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/moonphase/moonphase/phases/internal/serve"
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 )
 
 const handlerConf = `
@@ -79,13 +80,13 @@ func TestHandler(t *testing.T) {
 
 func TestHTTP2(t *testing.T) {
 	dir := t.TempDir()
-	makeCert(t, dir, "h.test")
-	s := startServer(t, "events {} http { access_log off; server { listen ADDR ssl http2; "+
+	testserver.Cert(t, dir, "h.test")
+	s := testserver.Start(t, "events {} http { access_log off; server { listen ADDR ssl http2; "+
 		"ssl_certificate "+dir+"/h.test.crt; ssl_certificate_key "+dir+"/h.test.key; "+handlerConf+"} }")
 	two := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
-	checkForeign(t, &http.Client{Transport: two}, "https://"+s.addr, "HTTP/2.0")
+	checkForeign(t, &http.Client{Transport: two}, "https://"+s.Addr, "HTTP/2.0")
 	one := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}}
-	checkForeign(t, &http.Client{Transport: one}, "https://"+s.addr, "HTTP/1.1")
+	checkForeign(t, &http.Client{Transport: one}, "https://"+s.Addr, "HTTP/1.1")
 	two.CloseIdleConnections()
 	one.CloseIdleConnections()
 }

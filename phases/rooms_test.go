@@ -33,14 +33,15 @@ var bans = []struct{ room, imports, why string }{
 	{"internal/lua", "internal/modules", "the list holds Lua, not the other way round"},
 }
 
-// runtimeRooms are those that hold Lua values; to all others Lua is a module.
-var runtimeRooms = []string{".", "internal/lua", "internal/lua/"}
+// runtimeRooms are those that hold Lua values, and the helper of tests that gives a
+// server some; to all others Lua is a module.
+var runtimeRooms = []string{".", "internal/lua", "internal/lua/", "internal/testserver"}
 
 // moduleImports are the modules that use another one, as nginx's own do.
 var moduleImports = map[string][]string{
 	"internal/modules/proxy": {"internal/modules/upstream"},                         // ngx_http_proxy_module.c is made of ngx_http_upstream.c
 	"internal/lua":           {"internal/modules/upstream", "internal/modules/ssl"}, // balancer_by_lua*, ssl_*_by_lua*
-	"internal/serve":         {"internal/modules/ssl"},                              // a connection begins with a handshake
+	"internal/serve":         {"internal/modules/ssl", "internal/modules/http2"},    // a connection begins with a handshake, or a preface
 }
 
 // maxRoom is how long a room may be, in lines of its files without tests.

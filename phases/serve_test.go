@@ -16,9 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/moonphase/moonphase/phases/internal/lua"
-	"github.com/moonphase/moonphase/phases/internal/modules"
-	"github.com/moonphase/moonphase/phases/internal/serve"
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -57,7 +55,7 @@ func TestServe(t *testing.T) {
 
 type serveCase struct {
 	prefix   string
-	port     int
+	port     string
 	conf     string
 	chunks   rt.ChunkSet // compiled Lua, for cases that bring some
 	requests []serveRequest
@@ -70,13 +68,14 @@ type serveRequest struct {
 // newServeCase lays the files of an archive out in a folder.
 func newServeCase(t testing.TB, ar *txtar.Archive) *serveCase {
 	t.Helper()
-	c := &serveCase{prefix: t.TempDir() + "/", port: freePort(t)}
+	addr := testserver.FreeAddr(t)
+	c := &serveCase{prefix: t.TempDir() + "/", port: addr[strings.LastIndexByte(addr, ':')+1:]}
 	part := map[string]string{}
 	for _, f := range ar.Files {
 		name, data := f.Name, string(f.Data)
 		switch {
 		case name == "server" || name == "http":
-			part[name] = strings.ReplaceAll(data, "$PORT", fmt.Sprint(c.port))
+			part[name] = strings.ReplaceAll(data, "$PORT", c.port)
 		case strings.HasPrefix(name, "request "):
 			text := strings.ReplaceAll(strings.TrimSuffix(data, "\n"), "\n", "\r\n")
 			if !strings.Contains(text, "\r\n\r\n") {
@@ -104,7 +103,7 @@ func newServeCase(t testing.TB, ar *txtar.Archive) *serveCase {
 events { worker_connections 64; }
 http { access_log off; keepalive_requests 1000000000; default_type text/plain; client_body_temp_path %[1]sbody; proxy_temp_path %[1]sproxy;
 %[3]s
-server { listen 127.0.0.1:%[2]d; server_name localhost;
+server { listen 127.0.0.1:%[2]s; server_name localhost;
 %[4]s
 } }
 `, c.prefix, c.port, part["http"], part["server"])
@@ -114,29 +113,11 @@ server { listen 127.0.0.1:%[2]d; server_name localhost;
 	return c
 }
 
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // start serves the configuration until the test ends.
 func (c *serveCase) start(t testing.TB) {
 	t.Helper()
-	p := serve.NewProcess(serve.Options{Prefix: c.prefix, Conf: c.prefix + "conf/nginx.conf", ErrorLog: c.prefix + "logs/error.log"}, serve.Program{Modules: modules.All(), Prepare: lua.BinaryCode{Chunks: c.chunks}.Prepare})
-	cycle, err := p.Load()
-	if err == nil {
-		err = p.Activate(cycle)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testserver.Run(t, c.chunks, "-p", c.prefix, "-c", c.prefix+"conf/nginx.conf", "-e", c.prefix+"logs/error.log")
 	t.Cleanup(func() {
-		p.Shutdown()
 		if t.Failed() {
 			if log, err := os.ReadFile(c.prefix + "logs/error.log"); err == nil {
 				t.Logf("error.log:\n%s", log[max(0, len(log)-4000):])
@@ -148,7 +129,7 @@ func (c *serveCase) start(t testing.TB) {
 // ask sends a request and returns all that comes back.
 func (c *serveCase) ask(t testing.TB, text string) string {
 	t.Helper()
-	nc, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.port))
+	nc, err := net.Dial("tcp", "127.0.0.1:"+c.port)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +153,7 @@ func (c *serveCase) normal(answer string) string {
 	answer = etagLine.ReplaceAllString(answer, "ETag: TAG")
 	answer = modLine.ReplaceAllString(answer, "Last-Modified: TIME")
 	answer = strings.ReplaceAll(answer, c.prefix, "PREFIX/")
-	answer = strings.ReplaceAll(answer, fmt.Sprint(c.port), "PORT")
+	answer = strings.ReplaceAll(answer, c.port, "PORT")
 	return strings.TrimSuffix(answer, "\n")
 }
 
@@ -196,7 +177,7 @@ func (c *serveCase) record(t testing.TB, file string, ar *txtar.Archive) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	}()
-	addr := fmt.Sprintf("127.0.0.1:%d", c.port)
+	addr := "127.0.0.1:" + c.port
 	for range 100 {
 		if nc, err := net.Dial("tcp", addr); err == nil {
 			nc.Close()

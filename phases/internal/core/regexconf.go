@@ -22,9 +22,9 @@ type namedGroup struct {
 	index int
 }
 
-// ConfMatchLimit bounds a match of a configuration's regex, in steps; 0 is the
+// confMatchLimit bounds a match of a configuration's regex, in steps; 0 is the
 // engine's own bound. Tests lower it.
-var ConfMatchLimit int
+var confMatchLimit int
 
 // Regex compiles a pattern of the configuration; its named groups become
 // variables.
@@ -37,7 +37,7 @@ func (c *Compiler) Regex(pattern string, ignoreCase bool) (*Regex, error) {
 	if err != nil {
 		return nil, regexError(pattern, err)
 	}
-	re.SetMatchLimit(ConfMatchLimit)
+	re.SetMatchLimit(confMatchLimit)
 	cr := &Regex{re: re, Text: pattern}
 	for _, n := range re.Names() {
 		v, err := c.DefineVar(n.Name)

@@ -12,14 +12,14 @@ import (
 // client goes away (lua_check_client_abort).
 type clientWatch struct {
 	r    *core.Request
-	run  *EntryRun
+	run  *entryRun
 	done chan struct{}
 	over bool // guarded by the baton: the handler has ended
 }
 
 // watchClient begins to watch on behalf of a handler; nil when that is not
 // wanted. The caller holds the baton and sets over at the end.
-func watchClient(r *core.Request, run *EntryRun) *clientWatch {
+func watchClient(r *core.Request, run *entryRun) *clientWatch {
 	if !loc.Of(r.Loc).checkClientAbort.V || r != r.Main {
 		return nil
 	}
@@ -28,7 +28,7 @@ func watchClient(r *core.Request, run *EntryRun) *clientWatch {
 		return nil
 	}
 	w := &clientWatch{r: r, run: run, done: make(chan struct{})}
-	baton := run.Ctx.Worker.Baton
+	baton := run.ctx.Worker.baton
 	guard.Go(func() {
 		select {
 		case <-gone:
@@ -47,10 +47,10 @@ func (w *clientWatch) clientGone(baton *rt.Baton) {
 		return
 	}
 	w.r.Log(errlog.Info, "client prematurely closed connection")
-	callback := w.run.Ctx.onAbort
+	callback := w.run.ctx.onAbort
 	baton.Release()
 	if !callback.IsFunction() {
-		w.run.group.Abort(ExitAbort{core.StatusClientClosed})
+		w.run.group.Abort(exitAbort{core.StatusClientClosed})
 		return
 	}
 	w.run.group.Inject(callback, onAbortFailed)
@@ -58,7 +58,7 @@ func (w *clientWatch) clientGone(baton *rt.Baton) {
 
 // onAbortFailed logs an error in the function given to ngx.on_abort.
 func onAbortFailed(th *rt.Thread, err *rt.Error) {
-	CtxOf(th).R.Logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", ErrorText(err), entryTraceback(err))
+	ctxOf(th).R.Logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
 }
 
 // stop ends the watch; the caller holds the baton.
@@ -69,11 +69,11 @@ func (w *clientWatch) stop() {
 
 // ngxOnAbort is ngx.on_abort(callback).
 func ngxOnAbort(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if c := CtxOf(th); c.R != nil && !loc.Of(c.R.Loc).checkClientAbort.V {
+	if c := ctxOf(th); c.R != nil && !loc.Of(c.R.Loc).checkClientAbort.V {
 		th.CheckFunction(args, 0)
 		return lib.Fail(th, "lua_check_client_abort is off")
 	}
-	c := gate(th, apiOutput, NoRequest)
+	c := gate(th, apiOutput, noRequest)
 	f := th.CheckFunction(args, 0)
 	switch {
 	case c.onAbort.IsFunction():

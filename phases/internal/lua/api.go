@@ -8,8 +8,8 @@ import (
 	"github.com/moonphase/moonphase/runtime/cosocket"
 )
 
-// NgxAPI is the ngx table's side of one worker: the Host of its Lua state.
-type NgxAPI struct {
+// ngxAPI is the ngx table's side of one worker: the Host of its Lua state.
+type ngxAPI struct {
 	worker *Worker
 	st     *rt.State
 	ngx    *rt.Table
@@ -26,13 +26,13 @@ type NgxAPI struct {
 	sockets   *cosocket.Lib
 }
 
-// APIOf is the API of the worker that runs th.
-func APIOf(th *rt.Thread) *NgxAPI { return th.State.Host.(*NgxAPI) }
+// apiOf is the API of the worker that runs th.
+func apiOf(th *rt.Thread) *ngxAPI { return th.State.Host.(*ngxAPI) }
 
 // OpenNgx gives the Lua state of a worker the ngx table and the modules that are
 // part of the server.
 func OpenNgx(st *rt.State, w *Worker) {
-	api := &NgxAPI{worker: w, st: st}
+	api := &ngxAPI{worker: w, st: st}
 	st.Host, st.Defect = api, logDefect
 	ngx := rt.NewTable(0, 128)
 	api.ngx = ngx
@@ -85,7 +85,7 @@ func OpenNgx(st *rt.State, w *Worker) {
 func globalWrite(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	args = padded(args, 3)
 	th.RawSet(th.CheckTable(args, 0), args[1], args[2])
-	if c := CtxOf(th); c.Phase != PhaseInit && c.Phase != PhaseInitWorker && c.logEnabled(errlog.Warn) {
+	if c := ctxOf(th); c.Phase != PhaseInit && c.Phase != PhaseInitWorker && c.logEnabled(errlog.Warn) {
 		c.log(errlog.Warn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+textOrNil(th, args[1])+
 			"') which may lead to race conditions between concurrent requests, so prefer the use of 'local' variables\n"+
 			th.Traceback("", 1))
@@ -120,7 +120,7 @@ func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	switch name := args[1].Str(); name {
 	case "ctx":
-		return rt.TableValue(CtxTable(th)), 1
+		return rt.TableValue(ctxTable(th)), 1
 	case "status":
 		return rt.Int(getStatus(th)), 1
 	case "headers_sent":
@@ -150,7 +150,7 @@ func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // gate raises the error of a call in a phase that does not allow a group; missing is
 // the text for code that runs for no request at all.
 func gate(th *rt.Thread, g apiGroup, missing string) *Ctx {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if refusal := gateText(c, g, missing); refusal != "" {
 		th.Errorf("%s", refusal)
 	}
@@ -169,15 +169,15 @@ func gateText(c *Ctx, g apiGroup, missing string) string {
 }
 
 const (
-	NoRequest       = "no request found"
+	noRequest       = "no request found"
 	noRequestObject = "no request object found"
 )
 
 // requestOf is the request of the running code, which must have a real one.
-func requestOf(th *rt.Thread) *core.Request { return realRequest(th, NoRequest) }
+func requestOf(th *rt.Thread) *core.Request { return realRequest(th, noRequest) }
 
 func realRequest(th *rt.Thread, missing string) *core.Request {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if c.R == nil {
 		if c.Phase == PhaseInit {
 			th.Errorf("%s", missing)

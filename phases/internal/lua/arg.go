@@ -6,14 +6,14 @@ import rt "github.com/moonphase/moonphase/runtime"
 // of a body filter.
 func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	args = padded(args, 2)
-	c := CtxOf(th)
+	c := ctxOf(th)
 	i := -1
 	if args[1].IsNumber() {
 		i = int(args[1].Num())
 	}
 	switch c.Phase {
 	case PhaseInit:
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	case PhaseSet:
 		if i > 0 && i <= len(c.SetArgs) && c.SetArgs[i-1] != "" {
 			return rt.String(c.SetArgs[i-1]), 1
@@ -34,7 +34,7 @@ func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // argSet is ngx.arg[i] = value in a body filter.
 func argSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	args = padded(args, 3)
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if c.Phase == PhaseInit {
 		return rt.Nil, 0
 	}

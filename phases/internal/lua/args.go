@@ -73,7 +73,7 @@ func ngxDecodeArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 1 or 2 arguments but seen %d", len(args))
 	}
 	s := th.CheckString(args, 0)
-	return decodeArgs(th, CtxOf(th), s, th.OptInt(args, 1, maxArgs), rt.NewTable(0, 4))
+	return decodeArgs(th, ctxOf(th), s, th.OptInt(args, 1, maxArgs), rt.NewTable(0, 4))
 }
 
 // decodeArgs reads a query string into t.
@@ -120,7 +120,7 @@ func ngxGetURIArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		t = v.Table()
 		clearTable(t)
 	}
-	return decodeArgs(th, CtxOf(th), r.Args, limit, t)
+	return decodeArgs(th, ctxOf(th), r.Args, limit, t)
 }
 
 func clearTable(t *rt.Table) {
@@ -157,5 +157,5 @@ func ngxGetPostArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	case b.File != "":
 		return lib.Fail(th, "request body in temp file not supported")
 	}
-	return decodeArgs(th, CtxOf(th), string(b.Data), limit, rt.NewTable(0, 4))
+	return decodeArgs(th, ctxOf(th), string(b.Data), limit, rt.NewTable(0, 4))
 }

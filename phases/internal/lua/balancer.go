@@ -53,10 +53,10 @@ var ngxBalancer = lib.Functions{
 // balanced is the upstream that the running balancer chooses for; nil, with
 // the error text, anywhere else.
 func balanced(th *rt.Thread) (*upstream.State, string) {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	switch {
 	case c.Phase == PhaseInit:
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	case c.R == nil || upstream.Note.Get(c.R) == nil:
 		return nil, "no upstream found"
 	case c.Phase != PhaseBalancer:
@@ -114,14 +114,14 @@ func balancerMoreTries(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 func balancerLastFailure(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	st, text := balanced(th)
 	switch {
-	case st == nil && CtxOf(th).R == nil:
+	case st == nil && ctxOf(th).R == nil:
 		return rt.Nil, 1
 	case st == nil:
 		return th.Return3(rt.Nil, rt.Nil, rt.String(text))
 	case st.Last == "":
 		return rt.Nil, 1
 	}
-	tries := upstream.Note.Get(CtxOf(th).R).Tries
+	tries := upstream.Note.Get(ctxOf(th).R).Tries
 	return th.Return2(rt.String(st.Last), rt.Int(tries[len(tries)-2].Status))
 }
 

@@ -108,7 +108,7 @@ func (c *Ctx) missingFile(path string) int {
 // compiled.
 func (c *Ctx) load(chunk *rt.Chunk, name, path string) (rt.Value, int) {
 	w := c.Worker
-	if sourcesVal := Main.Of(w.Cycle).Sources; path != "" && !sourcesVal.Trusts() {
+	if sourcesVal := main.Of(w.Cycle).Sources; path != "" && !sourcesVal.Trusts() {
 		if status := c.missingFile(path); status != core.OK {
 			return rt.Nil, status
 		}

@@ -38,9 +38,9 @@ type ChunkRef struct {
 
 // FileKey is the cache key of a file form. ngx_lua takes the path as written
 // when it is constant and the absolute path when it holds variables.
-func FileKey(path string) string { return "nhlf_" + MD5Hex(path) }
+func FileKey(path string) string { return "nhlf_" + md5Hex(path) }
 
-func MD5Hex(text string) string {
+func md5Hex(text string) string {
 	sum := md5.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
@@ -122,8 +122,8 @@ func directiveOf(name string) (Phase, luaForm, bool) {
 	if !strings.HasSuffix(tag, "_by_lua") {
 		return 0, 0, false
 	}
-	for p := range PhaseTable {
-		if PhaseTable[p].Tag == tag {
+	for p := range phaseTable {
+		if phaseTable[p].tag == tag {
 			return Phase(p), form, true
 		}
 	}
@@ -159,12 +159,12 @@ func chunkRefOf(d *conf.Directive, prefix string) (ChunkRef, error) {
 		err.Level = "error"
 		return ref, err
 	}
-	tag := PhaseTable[phase].Tag
+	tag := phaseTable[phase].tag
 	ref.Name = inlineName(tag, d.ShortFile, d.Line)
 	if phase == PhaseSSLClientHello {
 		ref.Name = "=" + tag // ngx_lua 0.10.23 gives this phase's code no place
 	}
-	ref.Key = tag + "_nhli_" + MD5Hex(ref.Source)
+	ref.Key = tag + "_nhli_" + md5Hex(ref.Source)
 	return ref, nil
 }
 
@@ -174,7 +174,7 @@ func (c *ChunkRef) setPath(path, prefix string) {
 	if !strings.HasPrefix(path, "/") {
 		c.Path = strings.TrimSuffix(prefix, "/") + "/" + path
 	}
-	if c.HasVars = strings.Contains(path, "$") && PhaseTable[c.Phase].Variables; c.HasVars {
+	if c.HasVars = strings.Contains(path, "$") && phaseTable[c.Phase].variables; c.HasVars {
 		return
 	}
 	c.Name = "@" + c.Path

@@ -11,7 +11,7 @@ import (
 
 // locConf is what the Lua module's directives say in a location.
 type locConf struct {
-	handlers [NumPhases]*handler // by phase; the server's level holds server_rewrite
+	handlers [numPhases]*handler // by phase; the server's level holds server_rewrite
 
 	codeCache            core.Opt[bool]
 	needBody             core.Opt[bool]
@@ -33,7 +33,7 @@ type locConf struct {
 }
 
 var (
-	Main = core.NewMainSlot(mergeMain)
+	main = core.NewMainSlot(mergeMain)
 	loc  = core.NewLocSlot(mergeLoc)
 )
 
@@ -60,12 +60,12 @@ func mergeLoc(l, outer *locConf, _ bool) {
 	l.ssl.Merge(&outer.ssl)
 }
 
-// MainConf is what Lua is for the whole http block: what the directives say, the
+// mainConf is what Lua is for the whole http block: what the directives say, the
 // code, and the workers.
-type MainConf struct {
+type mainConf struct {
 	BinaryCode
 
-	Workers []*Worker
+	workers []*Worker
 	batons  *rt.BatonPool  // one a worker
 	dicts   []*shdict.Dict // lua_shared_dict, in the order of the file
 	// openState is OpenNgx. States made later, by requests, reach it through here, as
@@ -103,7 +103,7 @@ type SharedDict struct {
 	Size int64
 }
 
-func mergeMain(m, outer *MainConf, _ bool) {
+func mergeMain(m, outer *mainConf, _ bool) {
 	m.maxPendingTimers.Merge(outer.maxPendingTimers, 1024)
 	m.maxRunningTimers.Merge(outer.maxRunningTimers, 256)
 	m.regexCacheMaxEntries.Merge(outer.regexCacheMaxEntries, 1024)

@@ -13,7 +13,7 @@ const (
 )
 
 // configTable is the ngx.config table.
-func (api *NgxAPI) configTable() *rt.Table {
+func (api *ngxAPI) configTable() *rt.Table {
 	t := rt.NewTable(0, 6)
 	t.SetStr("subsystem", rt.String("http"))
 	t.SetStr("debug", rt.False)
@@ -21,10 +21,10 @@ func (api *NgxAPI) configTable() *rt.Table {
 	t.SetStr("ngx_lua_version", rt.Int(ngxLuaVersion))
 	lib.Functions{
 		{"prefix", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-			return rt.String(APIOf(th).worker.Cycle.Prefix), 1
+			return rt.String(apiOf(th).worker.Cycle.Prefix), 1
 		}},
 		{"nginx_configure", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-			return rt.String(core.ConfigureArguments(APIOf(th).worker.Cycle.Modules)), 1
+			return rt.String(core.ConfigureArguments(apiOf(th).worker.Cycle.Modules)), 1
 		}},
 	}.AddTo(t)
 	return t

@@ -26,7 +26,7 @@ type Ctx struct {
 
 	Table *rt.Table // ngx.ctx of a context without a request
 
-	Handshake *ssl.Handshake // of the TLS phases
+	handshake *ssl.Handshake // of the TLS phases
 
 	Loc     *core.Location // a timer's configuration: that of where it was made
 	sockets *socketHost    // of a context without a request
@@ -37,8 +37,8 @@ type Ctx struct {
 	onAbort     rt.Value // the function given to ngx.on_abort
 }
 
-// CtxOf is the context of the running code.
-func CtxOf(th *rt.Thread) *Ctx { return th.Host.(*Ctx) }
+// ctxOf is the context of the running code.
+func ctxOf(th *rt.Thread) *Ctx { return th.Host.(*Ctx) }
 
 // location is the configuration that applies to the running code.
 func (c *Ctx) location() *core.Location {
@@ -54,8 +54,8 @@ func (c *Ctx) location() *core.Location {
 // What unwinds a handler. They pass through pcall; who runs the handler acts on
 // them.
 type (
-	// ExitAbort is ngx.exit and ngx.redirect.
-	ExitAbort struct{ Code int }
+	// exitAbort is ngx.exit and ngx.redirect.
+	exitAbort struct{ code int }
 	// execAbort is ngx.exec: an internal redirect, to a named location when uri
 	// begins with '@'.
 	execAbort struct {
@@ -67,10 +67,10 @@ type (
 	jumpAbort struct{}
 )
 
-func (ExitAbort) LuaAbort() {}
+func (exitAbort) LuaAbort() {}
 func (execAbort) LuaAbort() {}
 func (jumpAbort) LuaAbort() {}
 
-func (ExitAbort) Error() string { return "the handler called ngx.exit" }
+func (exitAbort) Error() string { return "the handler called ngx.exit" }
 func (execAbort) Error() string { return "the handler called ngx.exec" }
 func (jumpAbort) Error() string { return "the handler called ngx.req.set_uri" }

@@ -24,7 +24,7 @@ var ngxControl = lib.Functions{
 // ngxExit is ngx.exit(status). In the filters and the balancer it does not end
 // the code, so there it only notes the status.
 func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := gate(th, apiExit, NoRequest)
+	c := gate(th, apiExit, noRequest)
 	code := th.CheckInt(args, 0)
 	if code == core.Again || code == core.Done {
 		th.Errorf("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE")
@@ -47,12 +47,12 @@ func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return rt.Nil, 0
 	}
 	checkPending(th, code)
-	panic(ExitAbort{code})
+	panic(exitAbort{code})
 }
 
 // checkPending refuses to end a handler that waits for subrequests.
 func checkPending(th *rt.Thread, code int) {
-	if !closesConnection(code) && CtxOf(th).subrequests > 0 {
+	if !closesConnection(code) && ctxOf(th).subrequests > 0 {
 		th.Errorf("attempt to abort with pending subrequests")
 	}
 }
@@ -62,7 +62,7 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 && len(args) != 2 {
 		th.Errorf("expecting one or two arguments, but got %d", len(args))
 	}
-	if CtxOf(th).Phase == PhaseInit {
+	if ctxOf(th).Phase == PhaseInit {
 		th.Errorf(noRequestObject)
 	}
 	uri := th.CheckString(args, 0)
@@ -117,5 +117,5 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r.Out.Location = ""
 	r.Out.Headers.Add("Location", uri) // one that the script has set stays, as in nginx
 	r.Out.Status = status
-	panic(ExitAbort{status})
+	panic(exitAbort{status})
 }

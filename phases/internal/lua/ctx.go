@@ -19,11 +19,11 @@ func setCtx(r *core.Request, t *rt.Table) {
 // ctxReleased says that a table of ngx.ctx is not needed any more.
 func ctxReleased(main *core.Request) { main.Log(errlog.Debug, "lua release ngx.ctx at ref 1") }
 
-// CtxTable is ngx.ctx.
-func CtxTable(th *rt.Thread) *rt.Table {
-	c := CtxOf(th)
+// ctxTable is ngx.ctx.
+func ctxTable(th *rt.Thread) *rt.Table {
+	c := ctxOf(th)
 	if c.Phase == PhaseInit {
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	}
 	r := c.R
 	switch {
@@ -49,10 +49,10 @@ func setCtxTable(th *rt.Thread, v rt.Value) {
 	if !v.IsTable() {
 		th.Errorf("ctx should be a table while getting a %s", rt.TypeName(v))
 	}
-	c := CtxOf(th)
+	c := ctxOf(th)
 	switch {
 	case c.Phase == PhaseInit:
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	case c.R != nil:
 		setCtx(c.R, v.Table())
 	default:
@@ -73,7 +73,7 @@ func (c *connCtx) take(cycle *core.Cycle) *Worker {
 	if c == nil || c.worker.Cycle != cycle {
 		return nil
 	}
-	c.worker.Baton.Acquire()
+	c.worker.baton.Acquire()
 	return c.worker
 }
 

@@ -19,22 +19,22 @@ func directives() []core.Directive {
 	millis := func(f func(l *locConf) *core.Opt[time.Duration]) core.Setter { return core.SetMsec(core.In(loc, f)) }
 	on := func(f func(l *locConf) *core.Opt[bool]) core.Setter { return core.SetFlag(core.In(loc, f)) }
 	return append([]core.Directive{
-		{Name: "lua_package_path", In: core.InHTTP, Args: core.Take1, Set: core.SetText(core.In(Main, func(m *MainConf) *core.Opt[string] { return &m.packagePath }))},
-		{Name: "lua_package_cpath", In: core.InHTTP, Args: core.Take1, Set: core.SetText(core.In(Main, func(m *MainConf) *core.Opt[string] { return &m.packageCPath }))},
+		{Name: "lua_package_path", In: core.InHTTP, Args: core.Take1, Set: core.SetText(core.In(main, func(m *mainConf) *core.Opt[string] { return &m.packagePath }))},
+		{Name: "lua_package_cpath", In: core.InHTTP, Args: core.Take1, Set: core.SetText(core.In(main, func(m *mainConf) *core.Opt[string] { return &m.packageCPath }))},
 		{Name: "lua_shared_dict", In: core.InHTTP, Args: core.Take2, Set: setSharedDict},
 		{Name: "lua_code_cache", In: where, Args: core.TakeFlag, Set: setCodeCache},
-		{Name: "lua_max_pending_timers", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(Main, func(m *MainConf) *core.Opt[int] { return &m.maxPendingTimers }))},
-		{Name: "lua_max_running_timers", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(Main, func(m *MainConf) *core.Opt[int] { return &m.maxRunningTimers }))},
-		{Name: "lua_regex_cache_max_entries", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(Main, func(m *MainConf) *core.Opt[int] { return &m.regexCacheMaxEntries }))},
-		{Name: "lua_regex_match_limit", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(Main, func(m *MainConf) *core.Opt[int] { return &m.regexMatchLimit }))},
-		{Name: "lua_thread_cache_max_entries", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(Main, func(m *MainConf) *core.Opt[int] { return &m.threadCacheMax }))},
-		{Name: "lua_worker_thread_vm_pool_size", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(Main, func(m *MainConf) *core.Opt[int] { return &m.workerThreadPool }))},
+		{Name: "lua_max_pending_timers", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(main, func(m *mainConf) *core.Opt[int] { return &m.maxPendingTimers }))},
+		{Name: "lua_max_running_timers", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(main, func(m *mainConf) *core.Opt[int] { return &m.maxRunningTimers }))},
+		{Name: "lua_regex_cache_max_entries", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(main, func(m *mainConf) *core.Opt[int] { return &m.regexCacheMaxEntries }))},
+		{Name: "lua_regex_match_limit", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(main, func(m *mainConf) *core.Opt[int] { return &m.regexMatchLimit }))},
+		{Name: "lua_thread_cache_max_entries", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(main, func(m *mainConf) *core.Opt[int] { return &m.threadCacheMax }))},
+		{Name: "lua_worker_thread_vm_pool_size", In: core.InHTTP, Args: core.Take1, Set: core.SetNumber(core.In(main, func(m *mainConf) *core.Opt[int] { return &m.workerThreadPool }))},
 		{Name: "lua_malloc_trim", In: core.InHTTP, Args: core.Take1, Set: setMallocTrim},
-		{Name: "lua_capture_error_log", In: core.InHTTP, Args: core.Take1, Set: core.SetSize(core.In(Main, func(m *MainConf) *core.Opt[int64] { return &m.captureErrorLog }))},
-		{Name: "lua_load_resty_core", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(Main, func(m *MainConf) *core.Opt[bool] { return &m.loadRestyCore }))},
-		{Name: "lua_sa_restart", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(Main, func(m *MainConf) *core.Opt[bool] { return &m.saRestart }))},
-		{Name: "rewrite_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(Main, func(m *MainConf) *core.Opt[bool] { return &m.rewriteNoPostpone }))},
-		{Name: "access_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(Main, func(m *MainConf) *core.Opt[bool] { return &m.accessNoPostpone }))},
+		{Name: "lua_capture_error_log", In: core.InHTTP, Args: core.Take1, Set: core.SetSize(core.In(main, func(m *mainConf) *core.Opt[int64] { return &m.captureErrorLog }))},
+		{Name: "lua_load_resty_core", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.loadRestyCore }))},
+		{Name: "lua_sa_restart", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.saRestart }))},
+		{Name: "rewrite_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.rewriteNoPostpone }))},
+		{Name: "access_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.accessNoPostpone }))},
 
 		{Name: "lua_need_request_body", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.needBody })},
 		{Name: "lua_http10_buffering", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.http10Buffering })},
@@ -68,7 +68,7 @@ func setCodeCache(c *core.Compiler, d *conf.Directive) error {
 
 // setMallocTrim reads lua_malloc_trim, whose complaint has a form of its own.
 func setMallocTrim(c *core.Compiler, d *conf.Directive) error {
-	err := core.SetNumber(core.In(Main, func(m *MainConf) *core.Opt[int] { return &m.mallocTrim }))(c, d)
+	err := core.SetNumber(core.In(main, func(m *mainConf) *core.Opt[int] { return &m.mallocTrim }))(c, d)
 	if err == core.ErrInvalidNumber {
 		return core.ErrInvalidNumber + " in the 1st argument"
 	}
@@ -87,7 +87,7 @@ func setSharedDict(c *core.Compiler, d *conf.Directive) error {
 	if !ok || n <= minDictSize {
 		return fmt.Errorf("invalid lua shared dict size \"%s\"", d.Args[1])
 	}
-	for _, other := range Main.At(c).SharedDicts {
+	for _, other := range main.At(c).SharedDicts {
 		if other.Name == name {
 			return fmt.Errorf("lua_shared_dict \"%s\" is already defined as \"%s\"", name, name)
 		}
@@ -95,7 +95,7 @@ func setSharedDict(c *core.Compiler, d *conf.Directive) error {
 	if _, err := c.Zone("lua_shared_dict", name, n); err != nil {
 		return err
 	}
-	Main.At(c).SharedDicts = append(Main.At(c).SharedDicts, SharedDict{Name: name, Size: n})
+	main.At(c).SharedDicts = append(main.At(c).SharedDicts, SharedDict{Name: name, Size: n})
 	return nil
 }
 
@@ -109,9 +109,9 @@ func phaseDirectives() []core.Directive {
 			core.Directive{Name: tag + "_file", In: in, Args: n, Set: set},
 			core.Directive{Name: tag + "_block", In: in, Args: n>>1 | core.TakeBlock, Set: set})
 	}
-	add("init_by_lua", core.InHTTP, 1, setMain(func(m *MainConf) **handler { return &m.init }))
-	add("init_worker_by_lua", core.InHTTP, 1, setMain(func(m *MainConf) **handler { return &m.initWorker }))
-	add("exit_worker_by_lua", core.InHTTP, 1, setMain(func(m *MainConf) **handler { return &m.exitWorker }))
+	add("init_by_lua", core.InHTTP, 1, setMain(func(m *mainConf) **handler { return &m.init }))
+	add("init_worker_by_lua", core.InHTTP, 1, setMain(func(m *mainConf) **handler { return &m.initWorker }))
+	add("exit_worker_by_lua", core.InHTTP, 1, setMain(func(m *mainConf) **handler { return &m.exitWorker }))
 	add("server_rewrite_by_lua", core.InHTTP|core.InServer, 1, setPhase)
 	add("rewrite_by_lua", core.InAnyLoc, 1, setPhase)
 	add("access_by_lua", core.InAnyLoc, 1, setPhase)
@@ -140,14 +140,14 @@ func newHandler(c *core.Compiler, d *conf.Directive) (*handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := Main.At(c)
+	m := main.At(c)
 	h := &handler{ref: ref, index: len(m.handlers)}
 	if ref.HasVars {
 		if h.path, err = c.Template(ref.Path); err != nil {
 			return nil, err
 		}
 	} else {
-		h.chunk = Main.At(c).Chunks.Find(ref.Key)
+		h.chunk = main.At(c).Chunks.Find(ref.Key)
 		if h.chunk == nil && ref.Path != "" {
 			h.chunk = fileChunk(c.Cycle, ref.Path)
 		}
@@ -165,23 +165,23 @@ func newHandler(c *core.Compiler, d *conf.Directive) (*handler, error) {
 func checkChunk(c *core.Compiler, d *conf.Directive, h *handler) error {
 	ref := &h.ref
 	switch {
-	case h.chunk == nil && Main.At(c).Chunks != nil && (ref.Path == "" || core.IsFile(ref.Path)):
+	case h.chunk == nil && main.At(c).Chunks != nil && (ref.Path == "" || core.IsFile(ref.Path)):
 		return fmt.Errorf("the Lua code of \"%s\" is not compiled into this binary %s, key %s", d.Name, sources.Rebuild, ref.Key)
 	case h.chunk != nil && ref.Path != "":
-		if err := Main.At(c).Sources.Check(h.chunk, ref.Path); err != nil {
+		if err := main.At(c).Sources.Check(h.chunk, ref.Path); err != nil {
 			return ref.staleError(fmt.Errorf("the Lua file \"%s\" %w", ref.Path, err))
 		}
 	}
 	return nil
 }
 
-func setMain(field func(m *MainConf) **handler) core.Setter {
+func setMain(field func(m *mainConf) **handler) core.Setter {
 	return func(c *core.Compiler, d *conf.Directive) error {
 		h, err := newHandler(c, d)
 		if err != nil {
 			return err
 		}
-		f := field(Main.At(c))
+		f := field(main.At(c))
 		if *f != nil {
 			return core.ErrDuplicate
 		}

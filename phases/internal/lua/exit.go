@@ -38,8 +38,8 @@ func ended(r *core.Request, p Phase) int {
 // aborted acts on what unwound a handler.
 func aborted(r *core.Request, abort rt.Abort, p Phase) int {
 	switch a := abort.(type) {
-	case ExitAbort:
-		return exited(r, a.Code, p)
+	case exitAbort:
+		return exited(r, a.code, p)
 	case cutAbort:
 		return core.Error
 	case execAbort:

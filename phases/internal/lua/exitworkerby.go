@@ -4,5 +4,5 @@ import "github.com/moonphase/moonphase/phases/internal/core"
 
 // StopWorkers runs exit_worker_by_lua in every worker.
 func stopWorkers(c *core.Cycle) {
-	everyWorker(c, Main.Of(c).exitWorker, PhaseExitWorker)
+	everyWorker(c, main.Of(c).exitWorker, PhaseExitWorker)
 }

@@ -46,7 +46,7 @@ func ngxRespGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	for i := range o.Headers {
 		g.add(o.Headers[i].Name, o.Headers[i].Value)
 	}
-	return g.result(th, APIOf(th).respHeads)
+	return g.result(th, apiOf(th).respHeads)
 }
 
 // headerLimit is the first argument of get_headers.
@@ -85,7 +85,7 @@ func (g *headerGatherer) result(th *rt.Thread, meta *rt.Table) (rt.Value, int) {
 		g.t.SetMeta(meta)
 	}
 	if g.truncated {
-		CtxOf(th).logf(errlog.Debug, "lua exceeding %s header limit %d > %d", g.what, g.total, g.limit)
+		ctxOf(th).logf(errlog.Debug, "lua exceeding %s header limit %d > %d", g.what, g.total, g.limit)
 		return th.Return2(rt.TableValue(g.t), rt.String("truncated"))
 	}
 	return rt.TableValue(g.t), 1

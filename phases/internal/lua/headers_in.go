@@ -23,7 +23,7 @@ func ngxReqGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	for i := range r.In {
 		g.add(r.In[i].Name, r.In[i].Value)
 	}
-	return g.result(th, APIOf(th).reqHeads)
+	return g.result(th, apiOf(th).reqHeads)
 }
 
 func ngxReqSetHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {

@@ -13,7 +13,7 @@ import (
 // initWorkers makes the Lua states and runs init_by_lua in each: where nginx
 // forks workers from one state, every worker here has one of its own.
 func initWorkers(c *core.Cycle) error {
-	m := Main.Of(c)
+	m := main.Of(c)
 	n := max(c.Main.WorkerProcesses.V, 1)
 	m.batons = rt.NewBatonPool(n)
 	m.openState = OpenNgx
@@ -22,9 +22,9 @@ func initWorkers(c *core.Cycle) error {
 		return err
 	}
 	for i := range n {
-		m.Workers = append(m.Workers, newWorker(c, i, m.batons.Baton(i)))
+		m.workers = append(m.workers, newWorker(c, i, m.batons.Baton(i)))
 	}
-	for _, w := range m.Workers {
+	for _, w := range m.workers {
 		if err := w.open(); err != nil {
 			if c.Log != nil {
 				c.Log.Output(errlog.Err, 0, err.Error())
@@ -41,7 +41,7 @@ func everyWorker(c *core.Cycle, h *handler, p Phase) {
 	if h == nil {
 		return
 	}
-	for _, w := range Main.Of(c).Workers {
+	for _, w := range main.Of(c).workers {
 		if err := w.runMain(h, p); err != nil && c.Log != nil {
 			c.Log.Output(errlog.Err, 0, fmt.Sprintf("%s error: %v", h.label(), err))
 		}
@@ -54,8 +54,8 @@ func (h *handler) label() string { return strings.TrimSuffix(h.ref.Directive, "_
 
 // runMain runs a chunk that belongs to no request.
 func (w *Worker) runMain(h *handler, p Phase) error {
-	w.Baton.Acquire()
-	defer w.Baton.Release()
+	w.baton.Acquire()
+	defer w.baton.Release()
 	if h.chunk == nil {
 		return fmt.Errorf("cannot open %s", h.ref.Path)
 	}
@@ -63,14 +63,14 @@ func (w *Worker) runMain(h *handler, p Phase) error {
 	if text := w.State.ChunkError(h.chunk); text != "" {
 		return errors.New(text)
 	}
-	run := &EntryRun{Thread: w.State.NewThread(), Ctx: Ctx{Phase: p, Worker: w}} // those that are kept are for requests
+	run := &entryRun{thread: w.State.NewThread(), ctx: Ctx{Phase: p, Worker: w}} // those that are kept are for requests
 	if p == PhaseInitWorker {
-		run.Ctx.number = core.ConnNumbers.Add(1) // it counts as a connection
+		run.ctx.number = core.ConnNumbers.Add(1) // it counts as a connection
 	}
-	_, failure, abort := run.Call(fn)
+	_, failure, abort := run.call(fn)
 	switch {
 	case failure != nil:
-		return fmt.Errorf("%s\n%s", ErrorText(failure), failure.Traceback)
+		return fmt.Errorf("%s\n%s", errorText(failure), failure.Traceback)
 	case abort != nil:
 		return abort
 	}

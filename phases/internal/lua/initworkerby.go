@@ -4,4 +4,4 @@ import "github.com/moonphase/moonphase/phases/internal/core"
 
 // StartWorkers runs init_worker_by_lua in every worker. An error is logged and
 // does not keep the server from running.
-func startWorkers(c *core.Cycle) { everyWorker(c, Main.Of(c).initWorker, PhaseInitWorker) }
+func startWorkers(c *core.Cycle) { everyWorker(c, main.Of(c).initWorker, PhaseInitWorker) }

@@ -34,7 +34,7 @@ func ngxPrintLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // logLua writes "[lua] file:line: func(): " and the arguments, the file without
 // its folder; messages about an argument do not count the level.
 func logLua(th *rt.Thread, level errlog.Level, args []rt.Value) {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if !c.logEnabled(level) {
 		return
 	}
@@ -142,4 +142,4 @@ func (c *Ctx) logf(level errlog.Level, format string, args ...any) {
 }
 
 // logDefect writes a Defect that a script sees as an error: pcall may hide it.
-func logDefect(th *rt.Thread, d *guard.Defect) { CtxOf(th).log(errlog.Alert, d.Error()) }
+func logDefect(th *rt.Thread, d *guard.Defect) { ctxOf(th).log(errlog.Alert, d.Error()) }

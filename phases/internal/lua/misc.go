@@ -48,10 +48,10 @@ func ngxRawHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 func ngxStartTime(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	switch {
 	case c.Phase == PhaseInit:
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	case c.R == nil:
 		return rt.Number(float64(nowMillis()) / 1000), 1
 	}

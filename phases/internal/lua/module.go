@@ -6,7 +6,7 @@ import "github.com/moonphase/moonphase/phases/internal/core"
 var Module = &core.Module{
 	Name:       "lua",
 	Directives: func() []core.Directive { return append(directives(), phaseDirectives()...) },
-	Conf:       []core.ConfSlot{Main, loc},
+	Conf:       []core.ConfSlot{main, loc},
 	Build:      build,
 	Finish:     func(c *core.Compiler) error { return checkSources(c.Cycle) },
 	Fork:       fork,
@@ -23,7 +23,7 @@ var Module = &core.Module{
 // rewrite and access phases run behind all others', unless they are not to be
 // postponed.
 func build(b *core.Builder, l *core.Location) {
-	conf, main := loc.Of(l), Main.Of(b.Cycle)
+	conf, main := loc.Of(l), main.Of(b.Cycle)
 	if err := b.Outside(conf.ssl.Build(b.Compiler, sslPrefix)); err != nil {
 		b.Fail(err)
 	}

@@ -22,7 +22,7 @@ import (
 
 // openModules enters the modules that OpenResty ships, as far as they are part of
 // the server here, in package.loaded.
-func (api *NgxAPI) openModules() {
+func (api *ngxAPI) openModules() {
 	api.loaded("ngx", api.ngx)
 	core := rt.NewTable(0, 1)
 	core.SetStr("version", rt.String(restyCoreVersion))
@@ -51,7 +51,7 @@ func (api *NgxAPI) openModules() {
 	}
 }
 
-func (api *NgxAPI) loaded(name string, t *rt.Table) {
+func (api *ngxAPI) loaded(name string, t *rt.Table) {
 	api.st.Loaded.Set(rt.String(name), rt.TableValue(t))
 }
 
@@ -66,7 +66,7 @@ var restyCoreParts = []string{"resty.core", "resty.core.base64", "resty.core.ctx
 	"resty.core.var", "resty.core.worker"}
 
 // restyCoreBase is the part of resty.core.base that is not about FFI buffers.
-func (api *NgxAPI) restyCoreBase() *rt.Table {
+func (api *ngxAPI) restyCoreBase() *rt.Table {
 	t := lib.Functions{
 		{"new_tab", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return rt.TableValue(rt.NewTable(max(th.CheckInt(args, 0), 0), max(th.CheckInt(args, 1), 0))), 1
@@ -85,7 +85,7 @@ func (api *NgxAPI) restyCoreBase() *rt.Table {
 			return rt.Nil, 0
 		}},
 		{"get_request", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-			c := CtxOf(th)
+			c := ctxOf(th)
 			if c.R == nil {
 				return rt.Nil, 1
 			}
@@ -161,11 +161,11 @@ var ngxErrlog = lib.Functions{
 		case level.Num() < 0 || level.Num() > float64(errlog.Debug):
 			th.Errorf("bad log level")
 		}
-		CtxOf(th).log(errlog.Level(level.Num()), msg.Str())
+		ctxOf(th).log(errlog.Level(level.Num()), msg.Str())
 		return rt.Nil, 0
 	}},
 	{"get_sys_filter_level", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		c := CtxOf(th)
+		c := ctxOf(th)
 		for level := errlog.Debug; level > errlog.Stderr; level-- {
 			if c.logEnabled(level) {
 				return rt.Int(int(level)), 1
@@ -185,9 +185,9 @@ func noCapturedLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // ngxProcess is the ngx.process module.
 var ngxProcess = lib.Functions{
 	{"type", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		cycle := APIOf(th).worker.Cycle
+		cycle := apiOf(th).worker.Cycle
 		switch {
-		case CtxOf(th).Phase == PhaseInit:
+		case ctxOf(th).Phase == PhaseInit:
 			return rt.String("master"), 1
 		case !cycle.Main.MasterProcess.OrDefault(true):
 			return rt.String("single"), 1
@@ -196,7 +196,7 @@ var ngxProcess = lib.Functions{
 	}},
 	{"get_master_pid", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return rt.Int(os.Getpid()), 1 }},
 	{"enable_privileged_agent", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if CtxOf(th).Phase != PhaseInit {
+		if ctxOf(th).Phase != PhaseInit {
 			return lib.Fail(th, "API disabled in the current context")
 		}
 		return lib.Fail(th, "missing privileged agent process patch in the nginx core")

@@ -7,7 +7,7 @@ import (
 
 // openNdk makes the ndk table: ndk.set_var calls the functions that set_*
 // directives of other modules are made of.
-func (api *NgxAPI) openNdk() {
+func (api *ngxAPI) openNdk() {
 	ndk := rt.NewTable(0, 1)
 	set := magic(ndkGet, func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("not allowed")
@@ -36,8 +36,8 @@ func ndkGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("ndk.set_var: directive \"%s\" not found or does not use ndk_set_var_value", name)
 	}
 	return rt.NewGoFunction(name, func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if CtxOf(th).Phase == PhaseInit {
-			th.Errorf(NoRequest)
+		if ctxOf(th).Phase == PhaseInit {
+			th.Errorf(noRequest)
 		}
 		return rt.String(f(textOrNil(th, rt.ArgAt(args, 0)))), 1
 	}), 1

@@ -136,14 +136,14 @@ func sendBufferedHead(r *core.Request) int {
 // ngxOutput is what writes the response.
 var ngxOutput = lib.Functions{
 	{"say", ngxSay},
-	{"print", NgxPrint},
+	{"print", ngxPrint},
 	{"flush", ngxFlush},
 	{"eof", ngxEOF},
 	{"send_headers", ngxSendHeaders},
 }
 
 func ngxSay(th *rt.Thread, args []rt.Value) (rt.Value, int)   { return echo(th, args, true) }
-func NgxPrint(th *rt.Thread, args []rt.Value) (rt.Value, int) { return echo(th, args, false) }
+func ngxPrint(th *rt.Thread, args []rt.Value) (rt.Value, int) { return echo(th, args, false) }
 
 // echo sends the arguments, and a newline when asked to.
 func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
@@ -156,7 +156,7 @@ func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
 	case r.OutputEnded:
 		return lib.Fail(th, "seen eof")
 	}
-	api := APIOf(th)
+	api := apiOf(th)
 	b := api.outBuf[:0]
 	for i, v := range args {
 		b = api.appendOutput(th, b, v, i)
@@ -177,7 +177,7 @@ func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
 const maxOutBuf = 64 << 10
 
 // appendOutput appends argument i of ngx.say.
-func (api *NgxAPI) appendOutput(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
+func (api *ngxAPI) appendOutput(th *rt.Thread, b []byte, v rt.Value, i int) []byte {
 	switch {
 	case v.IsTable():
 		return th.AppendArray(b, v.Table(), i, appendElement)
@@ -261,7 +261,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // ngxSendHeaders is ngx.send_headers().
 func ngxSendHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	r := gate(th, apiOutput, NoRequest).R
+	r := gate(th, apiOutput, noRequest).R
 	if !sendHeader(r) {
 		return lib.Fail(th, "nginx output filter error")
 	}

@@ -4,12 +4,12 @@ import rt "github.com/moonphase/moonphase/runtime"
 
 // ngxGetPhase is ngx.get_phase().
 func ngxGetPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	return rt.String(CtxOf(th).Phase.String()), 1
+	return rt.String(ctxOf(th).Phase.String()), 1
 }
 
 // ngxGetRawPhase is ngx.get_raw_phase(r).
 func ngxGetRawPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	return rt.Int(PhaseTable[CtxOf(th).Phase].raw), 1
+	return rt.Int(phaseTable[ctxOf(th).Phase].raw), 1
 }
 
 // Phase names the point of a request's life (or of the server's) in which
@@ -37,16 +37,16 @@ const (
 	PhaseBodyFilter
 	PhaseLog
 	PhaseTimer
-	NumPhases
+	numPhases
 )
 
-// PhaseInfo is one row of the phase table.
-type PhaseInfo struct {
+// phaseInfo is one row of the phase table.
+type phaseInfo struct {
 	name      string // what ngx.get_phase returns
 	directive string // how "API disabled in the context of ..." names it
-	Tag       string // prefix of the chunk name and of the cache key
+	tag       string // prefix of the chunk name and of the cache key
 	raw       int    // what ngx.get_raw_phase returns
-	Variables bool   // there is a request whose variables a path may hold
+	variables bool   // there is a request whose variables a path may hold
 	allows    apiGroup
 }
 
@@ -67,38 +67,38 @@ const (
 	apiFilter  = apiExit | apiTimer
 )
 
-// PhaseTable gives what each phase is called and what it may do. The names and the
+// phaseTable gives what each phase is called and what it may do. The names and the
 // numbers are ngx_lua's (ngx_http_lua_util.h, ngx_http_lua_context_name).
-var PhaseTable = [NumPhases]PhaseInfo{
+var phaseTable = [numPhases]phaseInfo{
 	PhaseNone:            {directive: "(unknown)"},
-	PhaseInit:            {name: "init", directive: "init_by_lua*", Tag: "init_by_lua", allows: apiTimer},
-	PhaseInitWorker:      {name: "init_worker", directive: "init_worker_by_lua*", Tag: "init_worker_by_lua", raw: 0x100, allows: apiTimer},
-	PhaseExitWorker:      {name: "exit_worker", directive: "exit_worker_by_lua*", Tag: "exit_worker_by_lua", raw: 0x2000},
-	PhaseSSLClientHello:  {name: "ssl_client_hello", directive: "ssl_client_hello_by_lua*", Tag: "ssl_client_hello_by_lua", raw: 0x4000, allows: apiAlone},
-	PhaseSSLSessionFetch: {name: "ssl_session_fetch", directive: "ssl_session_fetch_by_lua*", Tag: "ssl_session_fetch_by_lua", raw: 0x1000, allows: apiAlone},
-	PhaseSSLCert:         {name: "ssl_cert", directive: "ssl_certificate_by_lua*", Tag: "ssl_certificate_by_lua", raw: 0x400, allows: apiAlone},
-	PhaseSSLSessionStore: {name: "ssl_session_store", directive: "ssl_session_store_by_lua*", Tag: "ssl_session_store_by_lua", raw: 0x800, allows: apiFilter},
-	PhaseServerRewrite:   {name: "server_rewrite", directive: "server_rewrite_by_lua*", Tag: "server_rewrite_by_lua", raw: 0x8000, Variables: true, allows: apiHandler | apiJump},
-	PhaseSet:             {name: "set", directive: "set_by_lua*", Tag: "set_by_lua", raw: 0x1, Variables: true, allows: apiTimer},
-	PhaseRewrite:         {name: "rewrite", directive: "rewrite_by_lua*", Tag: "rewrite_by_lua", raw: 0x2, Variables: true, allows: apiHandler | apiCapture | apiJump},
-	PhaseAccess:          {name: "access", directive: "access_by_lua*", Tag: "access_by_lua", raw: 0x4, Variables: true, allows: apiHandler | apiCapture},
-	PhasePrecontent:      {name: "precontent", directive: "precontent_by_lua*", Tag: "precontent_by_lua", Variables: true, allows: apiHandler},
-	PhaseContent:         {name: "content", directive: "content_by_lua*", Tag: "content_by_lua", raw: 0x8, Variables: true, allows: apiHandler | apiCapture},
-	PhaseBalancer:        {name: "balancer", directive: "balancer_by_lua*", Tag: "balancer_by_lua", raw: 0x200, allows: apiFilter},
-	PhaseHeaderFilter:    {name: "header_filter", directive: "header_filter_by_lua*", Tag: "header_filter_by_lua", raw: 0x20, Variables: true, allows: apiFilter},
-	PhaseBodyFilter:      {name: "body_filter", directive: "body_filter_by_lua*", Tag: "body_filter_by_lua", raw: 0x40, Variables: true, allows: apiTimer},
-	PhaseLog:             {name: "log", directive: "log_by_lua*", Tag: "log_by_lua", raw: 0x10, Variables: true, allows: apiTimer},
+	PhaseInit:            {name: "init", directive: "init_by_lua*", tag: "init_by_lua", allows: apiTimer},
+	PhaseInitWorker:      {name: "init_worker", directive: "init_worker_by_lua*", tag: "init_worker_by_lua", raw: 0x100, allows: apiTimer},
+	PhaseExitWorker:      {name: "exit_worker", directive: "exit_worker_by_lua*", tag: "exit_worker_by_lua", raw: 0x2000},
+	PhaseSSLClientHello:  {name: "ssl_client_hello", directive: "ssl_client_hello_by_lua*", tag: "ssl_client_hello_by_lua", raw: 0x4000, allows: apiAlone},
+	PhaseSSLSessionFetch: {name: "ssl_session_fetch", directive: "ssl_session_fetch_by_lua*", tag: "ssl_session_fetch_by_lua", raw: 0x1000, allows: apiAlone},
+	PhaseSSLCert:         {name: "ssl_cert", directive: "ssl_certificate_by_lua*", tag: "ssl_certificate_by_lua", raw: 0x400, allows: apiAlone},
+	PhaseSSLSessionStore: {name: "ssl_session_store", directive: "ssl_session_store_by_lua*", tag: "ssl_session_store_by_lua", raw: 0x800, allows: apiFilter},
+	PhaseServerRewrite:   {name: "server_rewrite", directive: "server_rewrite_by_lua*", tag: "server_rewrite_by_lua", raw: 0x8000, variables: true, allows: apiHandler | apiJump},
+	PhaseSet:             {name: "set", directive: "set_by_lua*", tag: "set_by_lua", raw: 0x1, variables: true, allows: apiTimer},
+	PhaseRewrite:         {name: "rewrite", directive: "rewrite_by_lua*", tag: "rewrite_by_lua", raw: 0x2, variables: true, allows: apiHandler | apiCapture | apiJump},
+	PhaseAccess:          {name: "access", directive: "access_by_lua*", tag: "access_by_lua", raw: 0x4, variables: true, allows: apiHandler | apiCapture},
+	PhasePrecontent:      {name: "precontent", directive: "precontent_by_lua*", tag: "precontent_by_lua", variables: true, allows: apiHandler},
+	PhaseContent:         {name: "content", directive: "content_by_lua*", tag: "content_by_lua", raw: 0x8, variables: true, allows: apiHandler | apiCapture},
+	PhaseBalancer:        {name: "balancer", directive: "balancer_by_lua*", tag: "balancer_by_lua", raw: 0x200, allows: apiFilter},
+	PhaseHeaderFilter:    {name: "header_filter", directive: "header_filter_by_lua*", tag: "header_filter_by_lua", raw: 0x20, variables: true, allows: apiFilter},
+	PhaseBodyFilter:      {name: "body_filter", directive: "body_filter_by_lua*", tag: "body_filter_by_lua", raw: 0x40, variables: true, allows: apiTimer},
+	PhaseLog:             {name: "log", directive: "log_by_lua*", tag: "log_by_lua", raw: 0x10, variables: true, allows: apiTimer},
 	PhaseTimer:           {name: "timer", directive: "ngx.timer", raw: 0x80, allows: apiAlone},
 }
 
 // String is the name ngx.get_phase gives.
-func (p Phase) String() string { return PhaseTable[p].name }
+func (p Phase) String() string { return phaseTable[p].name }
 
 // Directive is how error texts name the phase: "log_by_lua*", "ngx.timer".
-func (p Phase) Directive() string { return PhaseTable[p].directive }
+func (p Phase) Directive() string { return phaseTable[p].directive }
 
 // allows reports whether the functions of the groups may be called in this phase.
-func (p Phase) allows(g apiGroup) bool { return PhaseTable[p].allows&g == g }
+func (p Phase) allows(g apiGroup) bool { return phaseTable[p].allows&g == g }
 
 // CanYield reports whether Lua code may wait in this phase.
 func (p Phase) CanYield() bool { return p.allows(apiWait) }

@@ -18,7 +18,7 @@ func setPhase(c *core.Compiler, d *conf.Directive) error {
 	}
 	l.handlers[p] = h
 	if p.allows(apiOutput) {
-		Main.At(c).captures = true
+		main.At(c).captures = true
 	}
 	if p == PhaseContent {
 		c.Loc.Handler = contentBy

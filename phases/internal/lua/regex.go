@@ -126,7 +126,7 @@ func compileRegex(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
 		}
 		k.opts = v.Str()
 	}
-	api := APIOf(th)
+	api := apiOf(th)
 	if re := api.regexes.get(k); re != nil {
 		return re
 	}
@@ -139,7 +139,7 @@ func compileRegex(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
 		l.err = regexErrorText(k.pattern, err)
 		return l
 	}
-	lua := Main.Of(api.worker.Cycle)
+	lua := main.Of(api.worker.Cycle)
 	l.re.SetMatchLimit(lua.regexMatchLimit.V)
 	for _, n := range l.re.Names() {
 		l.names = append(l.names, rt.String(n.Name))
@@ -202,7 +202,7 @@ func reMatch(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if l.err != "" {
 		return lib.Fail(th, l.err)
 	}
-	cache := &APIOf(th).regexes
+	cache := &apiOf(th).regexes
 	ctx := rt.ArgAt(args, 3)
 	from := startPos(th, ctx)
 	cache.in.Reset(subject(th, args))
@@ -267,7 +267,7 @@ func reFind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if l.err != "" {
 		return th.Return3(rt.Nil, rt.Nil, rt.String(l.err))
 	}
-	cache := &APIOf(th).regexes
+	cache := &apiOf(th).regexes
 	ctx := rt.ArgAt(args, 3)
 	from := startPos(th, ctx)
 	cache.in.Reset(subject(th, args))
@@ -312,7 +312,7 @@ func reGmatch(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	st.in.Reset(subject(th, args))
 	t := rt.NewTable(1, 0)
 	t.SetInt(1, rt.NewUserdata(st, nil))
-	t.SetMeta(APIOf(th).gmatch)
+	t.SetMeta(apiOf(th).gmatch)
 	return rt.TableValue(t), 1
 }
 
@@ -356,11 +356,11 @@ func reSub(th *rt.Thread, args []rt.Value, global bool) (rt.Value, int) {
 	replace := rt.ArgAt(args, 2)
 	var tmpl *replacement
 	if !replace.IsFunction() {
-		if tmpl = l.replacement(CtxOf(th), textOrNil(th, replace)); tmpl == nil {
+		if tmpl = l.replacement(ctxOf(th), textOrNil(th, replace)); tmpl == nil {
 			return th.Return3(rt.Nil, rt.Nil, rt.String("failed to compile the replacement template"))
 		}
 	}
-	in, ov := &APIOf(th).regexes.in, APIOf(th).regexes.ov
+	in, ov := &apiOf(th).regexes.in, apiOf(th).regexes.ov
 	if tmpl == nil { // the function may match something itself
 		in, ov = new(regex.Input), nil
 	}

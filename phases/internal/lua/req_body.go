@@ -15,7 +15,7 @@ func ngxInitBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) > 1 {
 		th.Errorf("expecting 0 or 1 argument but seen %d", len(args))
 	}
-	r, b := replaceableBody(th, NoRequest)
+	r, b := replaceableBody(th, noRequest)
 	size := int(r.Loc.BodyBufferSize.V)
 	if len(args) == 1 {
 		if size = th.CheckInt(args, 0); size < 0 {
@@ -28,7 +28,7 @@ func ngxInitBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // bodyBeingWritten is the body that init_body began.
 func bodyBeingWritten(th *rt.Thread) (*core.Request, *core.RequestBody) {
-	r := realRequest(th, NoRequest)
+	r := realRequest(th, noRequest)
 	b := r.BodyRead()
 	if b.Writer == nil {
 		th.Errorf("request_body not initialized")
@@ -70,16 +70,16 @@ var ngxReqBody = lib.Functions{
 	{"finish_body", ngxFinishBody},
 }
 
-const NoBodyRequest = "request object not found"
+const noBodyRequest = "request object not found"
 
 func ngxReadBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	r := gate(th, apiOutput, NoBodyRequest).R
+	r := gate(th, apiOutput, noBodyRequest).R
 	rc := r.ReadBody(func(wait func()) { th.Block(r.Conn.InterruptRead, wait) })
 	if rc >= 300 {
-		panic(ExitAbort{rc})
+		panic(exitAbort{rc})
 	}
 	return rt.Nil, 0
 }
@@ -88,7 +88,7 @@ func ngxDiscardBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	r := realRequest(th, NoBodyRequest)
+	r := realRequest(th, noBodyRequest)
 	if r.DiscardBody() != core.OK {
 		th.Errorf("failed to discard request body")
 	}
@@ -102,7 +102,7 @@ func ngxGetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	b := realRequest(th, NoBodyRequest).BodyRead()
+	b := realRequest(th, noBodyRequest).BodyRead()
 	if b.File != "" || len(b.Data) == 0 {
 		return rt.Nil, 1
 	}
@@ -113,7 +113,7 @@ func ngxGetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	if b := realRequest(th, NoBodyRequest).BodyRead(); b.File != "" {
+	if b := realRequest(th, noBodyRequest).BodyRead(); b.File != "" {
 		return rt.String(b.File), 1
 	}
 	return rt.Nil, 1
@@ -145,7 +145,7 @@ func ngxSetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 1 arguments but seen %d", len(args))
 	}
 	data := th.CheckString(args, 0)
-	r, b := replaceableBody(th, NoBodyRequest)
+	r, b := replaceableBody(th, noBodyRequest)
 	b.DropFile()
 	if data != "" {
 		b.Data = []byte(data)
@@ -160,7 +160,7 @@ func ngxSetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 1 or 2 arguments but seen %d", len(args))
 	}
 	name := th.CheckString(args, 0)
-	r, b := replaceableBody(th, NoRequest)
+	r, b := replaceableBody(th, noRequest)
 	info, err := os.Stat(name)
 	if err != nil {
 		th.Errorf("stat() \"%s\" failed", name)

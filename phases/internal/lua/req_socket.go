@@ -21,7 +21,7 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting zero arguments, but got %d", len(args))
 	}
 	raw := rt.ArgAt(args, 0).Truthy()
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if r := c.R; r != nil {
 		switch {
 		case r.IsSubrequest():
@@ -32,7 +32,7 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return lib.Fail(th, "chunked request bodies not supported yet")
 		}
 	}
-	gate(th, apiOutput, NoRequest)
+	gate(th, apiOutput, noRequest)
 	h := socketHostOf(th)
 	if raw {
 		return h.rawSocket(th)

@@ -10,52 +10,52 @@ import (
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
-// EntryRun is an entry thread with what belongs to it. It is used again by the
+// entryRun is an entry thread with what belongs to it. It is used again by the
 // next handler when the run before left nothing behind.
-type EntryRun struct {
-	Thread *rt.Thread
+type entryRun struct {
+	thread *rt.Thread
 	group  rt.ThreadGroup
-	Ctx    Ctx
+	ctx    Ctx
 
-	prev, next *EntryRun // of those that run for requests
+	prev, next *entryRun // of those that run for requests
 	spent      bool      // not to be used again: its stack was cut off, or somebody knows it
 }
 
 // takeRun gets an entry thread, whose context the caller sets; it holds the baton until
 // it calls end.
-func (w *Worker) takeRun() *EntryRun {
+func (w *Worker) takeRun() *entryRun {
 	if n := len(w.runs); n > 0 {
 		run := w.runs[n-1]
 		w.runs = w.runs[:n-1]
 		if log := w.Cycle.Log; log != nil && log.Enabled(errlog.Debug) {
-			log.Output(errlog.Debug, 0, fmt.Sprintf("lua reusing cached lua thread %v (ref 1)", rt.Address{Pointer: run.Thread}))
+			log.Output(errlog.Debug, 0, fmt.Sprintf("lua reusing cached lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
 		}
 		return run
 	}
-	return &EntryRun{Thread: w.State.NewThread()}
+	return &entryRun{thread: w.State.NewThread()}
 }
 
-// Call runs fn as the entry thread of the handler that run.ctx describes, with the
+// call runs fn as the entry thread of the handler that run.ctx describes, with the
 // light threads it leaves behind, and logs what went wrong. The caller holds the
 // worker's baton.
-func (run *EntryRun) Call(fn rt.Value, args ...rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
-	run.Thread.Host = &run.Ctx
-	run.group.Coroutines, run.group.Context = run.Ctx.Phase.coroutines(), run.Ctx.Phase.Directive()
+func (run *entryRun) call(fn rt.Value, args ...rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
+	run.thread.Host = &run.ctx
+	run.group.Coroutines, run.group.Context = run.ctx.Phase.coroutines(), run.ctx.Phase.Directive()
 	results, failure, abort = run.enter(fn, args)
 	run.spent = failure != nil || abort != nil
 	if failure != nil && abort == nil {
-		run.Ctx.logFailure(failure)
+		run.ctx.logFailure(failure)
 	}
 	if d, ok := abort.(*guard.Defect); ok {
-		run.Ctx.log(errlog.Alert, d.Error())
+		run.ctx.log(errlog.Alert, d.Error())
 	}
 	return results, failure, abort
 }
 
 // enter is call for a group that is set up; it logs nothing.
-func (run *EntryRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
-	abort = run.group.Run(run.Thread, func() bool {
-		results, failure = run.Thread.PCall(fn, args...)
+func (run *entryRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
+	abort = run.group.Run(run.thread, func() bool {
+		results, failure = run.thread.PCall(fn, args...)
 		return failure == nil
 	})
 	return results, failure, abort
@@ -63,16 +63,16 @@ func (run *EntryRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, fa
 
 // end closes what a handler without a request left open, and keeps the entry thread
 // for the next one.
-func (run *EntryRun) end() {
-	run.Ctx.sockets.closeSockets()
-	w := run.Ctx.Worker
-	if run.spent || len(w.runs) >= Main.Of(w.Cycle).threadCacheMax.V {
+func (run *entryRun) end() {
+	run.ctx.sockets.closeSockets()
+	w := run.ctx.Worker
+	if run.spent || len(w.runs) >= main.Of(w.Cycle).threadCacheMax.V {
 		return
 	}
-	if run.Ctx.logEnabled(errlog.Debug) {
-		run.Ctx.log(errlog.Debug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.Thread}))
+	if run.ctx.logEnabled(errlog.Debug) {
+		run.ctx.log(errlog.Debug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
 	}
-	run.Ctx = Ctx{}
+	run.ctx = Ctx{}
 	w.runs = append(w.runs, run)
 }
 
@@ -82,14 +82,14 @@ func (c *Ctx) logFailure(e *rt.Error) {
 	switch {
 	case c.Phase == PhaseInit, c.Phase == PhaseInitWorker, c.Phase == PhaseExitWorker:
 	case c.R != nil && !c.Phase.CanYield():
-		c.logf(errlog.Err, "failed to run %s: %s\n%s", c.Phase.Directive(), ErrorText(e), e.Traceback)
+		c.logf(errlog.Err, "failed to run %s: %s\n%s", c.Phase.Directive(), errorText(e), e.Traceback)
 	default:
-		c.logf(errlog.Err, "lua entry thread aborted: runtime error: %s\n%s", ErrorText(e), entryTraceback(e))
+		c.logf(errlog.Err, "lua entry thread aborted: runtime error: %s\n%s", errorText(e), entryTraceback(e))
 	}
 }
 
-// ErrorText is an error's message as the log shows it.
-func ErrorText(e *rt.Error) string {
+// errorText is an error's message as the log shows it.
+func errorText(e *rt.Error) string {
 	if e.Value.IsString() || e.Value.IsNumber() {
 		return e.Error()
 	}
@@ -104,8 +104,8 @@ func entryTraceback(e *rt.Error) string {
 // runEntry runs the handler's code as an entry thread with its light threads.
 func runEntry(r *core.Request, w *Worker, h *handler, p Phase) int {
 	run := w.takeRun()
-	run.Ctx = Ctx{R: r, Phase: p, Worker: w}
-	fn, rc := run.Ctx.code(h)
+	run.ctx = Ctx{R: r, Phase: p, Worker: w}
+	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		run.end()
 		return rc
@@ -115,7 +115,7 @@ func runEntry(r *core.Request, w *Worker, h *handler, p Phase) int {
 	}
 	watch := watchClient(r, run)
 	w.noteRun(run)
-	_, failure, abort := run.Call(fn)
+	_, failure, abort := run.call(fn)
 	if watch != nil {
 		watch.stop()
 		run.spent = true // the watch may still look at it
@@ -139,25 +139,25 @@ func runFilter(r *core.Request, h *handler, p Phase, use func(ctx *Ctx)) (result
 	defer leave(r)
 	run := w.takeRun()
 	defer run.end()
-	run.Ctx = Ctx{R: r, Phase: p, Worker: w}
-	fn, rc := run.Ctx.code(h)
+	run.ctx = Ctx{R: r, Phase: p, Worker: w}
+	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		return nil, core.OK, rc
 	}
 	if use != nil {
-		use(&run.Ctx)
+		use(&run.ctx)
 	}
-	results, failure, abort := run.Call(fn)
+	results, failure, abort := run.call(fn)
 	if failure != nil && abort == nil {
 		rc = 500
 	}
 	if use != nil {
-		use(&run.Ctx)
+		use(&run.ctx)
 	}
-	if run.Ctx.Exited {
-		exit = run.Ctx.Exit
-	} else if a, ok := abort.(ExitAbort); ok {
-		exit = a.Code
+	if run.ctx.Exited {
+		exit = run.ctx.Exit
+	} else if a, ok := abort.(exitAbort); ok {
+		exit = a.code
 	}
 	return results, exit, rc
 }
@@ -172,7 +172,7 @@ func enter(r *core.Request) *Worker {
 		return w
 	}
 	if w != nil {
-		w.Baton.Acquire()
+		w.baton.Acquire()
 		return w
 	}
 	if !loc.Of(r.Loc).codeCache.V {
@@ -193,7 +193,7 @@ func leave(r *core.Request) {
 	l := note.Of(r)
 	l.depth--
 	if l.depth == 0 && r.Baton == nil {
-		l.worker.Baton.Release()
+		l.worker.baton.Release()
 	}
 }
 
@@ -206,7 +206,7 @@ func (cutAbort) LuaAbort()     {}
 
 // noteRun and forgetRun keep the handlers of requests that run on w. The caller holds
 // the baton.
-func (w *Worker) noteRun(run *EntryRun) {
+func (w *Worker) noteRun(run *entryRun) {
 	run.next = w.running
 	if run.next != nil {
 		run.next.prev = run
@@ -214,7 +214,7 @@ func (w *Worker) noteRun(run *EntryRun) {
 	w.running = run
 }
 
-func (w *Worker) forgetRun(run *EntryRun) {
+func (w *Worker) forgetRun(run *entryRun) {
 	if run.prev != nil {
 		run.prev.next = run.next
 	} else {
@@ -228,12 +228,12 @@ func (w *Worker) forgetRun(run *EntryRun) {
 
 // abortRuns ends the handlers of requests that run on w.
 func (w *Worker) abortRuns() {
-	w.Baton.Acquire()
+	w.baton.Acquire()
 	var groups []*rt.ThreadGroup
 	for run := w.running; run != nil; run = run.next {
 		groups = append(groups, &run.group)
 	}
-	w.Baton.Release()
+	w.baton.Release()
 	for _, g := range groups {
 		g.Abort(cutAbort{})
 	}
@@ -241,7 +241,7 @@ func (w *Worker) abortRuns() {
 
 // cutWorkers ends the handlers of requests.
 func cutWorkers(c *core.Cycle) {
-	for _, w := range Main.Of(c).Workers {
+	for _, w := range main.Of(c).workers {
 		w.abortRuns()
 	}
 }

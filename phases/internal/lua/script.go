@@ -41,20 +41,20 @@ func ExecScript(modules []*core.Module, chunks rt.ChunkSet, key, script string, 
 	}
 	w.State.Globals.SetStr("arg", rt.TableValue(arg))
 
-	w.Baton.Acquire()
-	defer w.Baton.Release()
+	w.baton.Acquire()
+	defer w.baton.Release()
 	if chunk.Err != "" {
 		return execFailed(w.State.ChunkError(chunk))
 	}
-	run := &EntryRun{Thread: w.State.NewThread(), Ctx: Ctx{Phase: PhaseTimer, Worker: w}}
-	run.Thread.Host = &run.Ctx
+	run := &entryRun{thread: w.State.NewThread(), ctx: Ctx{Phase: PhaseTimer, Worker: w}}
+	run.thread.Host = &run.ctx
 	fn := w.State.Load(chunk, "")
 	_, failure, abort := run.enter(fn, values)
-	switch exit, isExit := abort.(ExitAbort); {
+	switch exit, isExit := abort.(exitAbort); {
 	case failure != nil:
-		return scriptFailed(run.Thread, failure)
+		return scriptFailed(run.thread, failure)
 	case isExit:
-		return exit.Code
+		return exit.code
 	case abort != nil:
 		return execFailed(abort.Error())
 	}
@@ -83,7 +83,7 @@ func scriptWorker(modules []*core.Module, chunks rt.ChunkSet) (*Worker, error) {
 	if err := cycle.Start(); err != nil {
 		return nil, err
 	}
-	return Main.Of(cycle).Workers[0], nil
+	return main.Of(cycle).workers[0], nil
 }
 
 // scriptFailed reports an error that the script did not catch as the command

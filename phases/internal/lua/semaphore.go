@@ -51,9 +51,9 @@ func semaphoreOf(th *rt.Thread, args []rt.Value) *semaphore {
 // phase that may not wait.
 func semaphoreWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s := semaphoreOf(th, args)
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if c.Phase == PhaseInit {
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	}
 	ms := int64(th.CheckNumber(args, 1) * 1000)
 	if ms < 0 {

@@ -46,10 +46,10 @@ var dictMethods = lib.Functions{
 }
 
 // sharedTable is ngx.shared: an object for each lua_shared_dict.
-func (api *NgxAPI) sharedTable() *rt.Table {
+func (api *ngxAPI) sharedTable() *rt.Table {
 	api.dictMeta = dictMethods.Table(1)
 	api.dictMeta.SetStr("__index", rt.TableValue(api.dictMeta))
-	dicts := Main.Of(api.worker.Cycle).dicts
+	dicts := main.Of(api.worker.Cycle).dicts
 	t := rt.NewTable(0, len(dicts))
 	for _, d := range dicts {
 		object := rt.NewTable(1, 0)

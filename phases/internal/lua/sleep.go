@@ -12,15 +12,15 @@ func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 {
 		th.Errorf("attempt to pass %d arguments, but accepted 1", len(args))
 	}
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if c.Phase == PhaseInit {
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	}
 	ms := int64(th.CheckNumber(args, 0) * 1000)
 	if ms < 0 {
 		th.Errorf("invalid sleep duration \"%d\"", ms)
 	}
-	gate(th, apiWait, NoRequest)
+	gate(th, apiWait, noRequest)
 	c.logf(errlog.Debug, "lua ready to sleep for %d ms", ms)
 	expired := false
 	defer func() {

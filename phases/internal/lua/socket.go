@@ -16,7 +16,7 @@ import (
 )
 
 // openSockets adds ngx.socket to the ngx table.
-func (api *NgxAPI) openSockets() {
+func (api *ngxAPI) openSockets() {
 	api.pools = cosocket.NewPools(func(line string) {
 		if log := api.worker.Cycle.Log; log != nil && log.Enabled(errlog.Debug) {
 			log.Output(errlog.Debug, 0, line)
@@ -25,7 +25,7 @@ func (api *NgxAPI) openSockets() {
 	api.pools.Slots = socketSlots{api.worker.Cycle}
 	l := cosocket.NewLib(
 		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
-		func(th *rt.Thread) string { return gateText(CtxOf(th), apiWait, NoRequest) })
+		func(th *rt.Thread) string { return gateText(ctxOf(th), apiWait, noRequest) })
 	api.sockets = l
 	tcp := rt.NewGoFunction("tcp", l.TCP)
 	t := rt.NewTable(0, 4)
@@ -52,7 +52,7 @@ func (s socketSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
 type socketHost struct {
 	r    *core.Request // nil for a timer
 	c    *Ctx          // of a timer
-	api  *NgxAPI
+	api  *ngxAPI
 	cfg  cosocket.Config
 	loc  *core.Location // that cfg is of
 	open cosocket.Set
@@ -62,16 +62,16 @@ type socketHost struct {
 // socketHostOf returns the socket side of whoever runs on th, making it when these
 // are its first sockets.
 func socketHostOf(th *rt.Thread) *socketHost {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if c.Phase == PhaseInit {
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	}
 	at := &c.sockets
 	if c.R != nil {
 		at = &note.Of(c.R).sockets
 	}
 	if *at == nil {
-		h := &socketHost{r: c.R, c: c, api: APIOf(th)}
+		h := &socketHost{r: c.R, c: c, api: apiOf(th)}
 		if *at = h; c.R != nil {
 			keepSockets(c.R, h)
 		}
@@ -105,7 +105,7 @@ func closeSockets(main *core.Request) {
 }
 
 func (h *socketHost) closeUnderBaton() {
-	baton := h.api.worker.Baton
+	baton := h.api.worker.baton
 	baton.Acquire()
 	defer baton.Release()
 	h.closeSockets()
@@ -116,7 +116,7 @@ func (h *socketHost) closeUnderBaton() {
 func (h *socketHost) Ended() bool { return h.over }
 
 // Waits implements cosocket.Host.
-func (h *socketHost) Waits(th *rt.Thread) bool { return CtxOf(th).Phase.CanYield() }
+func (h *socketHost) Waits(th *rt.Thread) bool { return ctxOf(th).Phase.CanYield() }
 
 // location is where the request is, or was when it ended.
 func (h *socketHost) location() *core.Location {

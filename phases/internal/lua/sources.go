@@ -23,11 +23,11 @@ type BinaryCode struct {
 }
 
 // Prepare gives the code to a configuration that is about to be read.
-func (code BinaryCode) Prepare(c *core.Cycle) { Main.Of(c).BinaryCode = code }
+func (code BinaryCode) Prepare(c *core.Cycle) { main.Of(c).BinaryCode = code }
 
 // fileChunk finds the code of a Lua file by its path, nil when it is not compiled in.
 func fileChunk(c *core.Cycle, path string) *rt.Chunk {
-	m := Main.Of(c)
+	m := main.Of(c)
 	if chunk := m.Chunks.Find(FileKey(path)); chunk != nil || m.Sources == nil {
 		return chunk
 	}
@@ -40,7 +40,7 @@ func fileChunk(c *core.Cycle, path string) *rt.Chunk {
 // modulePath is where the file of a module is: a path below the prefix of the build is
 // one below the prefix of this server, and so is a relative one.
 func modulePath(c *core.Cycle, name string) string {
-	path, built := strings.TrimPrefix(name, "@"), Main.Of(c).Sources.Built
+	path, built := strings.TrimPrefix(name, "@"), main.Of(c).Sources.Built
 	if rest, ok := strings.CutPrefix(path, built); ok && built != "" {
 		path = c.Prefix + rest
 	}
@@ -49,7 +49,7 @@ func modulePath(c *core.Cycle, name string) string {
 
 // checkModule compares a module with its file.
 func checkModule(c *core.Cycle, chunk *rt.Chunk) error {
-	s := Main.Of(c).Sources
+	s := main.Of(c).Sources
 	if s == nil || s.Sealed {
 		return nil
 	}
@@ -68,7 +68,7 @@ type moduleUse struct {
 // stand. The error is that of the first directive in the file that something is wrong
 // with.
 func checkSources(c *core.Cycle) error {
-	if m := Main.Of(c); m.Sources == nil || m.Sources.Sealed || len(m.Chunks) == 0 {
+	if m := main.Of(c); m.Sources == nil || m.Sources.Sealed || len(m.Chunks) == 0 {
 		return nil
 	}
 	uses, err := usedChunks(c)
@@ -101,7 +101,7 @@ func checkUse(c *core.Cycle, u moduleUse, search *moduleSearch) error {
 	if other := search.earlier(u.chunk.Module, path); other != "" {
 		return fmt.Errorf("the Lua module \"%s\" is \"%s\" now, and \"%s\" in this binary", u.chunk.Module, other, path)
 	}
-	if err := Main.Of(c).Sources.Check(u.chunk, path); err != nil {
+	if err := main.Of(c).Sources.Check(u.chunk, path); err != nil {
 		return fmt.Errorf("the Lua module \"%s\" (\"%s\") %w", u.chunk.Module, path, err)
 	}
 	return nil
@@ -123,7 +123,7 @@ func (c *ChunkRef) staleError(err error) error {
 // usedChunks lists the modules that the handlers can require, each once, with the first
 // directive that leads to it. Files that a variable chooses from are compared here.
 func usedChunks(c *core.Cycle) ([]moduleUse, error) {
-	m := Main.Of(c)
+	m := main.Of(c)
 	var uses []moduleUse
 	index := sources.NewModuleIndex(m.Chunks)
 	seen := map[*rt.Chunk]bool{}

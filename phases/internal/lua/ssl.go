@@ -65,11 +65,11 @@ func sslTable() *rt.Table {
 // handshakeOf is the handshake of the running code, which must belong to one of
 // the phases.
 func handshakeOf(th *rt.Thread, phases ...Phase) *ssl.Handshake {
-	c := CtxOf(th)
-	if c.Handshake == nil || !slices.Contains(phases, c.Phase) {
+	c := ctxOf(th)
+	if c.handshake == nil || !slices.Contains(phases, c.Phase) {
 		th.Errorf("API disabled in the current context")
 	}
-	return c.Handshake
+	return c.handshake
 }
 
 func sslClearCerts(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
@@ -229,9 +229,9 @@ func sslSetKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // helloName is the server name that the client asked for: of the running code's
 // handshake, or of its request's connection.
 func helloName(th *rt.Thread) (string, bool) {
-	c := CtxOf(th)
-	if c.Handshake != nil {
-		return c.Handshake.Hello.ServerName, true
+	c := ctxOf(th)
+	if c.handshake != nil {
+		return c.handshake.Hello.ServerName, true
 	}
 	if c.R != nil {
 		if s, ok := ssl.State(c.R); ok {
@@ -254,10 +254,10 @@ func sslServerName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 
 // clientConn is the connection of the running code.
 func clientConn(th *rt.Thread) core.Downstream {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	switch {
-	case c.Handshake != nil:
-		return c.Handshake.Conn
+	case c.handshake != nil:
+		return c.handshake.Conn
 	case c.R != nil:
 		return c.R.Main.Conn
 	}
@@ -297,8 +297,8 @@ func rawAddr(th *rt.Thread, addr net.Addr) (rt.Value, int) {
 // connVersion is the version of the running code's TLS connection. During the
 // handshake that is the best one both sides speak.
 func connVersion(th *rt.Thread) (uint16, bool) {
-	c := CtxOf(th)
-	if t := c.Handshake; t != nil {
+	c := ctxOf(th)
+	if t := c.handshake; t != nil {
 		versions := ssl.Server.Of(t.Listen.Default).Protocols.V
 		for _, v := range t.Hello.SupportedVersions {
 			if v >= versions.Min && v <= versions.Max {

@@ -15,24 +15,24 @@ const sessionMax = 4096
 // ngxSSLSession is the module ngx.ssl.session, for the phases ssl_session_store and
 // ssl_session_fetch, which keep the sessions of TLS 1.2 clients outside the process.
 var ngxSSLSession = lib.Functions{
-	{"get_session_id", SSLSessionID},
-	{"get_serialized_session", SSLSerialized},
-	{"set_serialized_session", SSLSetSerialized},
+	{"get_session_id", sslSessionID},
+	{"get_serialized_session", sslSerialized},
+	{"set_serialized_session", sslSetSerialized},
 }
 
 // sessionOf is the session of the running code, nil outside its phases.
 func sessionOf(th *rt.Thread) *ssl.Session {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if c.Phase == PhaseInit {
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	}
-	if c.Handshake == nil {
+	if c.handshake == nil {
 		return nil
 	}
-	return c.Handshake.Session
+	return c.handshake.Session
 }
 
-func SSLSessionID(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func sslSessionID(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	s := sessionOf(th)
 	if s == nil {
 		return lib.Fail(th, "uninitialized session id len in lua context")
@@ -40,7 +40,7 @@ func SSLSessionID(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	return rt.String(hex.EncodeToString(s.ID)), 1
 }
 
-func SSLSerialized(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func sslSerialized(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	s := sessionOf(th)
 	if s == nil || s.Stored == nil {
 		return lib.Fail(th, "bad session in lua context")
@@ -55,7 +55,7 @@ func SSLSerialized(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	return rt.String(string(text)), 1
 }
 
-func SSLSetSerialized(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+func sslSetSerialized(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s := sessionOf(th)
 	state, err := tls.ParseSessionState([]byte(th.CheckString(args, 0)))
 	if err != nil {

@@ -70,7 +70,7 @@ func runHandshake(t *ssl.Handshake, p Phase) bool {
 		w = takeWorker(t.Cycle, int(t.Conn.Number()))
 	}
 	rc := func() int {
-		defer w.Baton.Release() // whatever happens
+		defer w.baton.Release() // whatever happens
 		return runHandshakeIn(w, t, h, p)
 	}()
 	exit := 0
@@ -100,26 +100,26 @@ func runHandshakeIn(w *Worker, t *ssl.Handshake, h *handler, p Phase) int {
 	host, _ := core.SplitAddr(t.Conn.RemoteAddr().String())
 	run := w.takeRun()
 	defer run.end()
-	run.Ctx = Ctx{Phase: p, Worker: w, Loc: t.Listen.Default.Loc, Handshake: t,
+	run.ctx = Ctx{Phase: p, Worker: w, Loc: t.Listen.Default.Loc, handshake: t,
 		number: t.Conn.Number(), peer: ", client: " + host + ", server: " + t.Listen.Addr}
 	ctx, _ := t.SSL.Data.(*connCtx)
 	if ctx != nil {
-		run.Ctx.Table = ctx.table
+		run.ctx.Table = ctx.table
 	}
-	fn, rc := run.Ctx.code(h)
+	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		return rc
 	}
-	_, failure, abort := run.Call(fn)
-	switch a, exited := abort.(ExitAbort); {
+	_, failure, abort := run.call(fn)
+	switch a, exited := abort.(exitAbort); {
 	case exited:
-		run.Ctx.logf(errlog.Debug, "lua exit with code %d", a.Code)
-		rc = a.Code
+		run.ctx.logf(errlog.Debug, "lua exit with code %d", a.code)
+		rc = a.code
 	case failure != nil, abort != nil:
 		rc = 500
 	}
-	if run.Ctx.Table != nil {
-		t.SSL.Data = &connCtx{w, run.Ctx.Table}
+	if run.ctx.Table != nil {
+		t.SSL.Data = &connCtx{w, run.ctx.Table}
 	}
 	return rc
 }

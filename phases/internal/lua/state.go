@@ -16,31 +16,31 @@ type Worker struct {
 	Cycle *core.Cycle
 	State *rt.State
 
-	Baton     *rt.Baton
+	baton     *rt.Baton
 	functions []rt.Value // by handler.index
 	files     map[string]rt.Value
-	runs      []*EntryRun // idle
+	runs      []*entryRun // idle
 	users     int         // of a private state (lua_code_cache off): its request and its timers
 
-	running *EntryRun // the first of the handlers of requests that run
+	running *entryRun // the first of the handlers of requests that run
 }
 
 // takeWorker waits for a worker whose baton is free, trying the one of the
 // hint first.
 func takeWorker(c *core.Cycle, hint int) *Worker {
-	m := Main.Of(c)
-	return m.Workers[m.batons.Acquire(hint%len(m.Workers)).ID]
+	m := main.Of(c)
+	return m.workers[m.batons.Acquire(hint%len(m.workers)).ID]
 }
 
 // newWorker makes a Lua state for a baton.
 func newWorker(c *core.Cycle, id int, baton *rt.Baton) *Worker {
-	m := Main.Of(c)
+	m := main.Of(c)
 	check := func(chunk *rt.Chunk) error { return checkModule(c, chunk) }
 	return &Worker{
 		ID:        id,
 		Cycle:     c,
 		State:     rt.NewState(rt.Options{Chunks: m.Chunks, Baton: baton, CheckModule: check}),
-		Baton:     baton,
+		baton:     baton,
 		functions: make([]rt.Value, len(m.handlers)),
 		files:     map[string]rt.Value{},
 	}
@@ -48,9 +48,9 @@ func newWorker(c *core.Cycle, id int, baton *rt.Baton) *Worker {
 
 // open fills the worker's state and runs init_by_lua in it.
 func (w *Worker) open() error {
-	Main.Of(w.Cycle).openState(w.State, w)
+	main.Of(w.Cycle).openState(w.State, w)
 	setPackagePaths(w.Cycle, w.State)
-	if h := Main.Of(w.Cycle).init; h != nil {
+	if h := main.Of(w.Cycle).init; h != nil {
 		if err := w.runMain(h, PhaseInit); err != nil {
 			return fmt.Errorf("%s error: %w", h.label(), err)
 		}
@@ -68,11 +68,11 @@ func privateWorker(r *core.Request) *Worker {
 		return nil
 	}
 	r.OnFree(func(main *core.Request) {
-		w.Baton.Acquire()
+		w.baton.Acquire()
 		w.drop(main.Log)
-		w.Baton.Release()
+		w.baton.Release()
 	})
-	w.Baton.Acquire()
+	w.baton.Acquire()
 	return w
 }
 
@@ -93,7 +93,7 @@ func (w *Worker) drop(log func(errlog.Level, string)) {
 	w.users--
 	if w.users == 0 {
 		log(errlog.Debug, fmt.Sprintf("lua close the global Lua VM %v", rt.Address{Pointer: w.State}))
-		if api, ok := w.State.Host.(*NgxAPI); ok {
+		if api, ok := w.State.Host.(*ngxAPI); ok {
 			api.pools.Shutdown()
 		}
 	}
@@ -108,7 +108,7 @@ func DefaultLuaPath() string { return debianLuaPath + ";" + rt.DefaultPath() }
 
 // luaPath is package.path under the configuration, as far as directives set it.
 func luaPath(c *core.Cycle) string {
-	path := strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(Main.Of(c).packagePath.V)
+	path := strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(main.Of(c).packagePath.V)
 	if path == "" {
 		return DefaultLuaPath()
 	}
@@ -118,5 +118,5 @@ func luaPath(c *core.Cycle) string {
 // setPackagePaths applies lua_package_path and lua_package_cpath.
 func setPackagePaths(c *core.Cycle, st *rt.State) {
 	st.Loaded.GetStr("package").Table().SetStr("path", rt.String(luaPath(c)))
-	st.SetPackagePath("", strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(Main.Of(c).packageCPath.V))
+	st.SetPackagePath("", strings.NewReplacer("${prefix}", c.Prefix, "$prefix", c.Prefix).Replace(main.Of(c).packageCPath.V))
 }

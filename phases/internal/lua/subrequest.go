@@ -71,7 +71,7 @@ func capture1(th *rt.Thread, c *Ctx, queries []rt.Value) (rt.Value, int) {
 		for _, sub := range subs {
 			sub.Release()
 		}
-		panic(ExitAbort{rc})
+		panic(exitAbort{rc})
 	}
 	results := make([]rt.Value, len(subs))
 	for i, sub := range subs {
@@ -137,7 +137,7 @@ func newCapture(th *rt.Thread, r *core.Request, i int, q *rt.Table) *core.Reques
 		th.Errorf("unsafe uri in argument #1: %s", uriText)
 	}
 	o := core.SubrequestOptions{URI: uri, Args: args, EmptyArgs: strings.IndexByte(uriText, '?') >= 0,
-		InMemory: true, Baton: note.Of(r).worker.Baton, Post: captured, Unwatched: !loc.Of(r.Main.Loc).checkClientAbort.V}
+		InMemory: true, Baton: note.Of(r).worker.baton, Post: captured, Unwatched: !loc.Of(r.Main.Loc).checkClientAbort.V}
 	opts := captureOptions{th: th, o: &o}
 	if v := q.Int(2); !v.IsNil() {
 		if !v.IsTable() {

@@ -18,18 +18,18 @@ var ngxTimer = lib.Functions{
 	{"every", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return newTimer(th, args, true) }},
 	{"running_count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		gate(th, 0, "no request")
-		return rt.Int(APIOf(th).timers.running), 1
+		return rt.Int(apiOf(th).timers.running), 1
 	}},
 	{"pending_count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		gate(th, 0, "no request")
-		return rt.Int(len(APIOf(th).timers.pending)), 1
+		return rt.Int(len(apiOf(th).timers.pending)), 1
 	}},
 }
 
 // timerSet is the timers of a worker. The baton guards it.
 type timerSet struct {
 	pending timerHeap
-	aborted []*Timer // to be fired early
+	aborted []*timer // to be fired early
 	serial  uint64
 	running int
 	exiting bool
@@ -38,14 +38,14 @@ type timerSet struct {
 
 // timerHeap has the timer that expires first at its head; of those of the same
 // millisecond, the one that was made first.
-type timerHeap []*Timer
+type timerHeap []*timer
 
 func (h timerHeap) Len() int { return len(h) }
 func (h timerHeap) Less(i, j int) bool {
 	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].serial < h[j].serial
 }
 func (h timerHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *timerHeap) Push(x any)   { *h = append(*h, x.(*Timer)) }
+func (h *timerHeap) Push(x any)   { *h = append(*h, x.(*timer)) }
 func (h *timerHeap) Pop() any {
 	last := len(*h) - 1
 	t := (*h)[last]
@@ -54,19 +54,19 @@ func (h *timerHeap) Pop() any {
 	return t
 }
 
-// Timer is one call of ngx.timer.at or ngx.timer.every.
-type Timer struct {
-	API      *NgxAPI
-	Callback rt.Value
+// timer is one call of ngx.timer.at or ngx.timer.every.
+type timer struct {
+	api      *ngxAPI
+	callback rt.Value
 	args     []rt.Value
 	delay    time.Duration
 	every    bool
 	peer     string // the client on whose behalf it was made, for log lines
-	Loc      *core.Location
+	loc      *core.Location
 	due      int64 // on the clock of monotonicMillis
 	serial   uint64
 	clock    *time.Timer
-	run      *EntryRun // the thread it will run on, taken when it is armed as in ngx_lua
+	run      *entryRun // the thread it will run on, taken when it is armed as in ngx_lua
 }
 
 // newTimer is ngx.timer.at and ngx.timer.every(delay, callback, ...).
@@ -82,68 +82,68 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 		th.ArgError(1, "Lua function expected")
 	}
 	c := gate(th, apiTimer, "no request")
-	api := APIOf(th)
+	api := apiOf(th)
 	set := &api.timers
 	if set.exiting && delay > 0 {
 		return lib.Fail(th, "process exiting")
 	}
-	if len(set.pending) >= Main.Of(api.worker.Cycle).maxPendingTimers.V {
+	if len(set.pending) >= main.Of(api.worker.Cycle).maxPendingTimers.V {
 		return lib.Fail(th, "too many pending timers")
 	}
-	t := &Timer{API: api, Callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), Loc: c.location()}
+	t := &timer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), loc: c.location()}
 	c.logf(errlog.Debug, "created timer (delay %d ms)", delay.Milliseconds())
 	api.worker.hold()
-	t.Start()
+	t.start()
 	return one()
 }
 
-// Start arms the timer; the caller holds the baton.
-func (t *Timer) Start() {
-	t.run = t.API.worker.takeRun()
-	set := &t.API.timers
+// start arms the timer; the caller holds the baton.
+func (t *timer) start() {
+	t.run = t.api.worker.takeRun()
+	set := &t.api.timers
 	set.serial++
 	t.serial, t.due = set.serial, monotonicMillis()+t.delay.Milliseconds()
 	heap.Push(&set.pending, t)
-	t.clock = time.AfterFunc(t.delay, t.API.timerExpired)
+	t.clock = time.AfterFunc(t.delay, t.api.timerExpired)
 }
 
 // timerExpired runs when some timer's delay is over, on a goroutine of its own, and
 // fires the timer that is due first: goroutines do not come here in the order
 // in which their timers expired.
-func (api *NgxAPI) timerExpired() {
+func (api *ngxAPI) timerExpired() {
 	defer guard.Stop()
 	w := api.worker
-	w.Baton.Acquire()
-	defer w.Baton.Release()
+	w.baton.Acquire()
+	defer w.baton.Release()
 	if set := &api.timers; len(set.pending) > 0 && set.pending[0].due <= monotonicMillis() {
-		heap.Pop(&set.pending).(*Timer).fire(false)
+		heap.Pop(&set.pending).(*timer).fire(false)
 	}
 }
 
 // fire runs the callback of a timer that is not pending any more as a handler of its
 // own. The caller holds the baton.
-func (t *Timer) fire(premature bool) {
-	set, w, run := &t.API.timers, t.API.worker, t.run
-	run.Ctx = Ctx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.Loc}
-	c := run.Ctx // for log lines behind the end of the run
+func (t *timer) fire(premature bool) {
+	set, w, run := &t.api.timers, t.api.worker, t.run
+	run.ctx = Ctx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.loc}
+	c := run.ctx // for log lines behind the end of the run
 	c.logf(errlog.Debug, "lua ngx.timer expired")
-	if limit := Main.Of(w.Cycle).maxRunningTimers.V; set.running >= limit {
+	if limit := main.Of(w.Cycle).maxRunningTimers.V; set.running >= limit {
 		c.logf(errlog.Alert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
-			w.State.FunctionSource(t.Callback), limit)
+			w.State.FunctionSource(t.callback), limit)
 		run.end()
 		w.drop(c.log)
 		set.wake()
 		return
 	}
 	c.number = core.ConnNumbers.Add(1) // a timer counts as a connection
-	run.Ctx.number = c.number
+	run.ctx.number = c.number
 	again := t.every && !premature && !set.exiting
 	if again {
-		t.Start()
+		t.start()
 	}
 	set.running++
-	_, _, _ = run.Call(t.Callback, append([]rt.Value{rt.Bool(premature)}, t.args...)...) // it has logged what went wrong
-	if run.Ctx.Table != nil {
+	_, _, _ = run.call(t.callback, append([]rt.Value{rt.Bool(premature)}, t.args...)...) // it has logged what went wrong
+	if run.ctx.Table != nil {
 		c.logf(errlog.Debug, "lua release ngx.ctx at ref 1")
 	}
 	run.end()
@@ -168,21 +168,21 @@ func (s *timerSet) wake() {
 // begins to exit: each pending callback runs at once with premature = true, and a
 // new timer must have no delay. It does not wait for the callbacks.
 func abortTimers(c *core.Cycle) {
-	for _, w := range Main.Of(c).Workers {
-		w.Baton.Acquire()
-		if api, ok := w.State.Host.(*NgxAPI); ok {
+	for _, w := range main.Of(c).workers {
+		w.baton.Acquire()
+		if api, ok := w.State.Host.(*ngxAPI); ok {
 			api.pools.Shutdown() // callbacks shall find that nothing is kept any more
 			api.abortTimers()
 		}
-		w.Baton.Release()
+		w.baton.Release()
 	}
 }
 
 // WaitTimers returns when no callback of a timer runs or is about to.
 func waitTimers(c *core.Cycle) {
-	for _, w := range Main.Of(c).Workers {
-		w.Baton.Acquire()
-		api, ok := w.State.Host.(*NgxAPI)
+	for _, w := range main.Of(c).workers {
+		w.baton.Acquire()
+		api, ok := w.State.Host.(*ngxAPI)
 		var idle chan struct{}
 		if ok && api.timers.busy() {
 			if api.timers.idle == nil {
@@ -190,7 +190,7 @@ func waitTimers(c *core.Cycle) {
 			}
 			idle = api.timers.idle
 		}
-		w.Baton.Release()
+		w.baton.Release()
 		if idle != nil {
 			<-idle
 		}
@@ -198,7 +198,7 @@ func waitTimers(c *core.Cycle) {
 }
 
 // abortTimers fires what is pending; the caller holds the baton.
-func (api *NgxAPI) abortTimers() {
+func (api *ngxAPI) abortTimers() {
 	set := &api.timers
 	set.exiting = true
 	n := len(set.pending)
@@ -209,7 +209,7 @@ func (api *NgxAPI) abortTimers() {
 	c.logf(errlog.Debug, "lua found %d pending timers to be aborted prematurely", n)
 	c.logf(errlog.Debug, "lua abort pending timers")
 	for len(set.pending) > 0 {
-		t := heap.Pop(&set.pending).(*Timer)
+		t := heap.Pop(&set.pending).(*timer)
 		t.clock.Stop()
 		set.aborted = append(set.aborted, t)
 		guard.Go(api.fireAborted)
@@ -217,9 +217,9 @@ func (api *NgxAPI) abortTimers() {
 }
 
 // fireAborted fires the next of the timers that were cut short.
-func (api *NgxAPI) fireAborted() {
-	api.worker.Baton.Acquire()
-	defer api.worker.Baton.Release()
+func (api *ngxAPI) fireAborted() {
+	api.worker.baton.Acquire()
+	defer api.worker.baton.Release()
 	t := api.timers.aborted[0]
 	api.timers.aborted = api.timers.aborted[1:]
 	t.fire(true)

@@ -63,7 +63,7 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	jump := optBool(th, args, 1)
 	binary := optBool(th, args, 2)
 	if jump {
-		gate(th, apiJump, NoRequest)
+		gate(th, apiJump, noRequest)
 	}
 	if !binary {
 		if c, bad := unsafeByte(uri); bad {

@@ -18,12 +18,12 @@ var ngxThread = lib.Functions{
 
 // threadSpawn is ngx.thread.spawn(f, ...): f runs at once, until it first waits.
 func threadSpawn(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := CtxOf(th)
+	c := ctxOf(th)
 	if c.Phase == PhaseInit {
-		th.Errorf(NoRequest)
+		th.Errorf(noRequest)
 	}
 	checkLuaFunction(th, args, 0)
-	gate(th, apiWait, NoRequest)
+	gate(th, apiWait, noRequest)
 	if th.Light().Group().Alive() >= maxLightThreads {
 		th.Errorf("no memory: %d light threads of this handler have not ended", maxLightThreads)
 	}
@@ -55,7 +55,7 @@ func userThreadFailed(th *rt.Thread, err *rt.Error) {
 			level++
 		}
 	}
-	CtxOf(th).logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", ErrorText(err), trace)
+	ctxOf(th).logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), trace)
 }
 
 // lightOf checks that an argument is a thread of the running handler. The result is
@@ -78,7 +78,7 @@ func lightOf(th *rt.Thread, args []rt.Value, i int) *rt.LightThread {
 // threadWait is ngx.thread.wait(thread, ...): true and the results, or false and the
 // error, of the first thread that has ended.
 func threadWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	gate(th, apiWait, NoRequest)
+	gate(th, apiWait, noRequest)
 	if len(args) == 0 {
 		th.Errorf("at least one coroutine should be specified")
 	}
@@ -110,7 +110,7 @@ func threadResults(th *rt.Thread, lt *rt.LightThread) (rt.Value, int) {
 
 // threadKill is ngx.thread.kill(thread).
 func threadKill(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	gate(th, apiWait, NoRequest)
+	gate(th, apiWait, noRequest)
 	lt := lightOf(th, args, 0)
 	switch {
 	case lt == nil:

@@ -10,23 +10,23 @@ import (
 // ngxWorker is the ngx.worker table. All workers live in one process.
 var ngxWorker = lib.Functions{
 	{"exiting", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		return rt.Bool(APIOf(th).timers.exiting), 1
+		return rt.Bool(apiOf(th).timers.exiting), 1
 	}},
 	{"pid", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return rt.Int(os.Getpid()), 1 }},
 	{"pids", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if p := CtxOf(th).Phase; p == PhaseInit || p == PhaseInitWorker {
+		if p := ctxOf(th).Phase; p == PhaseInit || p == PhaseInitWorker {
 			return lib.Fail(th, "API disabled in the current context")
 		}
 		return rt.NewArray(rt.Int(os.Getpid())), 1
 	}},
 	{"id", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		w := APIOf(th).worker
-		if CtxOf(th).Phase == PhaseInit && w.Cycle.Main.MasterProcess.OrDefault(true) {
+		w := apiOf(th).worker
+		if ctxOf(th).Phase == PhaseInit && w.Cycle.Main.MasterProcess.OrDefault(true) {
 			return rt.Nil, 1 // nginx's master runs init_by_lua
 		}
 		return rt.Int(w.ID), 1
 	}},
 	{"count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		return rt.Int(max(APIOf(th).worker.Cycle.Main.WorkerProcesses.V, 1)), 1
+		return rt.Int(max(apiOf(th).worker.Cycle.Main.WorkerProcesses.V, 1)), 1
 	}},
 }

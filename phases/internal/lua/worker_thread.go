@@ -25,12 +25,12 @@ func (p *vmPool) take(w *Worker) *Worker {
 		p.idle = p.idle[:n-1]
 		return vm
 	}
-	if p.count >= Main.Of(w.Cycle).workerThreadPool.V {
+	if p.count >= main.Of(w.Cycle).workerThreadPool.V {
 		return nil
 	}
 	p.count++
 	vm := newWorker(w.Cycle, w.ID, rt.NewBaton())
-	Main.Of(w.Cycle).openState(vm.State, vm)
+	main.Of(w.Cycle).openState(vm.State, vm)
 	setPackagePaths(w.Cycle, vm.State)
 	keepThreadAPI(vm.State)
 	return vm
@@ -64,7 +64,7 @@ func (p *vmPool) give(vm *Worker) {
 // the function in a Lua state of its own, beside the worker. Arguments and results
 // are copied.
 func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := gate(th, apiWait, NoRequest)
+	c := gate(th, apiWait, noRequest)
 	no := func(message string) (rt.Value, int) { return th.Return2(rt.False, rt.String(message)) }
 	if len(args) < 3 {
 		return no("expecting at least 3 arguments")
@@ -86,7 +86,7 @@ func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		}
 		call.args = append(call.args, copied)
 	}
-	vms := &APIOf(th).vms
+	vms := &apiOf(th).vms
 	vm := vms.take(c.Worker)
 	if vm == nil {
 		return no("no available Lua vm")

@@ -12,6 +12,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/gzip"
 	"github.com/moonphase/moonphase/phases/internal/modules/headers"
 	"github.com/moonphase/moonphase/phases/internal/modules/headersmore"
+	"github.com/moonphase/moonphase/phases/internal/modules/http2"
 	"github.com/moonphase/moonphase/phases/internal/modules/index"
 	"github.com/moonphase/moonphase/phases/internal/modules/limitreq"
 	"github.com/moonphase/moonphase/phases/internal/modules/log"
@@ -25,7 +26,6 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/stubstatus"
 	"github.com/moonphase/moonphase/phases/internal/modules/tryfiles"
 	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
-	"github.com/moonphase/moonphase/phases/internal/serve"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 )
 
@@ -37,7 +37,7 @@ func All() []*core.Module {
 
 		log.Module, // behind log_by_lua
 		upstream.Module,
-		serve.HTTP2Module,
+		http2.Module,
 
 		// Content: an index moves the request on, a listing is for want of one,
 		// and what both leave is a file.

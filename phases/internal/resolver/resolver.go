@@ -25,14 +25,14 @@ type Resolver struct {
 	// /etc/hosts and its servers are those of resolv.conf.
 	Local bool
 
-	Cache NameCache
+	cache nameCache
 }
 
-// NameCache keeps what name servers answered, for one resolver directive.
-type NameCache struct {
+// nameCache keeps what name servers answered, for one resolver directive.
+type nameCache struct {
 	mu      sync.Mutex
 	answers map[string]nameAnswer
-	Next    int // server to ask first
+	next    int // server to ask first
 }
 
 // nameAnswer is the addresses of a name, or the name it stands for.
@@ -124,14 +124,14 @@ func askable(name string) bool {
 
 // cached finds a name in the cache; first is the server to ask when it is not there.
 func (rc *Resolver) cached(name string) (answer nameAnswer, first int, ok bool) {
-	c := &rc.Cache
+	c := &rc.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if answer, ok = c.answers[name]; ok && time.Now().Before(answer.expires) {
 		return answer, 0, true
 	}
-	first = c.Next
-	c.Next++
+	first = c.next
+	c.next++
 	return answer, first, false
 }
 
@@ -144,7 +144,7 @@ func (rc *Resolver) keep(name string, a dnsAnswer) nameAnswer {
 	if rc.Valid > 0 {
 		ttl = rc.Valid
 	}
-	c := &rc.Cache
+	c := &rc.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.answers == nil || len(c.answers) > maxNameAnswers {

@@ -36,7 +36,7 @@ type conn struct {
 	proxy  core.ClientClaim
 
 	ssl       *ssl.Connection           // nil when the client does not speak TLS
-	wait      ClientWait                // for a request: a shutdown may cut the connection then
+	wait      clientWait                // for a request: a shutdown may cut the connection then
 	late      bool                      // the client was too slow: reset_timedout_connection
 	slotGiven atomic.Bool               // its place among the worker_connections is another's
 	http2     atomic.Pointer[http2Conn] // when it speaks that
@@ -49,9 +49,9 @@ var connPool = sync.Pool{New: func() any { return new(conn) }}
 func (l *listener) accepted(nc net.Conn) *conn {
 	c := connPool.Get().(*conn)
 	c.socket = nc
-	c.wait.word.Store(ClientBusy)
+	c.wait.word.Store(clientBusy)
 	if b := l.bound.Load(); !b.listen.TLS && !b.listen.Proxy {
-		c.wait.Begin(ClientWaits)
+		c.wait.begin(clientWaits)
 	}
 	c.owner, c.number, c.served, c.taken, c.req = l, core.ConnNumbers.Add(1), 0, false, nil
 	c.ssl, c.late = nil, false
@@ -134,11 +134,11 @@ var errStopping = errors.New("wait for a request ended")
 // beforeWait is called before the connection waits for a request; its read
 // deadline has been set, so that a shutdown which comes now ends the wait.
 func (c *conn) beforeWait() error {
-	kind := ClientWaits
+	kind := clientWaits
 	if c.served > 0 {
-		kind = ClientKeeps
+		kind = clientKeeps
 	}
-	if !c.wait.Begin(kind) {
+	if !c.wait.begin(kind) {
 		return errStopping
 	}
 	if c.served > 0 {
@@ -148,7 +148,7 @@ func (c *conn) beforeWait() error {
 		// a small request).
 		runtime.Gosched()
 	}
-	if c.owner.process.Stopping.Load() && c.served > 0 {
+	if c.owner.process.stopping.Load() && c.served > 0 {
 		return errStopping
 	}
 	return nil
@@ -157,7 +157,7 @@ func (c *conn) beforeWait() error {
 // afterWait is called when a request begins. If somebody has ended the wait just
 // then, the request came first, and is the last.
 func (c *conn) afterWait() {
-	if c.wait.End() {
+	if c.wait.end() {
 		c.rd.NoDeadline()
 	}
 }
@@ -168,7 +168,7 @@ func (c *conn) interrupt() {
 		h.shutdown()
 		return
 	}
-	c.wait.Cut(ClientKeeps, c.socket)
+	c.wait.cut(clientKeeps, c.socket)
 }
 
 // serve answers the connection's requests.
@@ -176,12 +176,12 @@ func (c *conn) serve() {
 	wait := c.owner.bound.Load().limits.HeaderTimeout
 	for {
 		err := c.rd.ReadHead(&c.head, wait)
-		if c.wait.End() {
+		if c.wait.end() {
 			return
 		}
 		c.served++
 		r := c.request()
-		if c.slotGiven.Load() || c.owner.process.Stopping.Load() {
+		if c.slotGiven.Load() || c.owner.process.stopping.Load() {
 			r.KeepAlive = false
 		}
 		if err != nil {

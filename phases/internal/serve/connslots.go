@@ -12,14 +12,14 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
-// ConnSlots counts what takes one of nginx's worker_connections: clients, connections
+// connSlots counts what takes one of nginx's worker_connections: clients, connections
 // to upstreams, cosockets, and in each worker the listening sockets and the channel
 // to the master. The workers share the process, so they share the slots as well.
-type ConnSlots struct {
+type connSlots struct {
 	each   atomic.Int64 // worker_connections
 	all    atomic.Int64 // those of all workers
 	limit  atomic.Int64 // all without what the workers need for themselves
-	Used   atomic.Int64
+	used   atomic.Int64
 	warned atomic.Int64 // when reuse was last logged, Unix seconds
 	// spare is called when slots run short: it closes some of the clients that wait,
 	// gives their slots back and returns how many there were to choose from.
@@ -27,7 +27,7 @@ type ConnSlots struct {
 }
 
 // configure takes over the numbers of a configuration.
-func (s *ConnSlots) configure(c *core.Cycle) {
+func (s *connSlots) configure(c *core.Cycle) {
 	taken := len(c.Listens)
 	if c.Main.MasterProcess.OrDefault(true) {
 		taken++
@@ -40,26 +40,26 @@ func (s *ConnSlots) configure(c *core.Cycle) {
 }
 
 // take takes a slot (ngx_get_connection).
-func (s *ConnSlots) take(log func(errlog.Level, string)) error {
+func (s *connSlots) take(log func(errlog.Level, string)) error {
 	limit := s.limit.Load()
-	if limit-s.Used.Load() <= s.all.Load()/16 && s.spare != nil {
+	if limit-s.used.Load() <= s.all.Load()/16 && s.spare != nil {
 		s.spare(func() {
 			if now := time.Now().Unix(); s.warned.Swap(now) != now {
 				log(errlog.Warn, (&core.NoSlotsError{Each: s.each.Load()}).Error()+", reusing connections")
 			}
 		})
 	}
-	if s.Used.Add(1) > limit {
-		s.Used.Add(-1)
+	if s.used.Add(1) > limit {
+		s.used.Add(-1)
 		return &core.NoSlotsError{Each: s.each.Load()}
 	}
 	return nil
 }
 
-func (s *ConnSlots) give() { s.Used.Add(-1) }
+func (s *connSlots) give() { s.used.Add(-1) }
 
 // Dial implements ConnLimit.
-func (s *ConnSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
+func (s *connSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
 	if err := s.take(func(errlog.Level, string) {}); err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (s *ConnSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
 // slotConn is a connection that holds a slot.
 type slotConn struct {
 	net.Conn
-	slots *ConnSlots
+	slots *connSlots
 	given atomic.Bool
 }
 
@@ -99,59 +99,59 @@ func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
 	return sc.SyscallConn()
 }
 
-// ClientWait is whether a connection waits for its client to ask for something. Who
+// clientWait is whether a connection waits for its client to ask for something. Who
 // wants to end the wait must not end what follows it.
-type ClientWait struct {
+type clientWait struct {
 	word atomic.Int64 // a state, and above it the wait's number among all waits
 }
 
 const (
-	ClientBusy    int64 = iota
-	ClientWaits         // for a first request
-	ClientKeeps         // for another
-	ClientCutting       // the wait is being ended
-	ClientCut
-	ClientStates = 7 // the bits of a state
+	clientBusy    int64 = iota
+	clientWaits         // for a first request
+	clientKeeps         // for another
+	clientCutting       // the wait is being ended
+	clientCut
+	clientStates = 7 // the bits of a state
 )
 
 // waits counts the waits of all connections.
 var waits atomic.Int64
 
 // state tells how the wait stands.
-func (w *ClientWait) state() int64 { return w.word.Load() & ClientStates }
+func (w *clientWait) state() int64 { return w.word.Load() & clientStates }
 
-// Begin begins a wait; false says that it has been ended already.
-func (w *ClientWait) Begin(kind int64) bool {
-	return w.word.CompareAndSwap(ClientBusy, waits.Add(ClientStates+1)|kind) || w.state() == kind
+// begin begins a wait; false says that it has been ended already.
+func (w *clientWait) begin(kind int64) bool {
+	return w.word.CompareAndSwap(clientBusy, waits.Add(clientStates+1)|kind) || w.state() == kind
 }
 
-// End ends the wait, and tells whether somebody else has.
-func (w *ClientWait) End() (cut bool) {
+// end ends the wait, and tells whether somebody else has.
+func (w *clientWait) end() (cut bool) {
 	for {
-		switch word := w.word.Load(); word & ClientStates {
-		case ClientBusy:
+		switch word := w.word.Load(); word & clientStates {
+		case clientBusy:
 			return false
-		case ClientCutting: // for as long as it takes to set a deadline
+		case clientCutting: // for as long as it takes to set a deadline
 			time.Sleep(time.Microsecond)
-		case ClientCut:
-			w.word.Store(ClientBusy)
+		case clientCut:
+			w.word.Store(clientBusy)
 			return true
 		default:
-			if w.word.CompareAndSwap(word, ClientBusy) {
+			if w.word.CompareAndSwap(word, clientBusy) {
 				return false
 			}
 		}
 	}
 }
 
-// Cut ends a wait of this kind by ending the read; false says that there is none.
-func (w *ClientWait) Cut(kind int64, nc net.Conn) bool {
+// cut ends a wait of this kind by ending the read; false says that there is none.
+func (w *clientWait) cut(kind int64, nc net.Conn) bool {
 	word := w.word.Load()
-	if word&ClientStates != kind || !w.word.CompareAndSwap(word, ClientCutting) {
+	if word&clientStates != kind || !w.word.CompareAndSwap(word, clientCutting) {
 		return false
 	}
 	_ = nc.SetReadDeadline(longAgo)
-	w.word.Store(ClientCut)
+	w.word.Store(clientCut)
 	return true
 }
 
@@ -169,7 +169,7 @@ func (p *Process) reuseConns(warn func()) int {
 	}
 	var idle []idleConn
 	for c := range p.conns {
-		if word := c.wait.word.Load(); word&ClientStates == ClientWaits || word&ClientStates == ClientKeeps {
+		if word := c.wait.word.Load(); word&clientStates == clientWaits || word&clientStates == clientKeeps {
 			idle = append(idle, idleConn{c, word})
 		}
 	}
@@ -179,9 +179,9 @@ func (p *Process) reuseConns(warn func()) int {
 	warn()
 	slices.SortFunc(idle, func(a, b idleConn) int { return cmp.Compare(a.since, b.since) })
 	for _, c := range idle[:max(min(maxReused, len(idle)/8), 1)] {
-		if c.wait.Cut(ClientKeeps, c.socket) || c.wait.Cut(ClientWaits, c.socket) {
+		if c.wait.cut(clientKeeps, c.socket) || c.wait.cut(clientWaits, c.socket) {
 			c.slotGiven.Store(true)
-			p.Slots.give()
+			p.slots.give()
 		}
 	}
 	return len(idle)

@@ -45,20 +45,20 @@ func NewHandler(config HandlerConfig, b Program) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := NewProcess(Options{Prefix: prefix, ErrorLog: errlog.StderrPath}, b)
-	cycle, err := core.Compile(tree.Directives, core.CompileOptions{Prefix: prefix, Log: p.start, Logs: p.Logs, Modules: b.Modules, Prepare: b.Prepare})
+	p := newProcess(options{prefix: prefix, errorLog: errlog.StderrPath}, b)
+	cycle, err := core.Compile(tree.Directives, core.CompileOptions{Prefix: prefix, Log: p.start, Logs: p.logs, Modules: b.Modules, Prepare: b.Prepare})
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Logs.Open(); err != nil {
+	if err := p.logs.Open(); err != nil {
 		return nil, err
 	}
-	p.Logs.LeaveConsole()
+	p.logs.LeaveConsole()
 	if err := cycle.Start(); err != nil {
 		return nil, err
 	}
 	cycle.Ready()
-	p.Logs.LeaveConsole()
+	p.logs.LeaveConsole()
 	return &Handler{cycle: cycle, listen: cycle.Listens[0]}, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/modules/http2"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -31,29 +32,29 @@ import (
 //	http2write.go    windows, the order of writing, control frames
 //	http2head.go     response heads
 
-// HTTP2Type is the type of a frame.
-type HTTP2Type uint8
+// http2Type is the type of a frame.
+type http2Type uint8
 
 const (
-	HTTP2Data HTTP2Type = iota
-	HTTP2Headers
-	HTTP2Priority
-	HTTP2Reset
-	HTTP2Settings
-	HTTP2PushPromise
-	HTTP2Ping
-	HTTP2GoAway
-	HTTP2WindowUpdate
-	HTTP2Continuation
+	http2Data http2Type = iota
+	http2Headers
+	http2Priority
+	http2Reset
+	http2Settings
+	http2PushPromise
+	http2Ping
+	http2GoAway
+	http2WindowUpdate
+	http2Continuation
 )
 
 // Flags of frames.
 const (
-	HTTP2Ack        = 0x1
-	HTTP2EndStream  = 0x1
-	HTTP2EndHeaders = 0x4
-	HTTP2Padded     = 0x8
-	HTTP2HasWeight  = 0x20 // HEADERS with the fields of PRIORITY
+	http2Ack        = 0x1
+	http2EndStream  = 0x1
+	http2EndHeaders = 0x4
+	http2Padded     = 0x8
+	http2HasWeight  = 0x20 // HEADERS with the fields of PRIORITY
 )
 
 // http2Code says in RST_STREAM and GOAWAY what is wrong.
@@ -78,7 +79,6 @@ const (
 	http2FrameHead     = 9
 	http2DefaultWindow = 1<<16 - 1
 	http2DefaultFrame  = 1 << 14
-	http2MaxFrame      = 1<<24 - 1
 	http2TableSize     = 4096 // of the client's dynamic table
 )
 
@@ -146,7 +146,7 @@ type http2Conn struct {
 // http2FrameInfo is the head of the frame being read.
 type http2FrameInfo struct {
 	length  int // of what is still to be read, without padding
-	kind    HTTP2Type
+	kind    http2Type
 	flags   byte
 	id      uint32
 	padding int
@@ -170,7 +170,7 @@ func (c *conn) serveHTTP2() {
 		buf:     make([]byte, http2SmallBuffer),
 		streams: map[uint32]*http2Stream{},
 		window:  http2DefaultWindow, initWindow: http2DefaultWindow, frameSize: http2DefaultFrame,
-		recvWindow: maxHTTP2Window,
+		recvWindow: http2.MaxWindow,
 	}
 	h.priorityLimit = max(h.limits.maxStreams, 100)
 	h.idleAt = h.start.Add(h.limits.headerTimeout)
@@ -184,7 +184,7 @@ func (c *conn) serveHTTP2() {
 
 // read takes frames until the connection ends.
 func (h *http2Conn) read() error {
-	if h.c.owner.process.Stopping.Load() {
+	if h.c.owner.process.stopping.Load() {
 		return errHTTP2Done
 	}
 	if err := h.preface(); err != nil {
@@ -197,11 +197,11 @@ func (h *http2Conn) read() error {
 	}
 }
 
-const HTTP2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // preface reads what every connection begins with; like nginx in two parts.
 func (h *http2Conn) preface() error {
-	for _, part := range [...]string{HTTP2Preface[:16], HTTP2Preface[16:]} {
+	for _, part := range [...]string{http2Preface[:16], http2Preface[16:]} {
 		b, err := h.take(len(part))
 		if err != nil {
 			return err
@@ -263,7 +263,7 @@ func (h *http2Conn) more() error {
 			return err
 		}
 		n, err := h.c.nc.Read(h.buf[h.to:])
-		if h.c.wait.End() {
+		if h.c.wait.end() {
 			return errHTTP2Done // its place is needed for others
 		}
 		h.to += n
@@ -312,7 +312,7 @@ func (h *http2Conn) beforeRead() error {
 		if h.idles++; int64(h.idles) > 10*h.limits.keepaliveRequests {
 			return &http2Error{http2NoError, "http2 flood detected"}
 		}
-		h.c.wait.Begin(ClientKeeps)
+		h.c.wait.begin(clientKeeps)
 		if len(h.buf) > http2SmallBuffer {
 			h.buf, h.from, h.to = make([]byte, http2SmallBuffer), 0, 0
 		}
@@ -452,8 +452,8 @@ func (h *http2Conn) log(level errlog.Level, msg string) {
 	}
 }
 
-// AppendHTTP2Frame appends the head of a frame.
-func AppendHTTP2Frame(b []byte, length int, kind HTTP2Type, flags byte, id uint32) []byte {
+// appendHTTP2Frame appends the head of a frame.
+func appendHTTP2Frame(b []byte, length int, kind http2Type, flags byte, id uint32) []byte {
 	b = append(b, byte(length>>16), byte(length>>8), byte(length), byte(kind), flags)
 	return binary.BigEndian.AppendUint32(b, id)
 }

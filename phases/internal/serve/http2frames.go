@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/modules/http2"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
@@ -29,9 +30,9 @@ func (h *http2Conn) readFrameHead() error {
 	}
 	h.frame = http2FrameInfo{
 		length: int(b[0])<<16 | int(b[1])<<8 | int(b[2]),
-		kind:   HTTP2Type(b[3]),
+		kind:   http2Type(b[3]),
 		flags:  b[4],
-		id:     binary.BigEndian.Uint32(b[5:]) & maxHTTP2Window,
+		id:     binary.BigEndian.Uint32(b[5:]) & http2.MaxWindow,
 	}
 	return nil
 }
@@ -61,21 +62,21 @@ func (h *http2Conn) skip() error {
 
 func (h *http2Conn) act() error {
 	switch f := &h.frame; f.kind {
-	case HTTP2Data:
+	case http2Data:
 		return h.dataFrame()
-	case HTTP2Headers:
+	case http2Headers:
 		return h.headersFrame()
-	case HTTP2Priority:
+	case http2Priority:
 		return h.priorityFrame()
-	case HTTP2Reset:
+	case http2Reset:
 		return h.resetFrame()
-	case HTTP2Settings:
+	case http2Settings:
 		return h.settingsFrame()
-	case HTTP2PushPromise:
+	case http2PushPromise:
 		return &http2Error{http2ProtocolError, "client sent PUSH_PROMISE frame"}
-	case HTTP2Ping:
+	case http2Ping:
 		return h.pingFrame()
-	case HTTP2GoAway:
+	case http2GoAway:
 		if f.length < 8 {
 			return http2Errorf(http2SizeError, "client sent GOAWAY frame with incorrect length %d", f.length)
 		}
@@ -83,9 +84,9 @@ func (h *http2Conn) act() error {
 			return &http2Error{http2ProtocolError, "client sent GOAWAY frame with incorrect identifier"}
 		}
 		return nil
-	case HTTP2WindowUpdate:
+	case http2WindowUpdate:
 		return h.windowFrame()
-	case HTTP2Continuation:
+	case http2Continuation:
 		return &http2Error{http2ProtocolError, "client sent unexpected CONTINUATION frame"}
 	default:
 		h.log(errlog.Info, "client sent frame with unknown type "+ngxtext.Itoa(int64(f.kind)))
@@ -97,7 +98,7 @@ func (h *http2Conn) act() error {
 func (h *http2Conn) dataFrame() error {
 	f := &h.frame
 	size := f.length
-	if f.flags&HTTP2Padded != 0 {
+	if f.flags&http2Padded != 0 {
 		if size == 0 {
 			return &http2Error{http2SizeError, "client sent padded DATA frame with incorrect length: 0"}
 		}
@@ -120,9 +121,9 @@ func (h *http2Conn) dataFrame() error {
 	h.recvWindow -= int64(size)
 	o := &h.c.writer
 	o.mu.Lock()
-	if h.recvWindow < maxHTTP2Window/4 {
-		h.sendWindowUpdate(0, maxHTTP2Window-h.recvWindow)
-		h.recvWindow = maxHTTP2Window
+	if h.recvWindow < http2.MaxWindow/4 {
+		h.sendWindowUpdate(0, http2.MaxWindow-h.recvWindow)
+		h.recvWindow = http2.MaxWindow
 	}
 	s := h.streams[f.id]
 	if s != nil && !s.accept(size) {
@@ -139,7 +140,7 @@ func (h *http2Conn) dataFrame() error {
 			break // the rest is not wanted
 		}
 	}
-	if s != nil && f.flags&HTTP2EndStream != 0 && f.length == 0 {
+	if s != nil && f.flags&http2EndStream != 0 && f.length == 0 {
 		s.deliverEnd()
 	}
 	return nil
@@ -167,7 +168,7 @@ func (h *http2Conn) priorityFrame() error {
 
 // dependsOn checks the stream that another depends on.
 func (h *http2Conn) dependsOn(b []byte, frame string) error {
-	if binary.BigEndian.Uint32(b)&maxHTTP2Window == h.frame.id {
+	if binary.BigEndian.Uint32(b)&http2.MaxWindow == h.frame.id {
 		return http2Errorf(http2ProtocolError, "client sent %s frame for stream %d with incorrect dependency", frame, h.frame.id)
 	}
 	return nil
@@ -224,7 +225,7 @@ func (h *http2Conn) settingsFrame() error {
 	if f.id != 0 {
 		return &http2Error{http2ProtocolError, "client sent SETTINGS frame with incorrect identifier"}
 	}
-	if f.flags == HTTP2Ack {
+	if f.flags == http2Ack {
 		if f.length != 0 {
 			return &http2Error{http2SizeError, "client sent SETTINGS frame with the ACK flag and nonzero length"}
 		}
@@ -244,12 +245,12 @@ func (h *http2Conn) settingsFrame() error {
 		value := int64(binary.BigEndian.Uint32(b[2:]))
 		switch binary.BigEndian.Uint16(b) {
 		case http2SettingWindow:
-			if value > maxHTTP2Window {
+			if value > http2.MaxWindow {
 				return http2Errorf(http2FlowControlError, "client sent SETTINGS frame with incorrect INITIAL_WINDOW_SIZE value %d", value)
 			}
 			window = value
 		case http2SettingMaxFrame:
-			if value > http2MaxFrame || value < http2DefaultFrame {
+			if value > http2.MaxFrame || value < http2DefaultFrame {
 				return http2Errorf(http2ProtocolError, "client sent SETTINGS frame with incorrect MAX_FRAME_SIZE value %d", value)
 			}
 			o.mu.Lock()
@@ -267,7 +268,7 @@ func (h *http2Conn) settingsFrame() error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	h.appendControl(HTTP2Settings, HTTP2Ack, 0, nil)
+	h.appendControl(http2Settings, http2Ack, 0, nil)
 	h.adjustWindows(window)
 	return h.flooded()
 }
@@ -285,13 +286,13 @@ func (h *http2Conn) pingFrame() error {
 	if f.id != 0 {
 		return &http2Error{http2ProtocolError, "client sent PING frame with incorrect identifier"}
 	}
-	if f.flags&HTTP2Ack != 0 {
+	if f.flags&http2Ack != 0 {
 		return nil
 	}
 	o := &h.c.writer
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	h.appendControl(HTTP2Ping, HTTP2Ack, 0, b)
+	h.appendControl(http2Ping, http2Ack, 0, b)
 	return h.flooded()
 }
 
@@ -305,7 +306,7 @@ func (h *http2Conn) windowFrame() error {
 	if err != nil {
 		return err
 	}
-	more := int64(binary.BigEndian.Uint32(b) & maxHTTP2Window)
+	more := int64(binary.BigEndian.Uint32(b) & http2.MaxWindow)
 	if more == 0 {
 		return &http2Error{http2ProtocolError, "client sent WINDOW_UPDATE frame with incorrect window increment 0"}
 	}
@@ -313,7 +314,7 @@ func (h *http2Conn) windowFrame() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if f.id == 0 {
-		if more > maxHTTP2Window-h.window {
+		if more > http2.MaxWindow-h.window {
 			return http2Errorf(http2FlowControlError, "client violated connection flow control: "+
 				"received WINDOW_UPDATE frame with window increment %d not allowed for window %d", more, h.window)
 		}
@@ -324,7 +325,7 @@ func (h *http2Conn) windowFrame() error {
 	if s == nil {
 		return nil
 	}
-	if more > maxHTTP2Window-s.window {
+	if more > http2.MaxWindow-s.window {
 		h.log(errlog.Info, "client violated flow control for stream "+ngxtext.Itoa(int64(f.id))+": received WINDOW_UPDATE frame with window increment "+
 			ngxtext.Itoa(more)+" not allowed for window "+ngxtext.Itoa(s.window))
 		s.reset(http2FlowControlError)

@@ -50,20 +50,20 @@ func (s *http2Stream) WriteHead(r *core.Request) {
 // with it. The caller holds the lock of the writer.
 func (h *http2Conn) appendBlock(s *http2Stream, b []byte, fin bool) {
 	o := &h.c.writer
-	kind, flags := HTTP2Headers, byte(0)
+	kind, flags := http2Headers, byte(0)
 	if fin {
-		flags = HTTP2EndStream
+		flags = http2EndStream
 	}
 	for first := true; first || len(b) > 0; first = false {
 		n := min(len(b), h.frameSize)
 		if n == len(b) {
-			flags |= HTTP2EndHeaders
+			flags |= http2EndHeaders
 		}
-		o.buf = AppendHTTP2Frame(o.buf, n, kind, flags, s.id)
+		o.buf = appendHTTP2Frame(o.buf, n, kind, flags, s.id)
 		o.buf = append(o.buf, b[:n]...)
 		h.noteFrame(s, n)
 		b = b[n:]
-		kind, flags = HTTP2Continuation, 0
+		kind, flags = http2Continuation, 0
 	}
 	if fin {
 		h.closeOut(s)

@@ -11,6 +11,7 @@ import (
 	"github.com/moonphase/moonphase/phases/http1"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/modules/http2"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -42,10 +43,10 @@ func (b *http2Block) deadline(h *http2Conn) time.Time {
 func (h *http2Conn) headersFrame() error {
 	f := &h.frame
 	extra := 0
-	if f.flags&HTTP2Padded != 0 {
+	if f.flags&http2Padded != 0 {
 		extra++
 	}
-	if f.flags&HTTP2HasWeight != 0 {
+	if f.flags&http2HasWeight != 0 {
 		extra += 5
 	}
 	if f.length < extra {
@@ -65,7 +66,7 @@ func (h *http2Conn) headersFrame() error {
 	if err != nil {
 		return err
 	}
-	if f.flags&HTTP2Padded != 0 {
+	if f.flags&http2Padded != 0 {
 		if f.padding = int(b[0]); f.padding > f.length {
 			return http2Errorf(http2ProtocolError, "client sent padded HEADERS frame with incorrect length: %d, padding: %d", f.length, f.padding)
 		}
@@ -75,7 +76,7 @@ func (h *http2Conn) headersFrame() error {
 	if f.id%2 == 0 || f.id <= h.lastID {
 		return http2Errorf(http2ProtocolError, "client sent HEADERS frame with incorrect identifier %d, the last was %d", f.id, h.lastID)
 	}
-	if f.flags&HTTP2HasWeight != 0 && binary.BigEndian.Uint32(b)&maxHTTP2Window == f.id {
+	if f.flags&http2HasWeight != 0 && binary.BigEndian.Uint32(b)&http2.MaxWindow == f.id {
 		return h.dependsOn(b, "HEADERS")
 	}
 	if err := h.begin(); err != nil {
@@ -108,7 +109,7 @@ func (h *http2Conn) begin() error {
 	b.cycle.Begin()
 	h.requests++
 	s := &http2Stream{
-		h: h, id: f.id, number: h.requests, inClosed: f.flags&HTTP2EndStream != 0,
+		h: h, id: f.id, number: h.requests, inClosed: f.flags&http2EndStream != 0,
 		window: h.initWindow, recvWindow: l.preread, chunk: http2DefaultFrame,
 	}
 	s.req = b.cycle.NewRequest(s, b.listen)
@@ -137,7 +138,7 @@ func (h *http2Conn) refuses() string {
 	if h.burst++; h.burst > 2*l.maxStreams {
 		return "client sent too many streams at once"
 	}
-	if !h.acked && h.frame.flags&HTTP2EndStream == 0 && l.preread < http2DefaultWindow {
+	if !h.acked && h.frame.flags&http2EndStream == 0 && l.preread < http2DefaultWindow {
 		return "client sent stream with data before settings were acknowledged"
 	}
 	return ""
@@ -160,7 +161,7 @@ func (h *http2Conn) readBlock() error {
 				return b.err
 			}
 		}
-		if f.flags&HTTP2EndHeaders != 0 {
+		if f.flags&http2EndHeaders != 0 {
 			break
 		}
 		if err := h.continuation(); err != nil {
@@ -188,7 +189,7 @@ func (h *http2Conn) continuation() error {
 	if err := h.readFrameHead(); err != nil {
 		return err
 	}
-	if h.frame.kind != HTTP2Continuation {
+	if h.frame.kind != http2Continuation {
 		return &http2Error{http2ProtocolError, "client sent inappropriate frame while CONTINUATION was expected"}
 	}
 	if h.frame.id != first.id {
@@ -451,7 +452,7 @@ func (h *http2Conn) fill(s *http2Stream) {
 	if r.Chunked {
 		s.declared = -1
 	}
-	s.chunk = int(http2Loc.Of(r.Server.Loc).chunk.V)
+	s.chunk = int(http2.Loc.Of(r.Server.Loc).Chunk.V)
 	h.payload += r.HeaderBytes
 	o.mu.Unlock()
 }

@@ -146,7 +146,7 @@ func (s *http2Stream) end() {
 		h.wakeReader(longAgo)
 		return
 	}
-	h.c.wait.Begin(ClientKeeps)
+	h.c.wait.begin(clientKeeps)
 	h.idleAt = time.Now().Add(h.limits.keepaliveTimeout)
 	if h.armed.IsZero() || h.idleAt.Before(h.armed) {
 		h.wakeReader(h.idleAt)

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/modules/http2"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
@@ -128,10 +129,10 @@ func (h *http2Conn) appendData(s *http2Stream, n int, fin bool) {
 	o := &h.c.writer
 	flags := byte(0)
 	if fin {
-		flags = HTTP2EndStream
+		flags = http2EndStream
 	}
 	if n > 0 || fin {
-		o.buf = AppendHTTP2Frame(o.buf, n, HTTP2Data, flags, s.id)
+		o.buf = appendHTTP2Frame(o.buf, n, http2Data, flags, s.id)
 		o.buf = append(o.buf, s.out[s.sent:s.sent+n]...)
 		h.noteFrame(s, n)
 	}
@@ -271,12 +272,12 @@ func (o *writer) letOthers() {
 }
 
 // appendControl appends a control frame.
-func (h *http2Conn) appendControl(kind HTTP2Type, flags byte, id uint32, payload []byte) {
+func (h *http2Conn) appendControl(kind http2Type, flags byte, id uint32, payload []byte) {
 	o := &h.c.writer
 	if o.err != nil {
 		return
 	}
-	o.buf = AppendHTTP2Frame(o.buf, len(payload), kind, flags, id)
+	o.buf = appendHTTP2Frame(o.buf, len(payload), kind, flags, id)
 	o.buf = append(o.buf, payload...)
 	h.appended += int64(http2FrameHead + len(payload))
 	h.total += int64(http2FrameHead + len(payload))
@@ -298,23 +299,23 @@ func (h *http2Conn) flooded() error {
 
 var errHTTP2Flood = &http2Error{http2NoError, "http2 flood detected"}
 
-func (h *http2Conn) appendNumber(kind HTTP2Type, id, n uint32) {
+func (h *http2Conn) appendNumber(kind http2Type, id, n uint32) {
 	h.appendControl(kind, 0, id, binary.BigEndian.AppendUint32(make([]byte, 0, 4), n))
 }
 
 func (h *http2Conn) appendReset(id uint32, code http2Code) {
-	h.appendNumber(HTTP2Reset, id, uint32(code))
+	h.appendNumber(http2Reset, id, uint32(code))
 }
 
 func (h *http2Conn) sendWindowUpdate(id uint32, more int64) {
-	h.appendNumber(HTTP2WindowUpdate, id, uint32(more))
+	h.appendNumber(http2WindowUpdate, id, uint32(more))
 }
 
 // sendGoAway says that no further request will be answered.
 func (h *http2Conn) sendGoAway(code http2Code) {
 	h.goaway = true
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, 8), h.lastID)
-	h.appendControl(HTTP2GoAway, 0, 0, binary.BigEndian.AppendUint32(b, uint32(code)))
+	h.appendControl(http2GoAway, 0, 0, binary.BigEndian.AppendUint32(b, uint32(code)))
 }
 
 // sendSettings begins the connection. It takes the lock.
@@ -329,13 +330,13 @@ func (h *http2Conn) sendSettings() {
 	}{
 		{http2SettingMaxStreams, int64(h.limits.maxStreams)},
 		{http2SettingWindow, h.limits.preread},
-		{http2SettingMaxFrame, http2MaxFrame},
+		{http2SettingMaxFrame, http2.MaxFrame},
 	} {
 		b = binary.BigEndian.AppendUint16(b, setting.id)
 		b = binary.BigEndian.AppendUint32(b, uint32(setting.value))
 	}
-	h.appendControl(HTTP2Settings, 0, 0, b)
-	h.sendWindowUpdate(0, maxHTTP2Window-http2DefaultWindow)
+	h.appendControl(http2Settings, 0, 0, b)
+	h.sendWindowUpdate(0, http2.MaxWindow-http2DefaultWindow)
 }
 
 // adjustWindows gives the streams a new initial window.
@@ -346,7 +347,7 @@ func (h *http2Conn) adjustWindows(window int64) {
 		return
 	}
 	for _, s := range h.streams {
-		if s.window += delta; s.window > maxHTTP2Window {
+		if s.window += delta; s.window > http2.MaxWindow {
 			s.reset(http2FlowControlError)
 			continue
 		}

@@ -79,7 +79,7 @@ func (p *Process) openListeners(c *core.Cycle) ([]*listener, error) {
 	for try := 1; len(missing) > 0; try++ {
 		var busy []*core.Listen
 		for _, l := range missing {
-			socket, err := Listen(l)
+			socket, err := listen(l)
 			if err == nil {
 				opened = append(opened, &listener{process: p, addr: l.Addr, socket: socket})
 				continue
@@ -115,8 +115,8 @@ func closeAll(list []*listener) {
 	}
 }
 
-// Listen opens the address of l.
-func Listen(l *core.Listen) (net.Listener, error) {
+// listen opens the address of l.
+func listen(l *core.Listen) (net.Listener, error) {
 	network, addr := "tcp4", l.Addr
 	lc := net.ListenConfig{KeepAlive: -1}
 	if path, ok := strings.CutPrefix(l.Addr, "unix:"); ok {
@@ -183,7 +183,7 @@ func (l *listener) serve() {
 		switch {
 		case err == nil:
 			l.process.accepted.Add(1)
-			if err := l.process.Slots.take(l.process.log); err != nil {
+			if err := l.process.slots.take(l.process.log); err != nil {
 				l.process.log(errlog.Alert, err.Error())
 				_ = nc.Close()
 				continue

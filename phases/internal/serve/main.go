@@ -17,14 +17,14 @@ import (
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
-// Options are the server's command line, which is nginx's.
-type Options struct {
+// options are the server's command line, which is nginx's.
+type options struct {
 	help, version, configure bool
 	test, dump, quiet        bool
 	signal                   string
-	Prefix                   string // ends in a slash
-	ErrorLog                 string
-	Conf                     string
+	prefix                   string // ends in a slash
+	errorLog                 string
+	conf                     string
 	globals                  string
 }
 
@@ -42,7 +42,7 @@ type Program struct {
 
 // RunServer is Main for a program.
 func RunServer(args []string, b Program) int {
-	o, err := ParseArgs(args)
+	o, err := parseArgs(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: %v\n", err)
 		return 1
@@ -51,7 +51,7 @@ func RunServer(args []string, b Program) int {
 		printVersion(o, b)
 		return 0
 	}
-	p := NewProcess(o, b)
+	p := newProcess(o, b)
 	switch {
 	case o.test:
 		return p.testConfig()
@@ -69,7 +69,7 @@ func RunServer(args []string, b Program) int {
 	if foreground {
 		ready = p.announce
 	}
-	return p.Run(ready)
+	return p.run(ready)
 }
 
 // announce tells a person at a terminal where the server can be reached.
@@ -80,17 +80,17 @@ func (p *Process) announce() {
 	}
 }
 
-// ParseArgs reads the command line: options may share a dash and their value may
+// parseArgs reads the command line: options may share a dash and their value may
 // follow at once.
-func ParseArgs(args []string) (Options, error) {
-	o := Options{Prefix: "./", ErrorLog: errlog.StderrPath}
+func parseArgs(args []string) (options, error) {
+	o := options{prefix: "./", errorLog: errlog.StderrPath}
 	values := map[byte]struct {
 		target *string
 		what   string
 	}{
-		'p': {&o.Prefix, "directory name"},
-		'e': {&o.ErrorLog, "file name"},
-		'c': {&o.Conf, "file name"},
+		'p': {&o.prefix, "directory name"},
+		'e': {&o.errorLog, "file name"},
+		'c': {&o.conf, "file name"},
 		'g': {&o.globals, "parameter"},
 		's': {&o.signal, "parameter"},
 	}
@@ -139,21 +139,21 @@ func ParseArgs(args []string) (Options, error) {
 }
 
 // complete makes the paths usable from any folder.
-func (o *Options) complete() {
-	if !strings.HasPrefix(o.Prefix, "/") {
+func (o *options) complete() {
+	if !strings.HasPrefix(o.prefix, "/") {
 		if dir, err := os.Getwd(); err == nil {
-			o.Prefix = dir + "/" + strings.TrimPrefix(strings.TrimPrefix(o.Prefix, "."), "/")
+			o.prefix = dir + "/" + strings.TrimPrefix(strings.TrimPrefix(o.prefix, "."), "/")
 		}
 	}
-	if !strings.HasSuffix(o.Prefix, "/") {
-		o.Prefix += "/"
+	if !strings.HasSuffix(o.prefix, "/") {
+		o.prefix += "/"
 	}
-	if o.Conf == "" {
-		o.Conf = defaultConf
+	if o.conf == "" {
+		o.conf = defaultConf
 	}
-	o.Conf = core.FullPath(o.Prefix, o.Conf)
-	if o.ErrorLog != errlog.StderrPath {
-		o.ErrorLog = core.FullPath(o.Prefix, o.ErrorLog)
+	o.conf = core.FullPath(o.prefix, o.conf)
+	if o.errorLog != errlog.StderrPath {
+		o.errorLog = core.FullPath(o.prefix, o.errorLog)
 	}
 }
 
@@ -175,20 +175,20 @@ Options:
 
 `
 
-// NewProcess prepares the start: from here on errors go to the log of -e.
-func NewProcess(o Options, b Program) *Process {
+// newProcess prepares the start: from here on errors go to the log of -e.
+func newProcess(o options, b Program) *Process {
 	p := &Process{
 		opts: o, Program: b, test: o.test,
-		Logs:      errlog.NewFiles(),
-		Env:       os.Environ(),
+		logs:      errlog.NewFiles(),
+		env:       os.Environ(),
 		listeners: map[string]*listener{},
 		conns:     map[*conn]struct{}{},
-		Slots:     &ConnSlots{},
-		Drained:   make(chan struct{}),
+		slots:     &connSlots{},
+		drained:   make(chan struct{}),
 	}
-	p.Slots.spare = p.reuseConns
-	p.start = p.Logs.NewFile(o.ErrorLog, errlog.Notice)
-	if err := p.Logs.Open(); err != nil {
+	p.slots.spare = p.reuseConns
+	p.start = p.logs.NewFile(o.errorLog, errlog.Notice)
+	if err := p.logs.Open(); err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: [alert] could not open error log file: %v\n", err)
 	}
 	guard.ReportTo(func(d *guard.Defect) { p.log(errlog.Alert, d.Error()) })
@@ -198,10 +198,10 @@ func NewProcess(o Options, b Program) *Process {
 // testConfig answers -t and -T: the configuration is read, its log files and
 // addresses are opened, nothing is run.
 func (p *Process) testConfig() int {
-	c, err := p.Load()
+	c, err := p.load()
 	if err == nil {
 		if !p.opts.quiet {
-			p.say("the configuration file %s syntax is ok", p.opts.Conf)
+			p.say("the configuration file %s syntax is ok", p.opts.conf)
 		}
 		var opened []*listener
 		opened, err = p.openListeners(c)
@@ -209,11 +209,11 @@ func (p *Process) testConfig() int {
 	}
 	if err != nil {
 		p.fail(err)
-		fmt.Fprintf(os.Stderr, "nginx: configuration file %s test failed\n", p.opts.Conf)
+		fmt.Fprintf(os.Stderr, "nginx: configuration file %s test failed\n", p.opts.conf)
 		return 1
 	}
 	if !p.opts.quiet {
-		p.say("configuration file %s test is successful", p.opts.Conf)
+		p.say("configuration file %s test is successful", p.opts.conf)
 	}
 	if p.opts.dump {
 		tree, _ := p.parse()
@@ -230,16 +230,16 @@ func (p *Process) say(format string, args ...any) {
 
 // sendSignal answers -s: it tells the process in the pid file what to do.
 func (p *Process) sendSignal() int {
-	c, err := p.Load()
+	c, err := p.load()
 	if err != nil {
 		p.fail(err)
 		return 1
 	}
 	path := p.pidFile(c)
 	if path == "" {
-		path = core.FullPath(p.opts.Prefix, defaultPid)
+		path = core.FullPath(p.opts.prefix, defaultPid)
 	}
-	p.Logs.LeaveConsole()
+	p.logs.LeaveConsole()
 	p.start.Output(errlog.Notice, 0, "signal process started")
 	text, err := os.ReadFile(path)
 	if err != nil {

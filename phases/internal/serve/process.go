@@ -24,14 +24,14 @@ import (
 // configuration it serves. nginx's master and workers are one process here, so
 // the signals that nginx's master takes are taken by it.
 type Process struct {
-	opts Options
+	opts options
 	Program
-	Logs *errlog.Files
+	logs *errlog.Files
 	test bool // -t: nothing is served
 
 	// start is the log until the configuration names one: the file of -e.
 	start *errlog.Log
-	Env   []string // the environment as the process got it
+	env   []string // the environment as the process got it
 
 	Cycle     atomic.Pointer[core.Cycle]
 	listeners map[string]*listener
@@ -39,10 +39,10 @@ type Process struct {
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
-	Slots    *ConnSlots
+	slots    *connSlots
 	idle     chan struct{} // closed when the last connection ends while stopping
-	Stopping atomic.Bool
-	Drained  chan struct{}  // closed when all is done after SIGQUIT
+	stopping atomic.Bool
+	drained  chan struct{}  // closed when all is done after SIGQUIT
 	exited   sync.Once      // exit_worker_by_lua has been run
 	old      sync.WaitGroup // configurations that were replaced and are still in use
 
@@ -77,8 +77,32 @@ func (p *Process) fail(err error) {
 	}
 }
 
-// Load reads and compiles the configuration.
-func (p *Process) Load() (*core.Cycle, error) {
+// Start serves what the command line args names, in a program that does other things
+// too: signals and the pid of -s are that program's business.
+func Start(args []string, b Program) (*Process, error) {
+	o, err := parseArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	p := newProcess(o, b)
+	c, err := p.load()
+	if err == nil {
+		err = p.activate(c)
+	}
+	p.logs.LeaveConsole()
+	return p, err
+}
+
+// Close ends the process as SIGQUIT does, and waits for it. One that is being ended
+// already is left alone.
+func (p *Process) Close() {
+	if !p.stopping.Swap(true) {
+		p.shutdown()
+	}
+}
+
+// load reads and compiles the configuration.
+func (p *Process) load() (*core.Cycle, error) {
 	tree, err := p.parse()
 	if tree == nil {
 		return nil, err
@@ -89,10 +113,10 @@ func (p *Process) Load() (*core.Cycle, error) {
 		}
 	}
 	c, err := core.Compile(tree.Directives, core.CompileOptions{
-		Prefix:   p.opts.Prefix,
-		ConfPath: p.opts.Conf,
+		Prefix:   p.opts.prefix,
+		ConfPath: p.opts.conf,
 		Log:      p.start,
-		Logs:     p.Logs,
+		Logs:     p.logs,
 		Modules:  p.Modules,
 		Previous: p.Cycle.Load(),
 		Prepare:  p.Prepare,
@@ -101,12 +125,12 @@ func (p *Process) Load() (*core.Cycle, error) {
 		return nil, err
 	}
 	if c.Log == nil || c.Log == errlog.Logger(p.start) {
-		c.Log = p.Logs.NewFile(p.opts.ErrorLog, errlog.Err)
+		c.Log = p.logs.NewFile(p.opts.errorLog, errlog.Err)
 	}
 	if main, ok := c.Log.(*errlog.Log); ok {
-		p.Logs.SetFallback(main)
+		p.logs.SetFallback(main)
 	}
-	return c, p.Logs.Open()
+	return c, p.logs.Open()
 }
 
 // parse reads the directives of -g and of the configuration file. The tree of a
@@ -116,21 +140,21 @@ func (p *Process) parse() (*conf.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, _ := conf.ParseFile(p.opts.Conf)
+	tree, _ := conf.ParseFile(p.opts.conf)
 	tree.Directives = append(params.Directives, tree.Directives...)
 	return tree, nil
 }
 
-// Run serves until a signal ends it and returns the exit code. ready is called
+// run serves until a signal ends it and returns the exit code. ready is called
 // when all addresses are open.
-func (p *Process) Run(ready func()) int {
+func (p *Process) run(ready func()) int {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGINT,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH)
 	signal.Ignore(syscall.SIGPIPE)
-	c, err := p.Load()
+	c, err := p.load()
 	if err == nil {
-		err = p.Activate(c)
+		err = p.activate(c)
 	}
 	if err != nil {
 		p.fail(err)
@@ -140,25 +164,25 @@ func (p *Process) Run(ready func()) int {
 	p.log(errlog.Notice, "nginx/"+core.NginxVersion)
 	p.log(errlog.Notice, "OS: "+kernelVersion())
 	ready()
-	p.Logs.LeaveConsole()
+	p.logs.LeaveConsole()
 	p.log(errlog.Notice, "start worker processes")
 	p.warnFiles(c)
 	for running := true; running; {
 		select {
 		case s := <-signals:
-			running = !p.HandleSignal(s.(syscall.Signal))
-		case <-p.Drained:
+			running = !p.Signal(s.(syscall.Signal))
+		case <-p.drained:
 			running = false
 		}
 	}
 	p.removePid()
-	p.Logs.Flush()
+	p.logs.Flush()
 	p.log(errlog.Notice, "exit")
 	return 0
 }
 
-// HandleSignal does what nginx's master does for s; true ends the process.
-func (p *Process) HandleSignal(s syscall.Signal) bool {
+// Signal does what nginx's master does for s; true ends the process.
+func (p *Process) Signal(s syscall.Signal) bool {
 	name := signalNames[s]
 	note := func(what string) {
 		p.log(errlog.Notice, fmt.Sprintf("signal %d (%s) received, %s", int(s), name, what))
@@ -166,20 +190,20 @@ func (p *Process) HandleSignal(s syscall.Signal) bool {
 	switch s {
 	case syscall.SIGHUP:
 		note("reconfiguring")
-		if !p.Stopping.Load() {
-			p.Reload()
+		if !p.stopping.Load() {
+			p.reload()
 		}
 	case syscall.SIGUSR1:
 		note("reopening logs")
-		for _, err := range p.Logs.Reopen() {
+		for _, err := range p.logs.Reopen() {
 			p.log(errlog.Emerg, err.Error())
 		}
 	case syscall.SIGQUIT:
 		note("shutting down")
-		if !p.Stopping.Swap(true) {
+		if !p.stopping.Swap(true) {
 			guard.Go(func() {
-				defer close(p.Drained)
-				p.Shutdown()
+				defer close(p.drained)
+				p.shutdown()
 			})
 		}
 	case syscall.SIGTERM, syscall.SIGINT:
@@ -197,16 +221,16 @@ var signalNames = map[syscall.Signal]string{
 	syscall.SIGUSR1: "SIGUSR1", syscall.SIGUSR2: "SIGUSR2", syscall.SIGWINCH: "SIGWINCH",
 }
 
-// Activate makes c the configuration that is served: its addresses are opened,
+// activate makes c the configuration that is served: its addresses are opened,
 // its Lua states made, then new connections and requests go to it.
-func (p *Process) Activate(c *core.Cycle) error {
+func (p *Process) activate(c *core.Cycle) error {
 	opened, err := p.openListeners(c)
 	if err != nil {
 		return err
 	}
 	p.setEnvironment(c)
-	p.Slots.configure(c)
-	c.Slots, c.ProcessStat = p.Slots, p.stat
+	p.slots.configure(c)
+	c.Slots, c.ProcessStat = p.slots, p.stat
 	if err := c.Start(); err != nil {
 		closeAll(opened)
 		return errLogged
@@ -252,13 +276,13 @@ func (p *Process) settle(c *core.Cycle) error {
 	return applyRights(&c.Main.Rights, p)
 }
 
-// Reload takes a changed configuration over. If it is bad, the old one goes on.
-func (p *Process) Reload() {
+// reload takes a changed configuration over. If it is bad, the old one goes on.
+func (p *Process) reload() {
 	old := p.Cycle.Load()
 	p.log(errlog.Notice, "reconfiguring")
-	c, err := p.Load()
+	c, err := p.load()
 	if err == nil {
-		err = p.Activate(c)
+		err = p.activate(c)
 	}
 	if err != nil {
 		if !errors.Is(err, errLogged) {
@@ -287,7 +311,7 @@ func (p *Process) stat() core.Stat {
 	defer p.mu.Unlock()
 	s := core.Stat{Accepted: p.accepted.Load(), Handled: p.handled.Load(), Requests: p.past, Active: int64(len(p.conns))}
 	for c := range p.conns {
-		if c.wait.state() != ClientBusy {
+		if c.wait.state() != clientBusy {
 			s.Waiting++
 		}
 	}
@@ -310,7 +334,7 @@ func (p *Process) untrack(c *conn) {
 	p.mu.Lock()
 	delete(p.conns, c)
 	if !c.slotGiven.Load() {
-		p.Slots.give()
+		p.slots.give()
 	}
 	if p.idle != nil && len(p.conns) == 0 {
 		close(p.idle)
@@ -342,7 +366,7 @@ func TuneCollector() {
 // its workers.
 func (p *Process) setEnvironment(c *core.Cycle) {
 	get := func(name string) (string, bool) {
-		for _, e := range p.Env {
+		for _, e := range p.env {
 			if k, v, _ := strings.Cut(e, "="); k == name {
 				return v, true
 			}
@@ -382,7 +406,7 @@ func (p *Process) writePid(c *core.Cycle) error {
 // folder exists, so that a bare configuration runs anywhere.
 func (p *Process) pidFile(c *core.Cycle) string {
 	if c.Main.Pid.Set {
-		return core.FullPath(p.opts.Prefix, c.Main.Pid.V)
+		return core.FullPath(p.opts.prefix, c.Main.Pid.V)
 	}
 	return p.defaultPath(defaultPid)
 }
@@ -391,7 +415,7 @@ const defaultPid = "logs/nginx.pid"
 
 // defaultPath gives a path below the prefix if its folder exists, else "".
 func (p *Process) defaultPath(name string) string {
-	path := core.FullPath(p.opts.Prefix, name)
+	path := core.FullPath(p.opts.prefix, name)
 	if dir := path[:strings.LastIndexByte(path, '/')+1]; !core.IsDir(dir) {
 		return ""
 	}

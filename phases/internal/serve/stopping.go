@@ -10,10 +10,9 @@ import (
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
-// Shutdown stops accepting, lets requests finish and ends idle connections
+// shutdown stops accepting, lets requests finish and ends idle connections
 // (SIGQUIT). What is left after worker_shutdown_timeout is cut off.
-func (p *Process) Shutdown() {
-	p.Stopping.Store(true)
+func (p *Process) shutdown() {
 	p.closeListeners()
 	c := p.Cycle.Load()
 	p.log(errlog.Notice, "gracefully shutting down")
@@ -23,7 +22,7 @@ func (p *Process) Shutdown() {
 		select {
 		case <-ended:
 		case <-time.After(t):
-			p.CutConns(c)
+			p.cutConns(c)
 			select {
 			case <-ended:
 			case <-time.After(killTime):
@@ -44,7 +43,7 @@ const killTime = 3150 * time.Millisecond
 // terminate ends without waiting for requests (SIGTERM), also in the middle of a
 // shutdown.
 func (p *Process) terminate() {
-	p.Stopping.Store(true)
+	p.stopping.Store(true)
 	p.closeListeners()
 	done := make(chan struct{})
 	guard.Go(func() {
@@ -96,8 +95,8 @@ func (p *Process) interruptConns() {
 	}
 }
 
-// CutConns ends all requests and closes their connections.
-func (p *Process) CutConns(c *core.Cycle) {
+// cutConns ends all requests and closes their connections.
+func (p *Process) cutConns(c *core.Cycle) {
 	p.mu.Lock()
 	for conn := range p.conns {
 		_ = conn.socket.Close()

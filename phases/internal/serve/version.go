@@ -13,7 +13,7 @@ import (
 // because scripts read it; the second says what serves. Test suites look for the words
 // "built with OpenSSL" and "pcre" in -V to know what to expect: the lines that have them
 // say what is there instead.
-func printVersion(o Options, b Program) {
+func printVersion(o options, b Program) {
 	fmt.Fprintf(os.Stderr, "nginx version: nginx/%s\n", core.NginxVersion)
 	fmt.Fprintf(os.Stderr, "moonphase version: %s\n", cmp.Or(b.Version, "unknown"))
 	if o.help {

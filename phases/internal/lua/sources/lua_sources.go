@@ -118,15 +118,15 @@ func (x *ModuleIndex) Match(name string) []*rt.Chunk {
 	}
 	var list []*rt.Chunk
 	for _, c := range x.all {
-		if MatchStars(name, c.Module) {
+		if matchStars(name, c.Module) {
 			list = append(list, c)
 		}
 	}
 	return list
 }
 
-// MatchStars reports whether text has the form of pattern, * standing for anything.
-func MatchStars(pattern, text string) bool {
+// matchStars reports whether text has the form of pattern, * standing for anything.
+func matchStars(pattern, text string) bool {
 	part, rest, star := strings.Cut(pattern, "*")
 	text, ok := strings.CutPrefix(text, part)
 	if !star {

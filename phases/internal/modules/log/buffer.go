@@ -14,47 +14,47 @@ import (
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
-// Buffer holds lines of an access log back (access_log's buffer, flush, gzip).
-type Buffer struct {
-	File  *errlog.File
-	Size  int           // bytes that are held back at most
-	Every time.Duration // and for how long; 0: without limit
-	Gzip  int           // level, 0: none
+// buffer holds lines of an access log back (access_log's buffer, flush, gzip).
+type buffer struct {
+	file  *errlog.File
+	size  int           // bytes that are held back at most
+	flush time.Duration // and for how long; 0: without limit
+	gzip  int           // level, 0: none
 
-	Forget func() // ends that the file knows of it
+	forget func() // ends that the file knows of it
 
 	mu    sync.Mutex
 	lines []byte
 	timer *time.Timer
 }
 
-// Add appends a line; lines longer than the buffer are written at once.
-func (b *Buffer) Add(line []byte) {
+// add appends a line; lines longer than the buffer are written at once.
+func (b *buffer) add(line []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(line) > b.Size-len(b.lines) {
+	if len(line) > b.size-len(b.lines) {
 		b.write(b.lines)
 		b.lines = b.lines[:0]
-		if len(line) > b.Size {
+		if len(line) > b.size {
 			b.write(line)
 			return
 		}
 	}
-	if b.Every > 0 && len(b.lines) == 0 {
+	if b.flush > 0 && len(b.lines) == 0 {
 		if b.timer == nil {
-			b.timer = time.AfterFunc(b.Every, func() {
+			b.timer = time.AfterFunc(b.flush, func() {
 				defer guard.Stop()
 				b.Flush()
 			})
 		} else {
-			b.timer.Reset(b.Every)
+			b.timer.Reset(b.flush)
 		}
 	}
 	b.lines = append(b.lines, line...)
 }
 
 // Flush writes what is held back.
-func (b *Buffer) Flush() {
+func (b *buffer) Flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.timer != nil {
@@ -64,34 +64,34 @@ func (b *Buffer) Flush() {
 	b.lines = b.lines[:0]
 }
 
-// Close is Flush for a buffer that is not used any more: should there be another
+// close is Flush for a buffer that is not used any more: should there be another
 // line, it is written at once.
-func (b *Buffer) Close() {
-	if b.Forget != nil {
-		b.Forget()
+func (b *buffer) close() {
+	if b.forget != nil {
+		b.forget()
 	}
 	b.Flush()
 	b.mu.Lock()
-	b.Size = 0
+	b.size = 0
 	b.mu.Unlock()
 }
 
 // write writes lines, compressed as a stream of their own: a file of several such
 // is one gzip file.
-func (b *Buffer) write(lines []byte) {
+func (b *buffer) write(lines []byte) {
 	if len(lines) == 0 {
 		return
 	}
-	if b.Gzip == 0 {
-		b.File.Write(lines)
+	if b.gzip == 0 {
+		b.file.Write(lines)
 		return
 	}
 	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, b.Gzip)
+	z, err := gzip.NewWriterLevel(&out, b.gzip)
 	if err == nil {
 		_, _ = z.Write(lines)
 		_ = z.Close()
-		b.File.Write(out.Bytes())
+		b.file.Write(out.Bytes())
 	}
 }
 
@@ -144,13 +144,13 @@ func giveBuffer(c *core.Compiler, log *accessLog, name string, o bufferOptions) 
 	case log.file.Syslog() != nil:
 		return fmt.Errorf("logs to syslog cannot be buffered")
 	}
-	want := &Buffer{File: log.file, Size: int(o.size), Every: o.flush, Gzip: int(o.gzip)}
+	want := &buffer{file: log.file, size: int(o.size), flush: o.flush, gzip: int(o.gzip)}
 	m := main.At(c)
 	for _, b := range m.buffers {
-		if b.File != log.file {
+		if b.file != log.file {
 			continue
 		}
-		if b.Size != want.Size || b.Every != want.Every || b.Gzip != want.Gzip {
+		if b.size != want.size || b.flush != want.flush || b.gzip != want.gzip {
 			return fmt.Errorf("access_log \"%s\" already defined with conflicting parameters", name)
 		}
 		log.buffer = b
@@ -164,13 +164,13 @@ func giveBuffer(c *core.Compiler, log *accessLog, name string, o bufferOptions) 
 // ready has the buffers written when their files are.
 func ready(c *core.Cycle) {
 	for _, b := range main.Of(c).buffers {
-		b.Forget = b.File.OnFlush(b.Flush)
+		b.forget = b.file.OnFlush(b.Flush)
 	}
 }
 
 // stop writes what is held back; from now on nothing is.
 func stop(c *core.Cycle) {
 	for _, b := range main.Of(c).buffers {
-		b.Close()
+		b.close()
 	}
 }

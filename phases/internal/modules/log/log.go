@@ -39,7 +39,7 @@ var (
 // config is what all access_log directives share.
 type config struct {
 	formats map[string]*format
-	buffers []*Buffer
+	buffers []*buffer
 }
 
 // logs are the access_log directives of a level.
@@ -66,7 +66,7 @@ func directives() []core.Directive {
 type accessLog struct {
 	file   *errlog.File  // nil when the name has variables
 	path   core.Template // of such a name
-	buffer *Buffer       // nil: lines are written at once
+	buffer *buffer       // nil: lines are written at once
 	format *format
 	when   *core.Template // if=: log when it is neither "" nor "0"
 }
@@ -210,7 +210,7 @@ func handle(r *core.Request) int {
 		case l.file == nil:
 			toPath(r, l.path.Eval(r), b)
 		case l.buffer != nil:
-			l.buffer.Add(b)
+			l.buffer.add(b)
 		default:
 			toFile(r, l.file, b)
 		}

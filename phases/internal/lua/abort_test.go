@@ -1,4 +1,4 @@
-package phases
+package lua_test
 
 import (
 	"io"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -15,25 +16,21 @@ import (
 // the watch was on.
 func TestAborted(t *testing.T) {
 	results := make(chan string, 1)
-	chunks := rt.ChunkSet{{
-		Key: "content_by_lua_nhli_" + lua.MD5Hex(" wait "),
-		Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
-			r := lua.CtxOf(th).R
-			gone := r.Conn.Aborted()
-			th.Block(nil, func() {
-				body := make([]byte, 100)
-				n, _ := r.Conn.ReadBody(body)
-				select {
-				case <-gone:
-					results <- "gone " + string(body[:n])
-				case <-time.After(5 * time.Second):
-					results <- "still there"
-				}
-			})
-			return rt.Nil, 0
-		},
-	}}
-	s := startServerWith(t, `events {} http { access_log off; server { listen ADDR; location / { content_by_lua_block { wait } } } }`, chunks)
+	wait := testserver.Chunk("content_by_lua", " wait ", func(th *rt.Thread) {
+		r := lua.RequestOf(th)
+		gone := r.Conn.Aborted()
+		th.Block(nil, func() {
+			body := make([]byte, 100)
+			n, _ := r.Conn.ReadBody(body)
+			select {
+			case <-gone:
+				results <- "gone " + string(body[:n])
+			case <-time.After(5 * time.Second):
+				results <- "still there"
+			}
+		})
+	})
+	s := testserver.Start(t, `events {} http { access_log off; server { listen ADDR; location / { content_by_lua_block { wait } } } }`, wait)
 	tests := []struct{ name, send, want string }{
 		{"plain", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "gone "},
 		{"pipelined", "GET / HTTP/1.1\r\nHost: h\r\n\r\n" + strings.Repeat("G", 9000), "gone "},
@@ -41,7 +38,7 @@ func TestAborted(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := s.dial()
+			c := s.Dial()
 			_, _ = io.WriteString(c, tt.send)
 			time.Sleep(50 * time.Millisecond) // let the request arrive
 			select {

@@ -1,4 +1,4 @@
-package phases
+package proxy_test
 
 import (
 	"bufio"
@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 )
 
 // rawUpstream accepts connections and gives each to serve, with its number.
@@ -59,8 +61,8 @@ const proxyTestConf = `events {} http { access_log off;
 		location /ws { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_read_timeout 1s; }
 	} }`
 
-func startProxy(t *testing.T, serve func(c net.Conn, rd *bufio.Reader, number int)) *testServer {
-	return startServer(t, strings.ReplaceAll(proxyTestConf, "UP", rawUpstream(t, serve)))
+func startProxy(t *testing.T, serve func(c net.Conn, rd *bufio.Reader, number int)) *testserver.Server {
+	return testserver.Start(t, strings.ReplaceAll(proxyTestConf, "UP", rawUpstream(t, serve)))
 }
 
 // TestProxyMany lets many clients, some of which go away early, ask an upstream
@@ -94,7 +96,7 @@ func TestProxyMany(t *testing.T) {
 		wg.Go(func() {
 			for i := range 40 {
 				path := fmt.Sprintf("/%d/%d/%d", i%6, client, i)
-				c, err := net.Dial("tcp", s.addr)
+				c, err := net.Dial("tcp", s.Addr)
 				if err != nil {
 					t.Error(err)
 					return
@@ -134,7 +136,7 @@ func TestProxyEarlyAnswer(t *testing.T) {
 				time.Sleep(50 * time.Millisecond)
 			})
 			const size = 8 << 20
-			c := s.dial()
+			c := s.Dial()
 			fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", path, size)
 			go io.CopyN(c, zeros{}, size)
 			head, _ := bufio.NewReader(c).ReadString('\n')
@@ -178,11 +180,11 @@ func TestProxyLargeBody(t *testing.T) {
 	for _, path := range []string{"/", "/live"} {
 		for _, size := range []int{0, 10, 12 << 10, 100 << 10, 4 << 20} {
 			body := strings.Repeat("x", size)
-			got := s.ask(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", path, size, body))
+			got := s.Ask(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", path, size, body))
 			if !strings.Contains(got, fmt.Sprintf("\n%d\r\n0\r\n", size)) {
 				t.Errorf("%s, %d bytes: %q", path, size, got)
 			}
-			got = s.ask(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", path, max(size, 1), body+strings.Repeat("y", max(1-size, 0))))
+			got = s.Ask(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", path, max(size, 1), body+strings.Repeat("y", max(1-size, 0))))
 			if !strings.Contains(got, fmt.Sprintf("\n%d\r\n0\r\n", max(size, 1))) {
 				t.Errorf("%s, %d bytes in chunks: %q", path, size, got)
 			}
@@ -205,7 +207,7 @@ func TestProxyUpgrade(t *testing.T) {
 			io.WriteString(c, strings.ToUpper(line))
 		}
 	})
-	c := s.dial()
+	c := s.Dial()
 	io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\nfirst\n")
 	rd := bufio.NewReader(c)
 	if head := readHeadOf(rd); !strings.HasPrefix(head, "HTTP/1.1 101 ") {
@@ -227,7 +229,7 @@ func TestProxyUpgrade(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	<-closed
-	s.wantLog("upstream timed out (110: Connection timed out) while proxying upgraded connection")
+	s.WantLog("upstream timed out (110: Connection timed out) while proxying upgraded connection")
 }
 
 // TestProxyIdle closes idle connections that the upstream closes, or sends on.
@@ -243,7 +245,7 @@ func TestProxyIdle(t *testing.T) {
 		}
 	})
 	for i := range 2 {
-		if got := s.get("/"); !strings.HasSuffix(got, "\r\n\r\nx") {
+		if got := s.Get("/"); !strings.HasSuffix(got, "\r\n\r\nx") {
 			t.Fatalf("got %q", got)
 		}
 		select {
@@ -265,7 +267,7 @@ func TestProxyGone(t *testing.T) {
 		_, err := rd.ReadByte()
 		ended <- err == io.EOF
 	})
-	c := s.dial()
+	c := s.Dial()
 	io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	c.Close()
 	if !<-ended {
@@ -276,7 +278,7 @@ func TestProxyGone(t *testing.T) {
 // TestProxyTLSReuse keeps connections under TLS, where bytes may also wait inside
 // the library, and keeps those of other settings apart.
 func TestProxyTLSReuse(t *testing.T) {
-	cert := makeCert(t, t.TempDir(), "up")
+	cert := testserver.Cert(t, t.TempDir(), "up")
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
 	if err != nil {
 		t.Fatal(err)
@@ -304,7 +306,7 @@ func TestProxyTLSReuse(t *testing.T) {
 			}()
 		}
 	}()
-	s := startServer(t, strings.ReplaceAll(`events {} http { access_log off;
+	s := testserver.Start(t, strings.ReplaceAll(`events {} http { access_log off;
 		upstream u { server UP; keepalive 2; }
 		proxy_http_version 1.1; proxy_set_header Connection "";
 		server { listen ADDR;
@@ -314,7 +316,7 @@ func TestProxyTLSReuse(t *testing.T) {
 	for i, tt := range []struct{ path, want string }{
 		{"/", "c1"}, {"/", "c1"}, {"/more", "c1"}, {"/", "c2"}, {"/named/", "c3"}, {"/", "c2"}, {"/named/", "c3"},
 	} {
-		if got := s.get(tt.path); !strings.HasSuffix(got, "\r\n\r\n"+tt.want+"\n") {
+		if got := s.Get(tt.path); !strings.HasSuffix(got, "\r\n\r\n"+tt.want+"\n") {
 			t.Errorf("%d: %s: got %q, want %q", i, tt.path, got, tt.want)
 		}
 	}

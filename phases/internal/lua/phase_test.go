@@ -1,4 +1,4 @@
-package phases
+package lua
 
 import (
 	"slices"
@@ -8,7 +8,6 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
-	"github.com/moonphase/moonphase/phases/internal/lua"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -36,12 +35,12 @@ func TestPhaseGroups(t *testing.T) {
 	if len(names) < 90 {
 		t.Fatalf("only %d names: %v", len(names), names)
 	}
-	for p := lua.PhaseInit; p < lua.NumPhases; p++ {
+	for p := PhaseInit; p < numPhases; p++ {
 		refused := vetRefuses(t, p, names)
 		for _, name := range names {
 			text := askPhase(w, p, name)
-			got := strings.Contains(text, "API disabled in the c") || strings.HasPrefix(text, "no request") || text == lua.NoBodyRequest || strings.HasSuffix(text, ": "+lua.NoRequest)
-			if p == lua.PhaseInit && name == "ngx.get_raw_phase" {
+			got := strings.Contains(text, "API disabled in the c") || strings.HasPrefix(text, "no request") || text == noBodyRequest || strings.HasSuffix(text, ": "+noRequest)
+			if p == PhaseInit && name == "ngx.get_raw_phase" {
 				continue // its argument is a request, which init_by_lua cannot have
 			}
 			if got != refused[name] {
@@ -66,29 +65,29 @@ func apiNames(t *rt.Table, prefix string) (names []string) {
 }
 
 // apiWorker is a Lua state of a server that is not served.
-func apiWorker(t *testing.T) *lua.Worker {
+func apiWorker(t *testing.T) *Worker {
 	t.Helper()
 	tree, err := conf.Parse("", t.TempDir(), []byte(`events {} http { server { listen 127.0.0.1:1;
 		lua_check_client_abort on; client_body_temp_path /dev/null/x; location / { content_by_lua_block { x } } } }`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := core.Compile(tree.Directives, core.CompileOptions{Prefix: t.TempDir() + "/", Modules: []*core.Module{tlsclient.Module, ssl.Module, lua.Module}})
+	c, err := core.Compile(tree.Directives, core.CompileOptions{Prefix: t.TempDir() + "/", Modules: []*core.Module{tlsclient.Module, ssl.Module, Module}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return lua.Main.Of(c).Workers[0]
+	return main.Of(c).workers[0]
 }
 
 // vetRefuses uses each name in a chunk that the phase's directive runs, or in a timer,
 // and gives those that vet says are refused there.
-func vetRefuses(t *testing.T, p lua.Phase, names []string) map[string]bool {
+func vetRefuses(t *testing.T, p Phase, names []string) map[string]bool {
 	t.Helper()
-	directive, begin, end := lua.PhaseTable[p].Tag, "", ""
-	if p == lua.PhaseTimer {
+	directive, begin, end := phaseTable[p].tag, "", ""
+	if p == PhaseTimer {
 		directive, begin, end = "init_worker_by_lua", "ngx.timer.at(0, function() ", " end)"
 	}
 	var program transpile.VetProgram
@@ -114,16 +113,16 @@ func vetRefuses(t *testing.T, p lua.Phase, names []string) map[string]bool {
 }
 
 // askPhase calls a function, or reads a field, in a phase, and gives the error's text.
-func askPhase(w *lua.Worker, p lua.Phase, name string) (text string) {
-	run := &lua.EntryRun{Thread: w.State.NewThread(), Ctx: lua.Ctx{Phase: p, Worker: w}}
-	if lua.PhaseTable[p].Variables || p == lua.PhaseBalancer {
+func askPhase(w *Worker, p Phase, name string) (text string) {
+	run := &entryRun{thread: w.State.NewThread(), ctx: Ctx{Phase: p, Worker: w}}
+	if phaseTable[p].variables || p == PhaseBalancer {
 		r := w.Cycle.NewRequest(nil, w.Cycle.Listens[0])
 		r.Main, r.Loc = r, r.Server.Loc
 		r.Body.Read = true
-		run.Ctx.R = r
+		run.ctx.R = r
 	}
-	w.Baton.Acquire()
-	defer w.Baton.Release()
+	w.baton.Acquire()
+	defer w.baton.Release()
 	path := strings.Split(name, ".")
 	ask := rt.NewGoFunction("ask", func(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 		v := w.State.Globals.GetStr(path[0])
@@ -135,10 +134,10 @@ func askPhase(w *lua.Worker, p lua.Phase, name string) (text string) {
 		}
 		return rt.Nil, 0
 	})
-	_, err, abort := run.Call(ask)
+	_, err, abort := run.call(ask)
 	switch {
 	case err != nil:
-		return lua.ErrorText(err)
+		return errorText(err)
 	case abort != nil: // it went on, perhaps without what it needs
 		return abort.Error()
 	}

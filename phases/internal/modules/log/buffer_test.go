@@ -1,4 +1,4 @@
-package phases
+package log
 
 import (
 	"compress/gzip"
@@ -10,14 +10,13 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
-	"github.com/moonphase/moonphase/phases/internal/modules/log"
 )
 
 // TestLogBuffer looks at what buffers of an access log have written at which point.
 func TestLogBuffer(t *testing.T) {
 	logs := errlog.NewFiles()
 	path := filepath.Join(t.TempDir(), "a.log")
-	b := &log.Buffer{File: logs.Get(path), Size: 10}
+	b := &buffer{file: logs.Get(path), size: 10}
 	if err := logs.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +36,7 @@ func TestLogBuffer(t *testing.T) {
 		{"x\n", ""},
 	} {
 		before := text()
-		b.Add([]byte(step.line))
+		b.add([]byte(step.line))
 		if got := strings.TrimPrefix(text(), before); got != step.want {
 			t.Errorf("after %q: wrote %q, want %q", step.line, got, step.want)
 		}
@@ -53,8 +52,8 @@ func TestLogBuffer(t *testing.T) {
 func TestLogBufferReopen(t *testing.T) {
 	logs := errlog.NewFiles()
 	path := filepath.Join(t.TempDir(), "a.log")
-	b := &log.Buffer{File: logs.Get(path), Size: 100}
-	b.Forget = b.File.OnFlush(b.Flush)
+	b := &buffer{file: logs.Get(path), size: 100}
+	b.forget = b.file.OnFlush(b.Flush)
 	if err := logs.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +63,7 @@ func TestLogBufferReopen(t *testing.T) {
 			t.Errorf("%s holds %q, %v, want %q", filepath.Base(path), p, err, want)
 		}
 	}
-	b.Add([]byte("old\n"))
+	b.add([]byte("old\n"))
 	check(path, "")
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
@@ -73,11 +72,11 @@ func TestLogBufferReopen(t *testing.T) {
 		t.Fatal(errs)
 	}
 	check(path+".1", "old\n")
-	b.Add([]byte("new\n"))
+	b.add([]byte("new\n"))
 	check(path, "")
-	b.Close()
+	b.close()
 	check(path, "new\n")
-	b.Add([]byte("late\n"))
+	b.add([]byte("late\n"))
 	check(path, "new\nlate\n")
 }
 
@@ -86,14 +85,14 @@ func TestLogBufferReopen(t *testing.T) {
 func TestLogBufferGzip(t *testing.T) {
 	logs := errlog.NewFiles()
 	path := filepath.Join(t.TempDir(), "a.gz")
-	b := &log.Buffer{File: logs.Get(path), Size: 100, Gzip: 5}
+	b := &buffer{file: logs.Get(path), size: 100, gzip: 5}
 	if err := logs.Open(); err != nil {
 		t.Fatal(err)
 	}
-	b.Add([]byte("one\n"))
+	b.add([]byte("one\n"))
 	b.Flush()
-	b.Every = time.Millisecond
-	b.Add([]byte("two\n"))
+	b.flush = time.Millisecond
+	b.add([]byte("two\n"))
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		f, err := os.Open(path)
 		if err != nil {

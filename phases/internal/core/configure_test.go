@@ -1,4 +1,4 @@
-package phases
+package core_test
 
 import (
 	"strings"

@@ -1,6 +1,6 @@
 //go:build linux
 
-package phases
+package serve_test
 
 import (
 	"os"
@@ -25,15 +25,7 @@ func TestRightsServer(t *testing.T) {
 	if prefix == "" {
 		return // it does nothing on its own
 	}
-	os.Exit(newProcessAt(t, prefix).Run(func() {}))
-}
-
-func newProcessAt(t *testing.T, prefix string) *serve.Process {
-	o, err := serve.ParseArgs([]string{"-p", prefix})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return serve.NewProcess(o, serve.Program{Modules: modules.All()})
+	os.Exit(serve.RunServer([]string{"-p", prefix}, serve.Program{Modules: modules.All()}))
 }
 
 // TestRights starts a server of its own process, whose user, limits and folder
@@ -52,7 +44,7 @@ func TestRights(t *testing.T) {
 		_ = os.Chmod(d, 0o755) // so that others may enter
 	}
 	for name, text := range map[string]string{
-		"conf/nginx.conf": `user nobody ` + group.Name + `; worker_rlimit_nofile 321; worker_rlimit_core 1k; worker_priority 3; working_directory ` + dir + `/html;
+		"conf/nginx.conf": `daemon off; user nobody ` + group.Name + `; worker_rlimit_nofile 321; worker_rlimit_core 1k; worker_priority 3; working_directory ` + dir + `/html;
 			pid logs/nginx.pid; error_log logs/error.log notice; events {} http { access_log off; server { listen unix:` + dir + `/s.sock; } }`,
 		"html/index.html": "x", "logs/error.log": "",
 	} {

@@ -1,4 +1,4 @@
-package phases
+package lua_test
 
 import (
 	"crypto/tls"
@@ -7,13 +7,14 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/lua"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // TestSessionScripts keeps sessions in a map of its own through the two phases.
 func TestSessionScripts(t *testing.T) {
 	dir := t.TempDir()
-	makeCert(t, dir, "one.test")
+	testserver.Cert(t, dir, "one.test")
 	kept := map[string]rt.Value{}
 	var calls []string
 	call := func(th *rt.Thread, f func(*rt.Thread, []rt.Value) (rt.Value, int), args ...rt.Value) rt.Value {
@@ -21,11 +22,10 @@ func TestSessionScripts(t *testing.T) {
 		return v
 	}
 	chunk := func(phase, source string, main func(th *rt.Thread)) *rt.Chunk {
-		return &rt.Chunk{Key: phase + "_nhli_" + lua.MD5Hex(source), Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
+		return testserver.Chunk(phase, source, func(th *rt.Thread) {
 			calls = append(calls, strings.TrimSpace(source))
 			main(th)
-			return rt.Nil, 0
-		}}
+		})
 	}
 	chunks := rt.ChunkSet{
 		chunk("ssl_session_store_by_lua", " store ", func(th *rt.Thread) {
@@ -44,23 +44,23 @@ func TestSessionScripts(t *testing.T) {
 			}
 		}),
 	}
-	s := startServerWith(t, strings.ReplaceAll(`events {} http { access_log off;
+	s := testserver.Start(t, strings.ReplaceAll(`events {} http { access_log off;
 		ssl_session_store_by_lua_block { store } ssl_session_fetch_by_lua_block { fetch }
 		server { listen ADDR ssl; ssl_session_tickets off; ssl_certificate CERTS/one.test.crt; ssl_certificate_key CERTS/one.test.key;
-			location / { return 200 "$ssl_session_reused"; } } }`, "CERTS", dir), chunks)
+			location / { return 200 "$ssl_session_reused"; } } }`, "CERTS", dir), chunks...)
 	config := &tls.Config{ServerName: "one.test", MaxVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 	for _, want := range []string{".", "r", "r"} {
-		if got := askTLS(s, config, "one.test"); got != "200 OK: "+want {
+		if got := s.AskTLS(config, "one.test"); got != "200 OK: "+want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 	clear(kept)
-	if got := askTLS(s, config, "one.test"); got != "200 OK: ." {
+	if got := s.AskTLS(config, "one.test"); got != "200 OK: ." {
 		t.Errorf("a session that nobody kept: %s", got)
 	}
 	config = &tls.Config{ServerName: "one.test", ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 	for range 2 {
-		if got := askTLS(s, config, "one.test"); got != "200 OK: ." {
+		if got := s.AskTLS(config, "one.test"); got != "200 OK: ." {
 			t.Errorf("TLS 1.3: %s", got)
 		}
 	}

@@ -1,4 +1,4 @@
-package phases
+package serve_test
 
 import (
 	"bufio"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moonphase/moonphase/phases/internal/serve"
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 )
 
 const slotsConf = `error_log logs/error.log info;
@@ -29,11 +29,11 @@ http {
 // TestWorkerConnections has twelve connections, of which the listening socket and the
 // master's channel take two.
 func TestWorkerConnections(t *testing.T) {
-	s := startServer(t, slotsConf)
+	s := testserver.Start(t, slotsConf)
 	ask := func(n int, path string) (answers string) {
 		var clients []net.Conn
 		for range n {
-			nc, err := net.Dial("tcp", s.addr)
+			nc, err := net.Dial("tcp", s.Addr)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,9 +60,9 @@ func TestWorkerConnections(t *testing.T) {
 		return answers
 	}
 	settle := func() {
-		for i := 0; s.p.Slots.Used.Load() > 0; i++ {
+		for i := 0; s.SlotsUsed() > 0; i++ {
 			if i == 500 {
-				t.Fatalf("%d connections are left", s.p.Slots.Used.Load())
+				t.Fatalf("%d connections are left", s.SlotsUsed())
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -79,40 +79,11 @@ func TestWorkerConnections(t *testing.T) {
 		t.Errorf("a location that asks itself: %s", got)
 	}
 	settle()
-	log := s.read("logs/error.log")
+	log := s.Read("logs/error.log")
 	for _, line := range []string{"[warn] ", "12 worker_connections are not enough, reusing connections", "[alert] ", "12 worker_connections are not enough\n"} {
 		if !strings.Contains(log, line) {
 			t.Errorf("no %q in the log:\n%s", line, log)
 		}
-	}
-}
-
-// TestClientWait ends waits from outside.
-func TestClientWait(t *testing.T) {
-	here, there := net.Pipe()
-	defer here.Close()
-	defer there.Close()
-	var w serve.ClientWait
-	if w.Cut(serve.ClientWaits, here) {
-		t.Error("cut without a wait")
-	}
-	for range 2 {
-		if !w.Begin(serve.ClientWaits) {
-			t.Error("a wait cannot begin")
-		}
-	}
-	if w.End() {
-		t.Error("a wait that nobody ended was cut")
-	}
-	w.Begin(serve.ClientWaits)
-	if w.Cut(serve.ClientKeeps, here) || !w.Cut(serve.ClientWaits, here) || w.Cut(serve.ClientWaits, here) {
-		t.Error("a wait is cut once")
-	}
-	if w.Begin(serve.ClientWaits) {
-		t.Error("a wait that was cut goes on")
-	}
-	if !w.End() || w.End() {
-		t.Error("the end of a wait does not tell once that it was cut")
 	}
 }
 
@@ -121,10 +92,10 @@ func TestClientWait(t *testing.T) {
 func TestResetTimedout(t *testing.T) {
 	for _, on := range []bool{false, true} {
 		word := map[bool]string{false: "off", true: "on"}[on]
-		s := startServer(t, `events {} http { access_log off; client_header_timeout 200ms; client_body_timeout 200ms; reset_timedout_connection `+word+`;
+		s := testserver.Start(t, `events {} http { access_log off; client_header_timeout 200ms; client_body_timeout 200ms; reset_timedout_connection `+word+`;
 			server { listen ADDR; location / { echo_read_request_body; echo x; } } }`)
 		for _, part := range []string{"GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"} {
-			nc := s.dial()
+			nc := s.Dial()
 			_, _ = io.WriteString(nc, part)
 			_, err := io.ReadAll(nc)
 			if reset := err != nil; reset != on {

@@ -1,4 +1,4 @@
-package core
+package resolver
 
 import (
 	"context"
@@ -11,10 +11,9 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
-	"github.com/moonphase/moonphase/phases/internal/resolver"
 )
 
-// lines is a errlog.Logger that keeps what it is given.
+// lines is an errlog.Logger that keeps what it is given.
 type lines struct {
 	mu  sync.Mutex
 	all []string
@@ -123,6 +122,17 @@ func answerName(w dns.ResponseWriter, q *dns.Msg) {
 	_ = w.WriteMsg(m)
 }
 
+// find looks a name up, within a time.
+func find(rc *Resolver, within time.Duration, log errlog.Logger, name string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	addrs, failure := rc.Lookup(ctx, log, ResolverName(name))
+	if failure != nil {
+		return nil, failure
+	}
+	return addrs, nil
+}
+
 // TestResolver asks a name server that behaves in all the ways that servers do. What
 // is expected is what nginx 1.22.1 answers.
 func TestResolver(t *testing.T) {
@@ -151,11 +161,9 @@ func TestResolver(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name[:min(len(tt.name), 20)], func(t *testing.T) {
 			t.Parallel()
-			l := &Location{}
-			l.Resolver.V = &resolver.Resolver{Servers: []string{server}, IPv4: true, IPv6: tt.ipv6}
-			l.ResolverTimeout.V = 300 * time.Millisecond
+			rc := &Resolver{Servers: []string{server}, IPv4: true, IPv6: tt.ipv6}
 			log := &lines{}
-			_, err := l.Resolve(context.Background(), log, tt.name)
+			_, err := find(rc, 300*time.Millisecond, log, tt.name)
 			got := ""
 			if err != nil {
 				got = err.Error()
@@ -177,11 +185,9 @@ func TestResolver(t *testing.T) {
 // TestResolverRefused has one server that is not there: the next is asked after it has
 // had its time, and the log names it.
 func TestResolverRefused(t *testing.T) {
-	l := &Location{}
-	l.Resolver.V = &resolver.Resolver{Servers: []string{"127.0.0.1:1"}, IPv4: true}
-	l.ResolverTimeout.V = 50 * time.Millisecond
+	rc := &Resolver{Servers: []string{"127.0.0.1:1"}, IPv4: true}
 	log := &lines{}
-	_, err := l.Resolve(context.Background(), log, "ok.test")
+	_, err := find(rc, 50*time.Millisecond, log, "ok.test")
 	if err == nil || err.Error() != "ok.test could not be resolved (110: Operation timed out)" {
 		t.Errorf("got %v", err)
 	}
@@ -192,15 +198,13 @@ func TestResolverRefused(t *testing.T) {
 
 // TestResolverCache asks once for what is asked for twice.
 func TestResolverCache(t *testing.T) {
-	rc := &resolver.Resolver{Servers: []string{nameServer(t)}, IPv4: true}
-	l := &Location{}
-	l.Resolver.V, l.ResolverTimeout.V = rc, time.Second
+	rc := &Resolver{Servers: []string{nameServer(t)}, IPv4: true}
 	for range 2 {
-		if ip, err := l.Resolve(context.Background(), nil, "cname.test"); ip != "127.0.0.1" || err != nil {
-			t.Fatalf("got %q, %v", ip, err)
+		if ips, err := find(rc, time.Second, nil, "cname.test"); len(ips) != 1 || ips[0] != "127.0.0.1" {
+			t.Fatalf("got %q, %v", ips, err)
 		}
 	}
-	if rc.Cache.Next != 2 { // the name and the one it stands for
-		t.Errorf("%d queries", rc.Cache.Next)
+	if rc.cache.next != 2 { // the name and the one it stands for
+		t.Errorf("%d queries", rc.cache.next)
 	}
 }

@@ -1,10 +1,11 @@
-package phases
+package core_test
 
 import (
 	"testing"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/modules"
 )
 
 // TestCompileErrors compares the complaints about bad configurations with what
@@ -100,7 +101,7 @@ func TestCompileErrors(t *testing.T) {
 			t.Errorf("%s: %v", tt.text, err)
 			continue
 		}
-		_, err = Compile(tree.Directives, core.CompileOptions{Prefix: t.TempDir() + "/"})
+		_, err = core.Compile(tree.Directives, core.CompileOptions{Prefix: t.TempDir() + "/", Modules: modules.All()})
 		got := "OK"
 		if err != nil {
 			got = err.Error()

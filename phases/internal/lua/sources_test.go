@@ -1,4 +1,4 @@
-package phases
+package lua_test
 
 import (
 	"crypto/sha256"
@@ -7,12 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/lua"
 	"github.com/moonphase/moonphase/phases/internal/lua/sources"
+	"github.com/moonphase/moonphase/phases/internal/modules"
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -84,7 +87,7 @@ func (l *luaTree) compileConf(prefix, text string) error {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	_, err = Compile(tree.Directives, core.CompileOptions{Prefix: prefix, Prepare: lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare})
+	_, err = core.Compile(tree.Directives, core.CompileOptions{Prefix: prefix, Modules: modules.All(), Prepare: lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare})
 	return err
 }
 
@@ -161,24 +164,24 @@ func TestMovedPrefix(t *testing.T) {
 // TestReloadStale: a server goes on with the code it has when a reload finds other code.
 func TestReloadStale(t *testing.T) {
 	l := newLuaTree(t)
-	s := startServerWith(t, "events {}\n"+strings.ReplaceAll(staleConf, "server {", "server { listen ADDR;"), nil)
-	if err := os.CopyFS(s.dir+"/", os.DirFS(l.dir)); err != nil {
+	s := testserver.Start(t, "events {}\n"+strings.ReplaceAll(staleConf, "server {", "server { listen ADDR;"))
+	if err := os.CopyFS(s.Dir+"/", os.DirFS(l.dir)); err != nil {
 		t.Fatal(err)
 	}
-	s.p.Prepare = lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare
-	s.p.Reload()
-	if body := s.get("/app?app=x"); !strings.Contains(body, "200 OK") {
-		t.Fatalf("before: %s\n%s", body, s.read("logs/error.log"))
+	s.Prepare = lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare
+	s.Signal(syscall.SIGHUP)
+	if body := s.Get("/app?app=x"); !strings.Contains(body, "200 OK") {
+		t.Fatalf("before: %s\n%s", body, s.Read("logs/error.log"))
 	}
-	served := s.p.Cycle.Load()
-	s.write("lua/app/x.lua", "other")
-	s.p.Reload()
-	s.wantLog(`[emerg]`)
-	s.wantLog(s.dir + `/lua/app/x.lua" has changed since this binary was built (rebuild it), used by "content_by_lua_file" in ` + s.dir + "/conf/nginx.conf:5")
-	if s.p.Cycle.Load() != served {
+	served := s.Cycle.Load()
+	s.Write("lua/app/x.lua", "other")
+	s.Signal(syscall.SIGHUP)
+	s.WantLog(`[emerg]`)
+	s.WantLog(s.Dir + `/lua/app/x.lua" has changed since this binary was built (rebuild it), used by "content_by_lua_file" in ` + s.Dir + "/conf/nginx.conf:5")
+	if s.Cycle.Load() != served {
 		t.Error("the configuration was taken over")
 	}
-	if body := s.get("/app?app=x"); !strings.Contains(body, "200 OK") {
+	if body := s.Get("/app?app=x"); !strings.Contains(body, "200 OK") {
 		t.Errorf("after: %s", body)
 	}
 }
@@ -186,25 +189,26 @@ func TestReloadStale(t *testing.T) {
 // TestStaleAtFirstUse: what changes between the start and the first request is not run.
 func TestStaleAtFirstUse(t *testing.T) {
 	l := newLuaTree(t)
-	s := startServerWith(t, "events {}\n"+strings.ReplaceAll(staleConf, "server {", "server { listen ADDR;"), nil)
-	if err := os.CopyFS(s.dir+"/", os.DirFS(l.dir)); err != nil {
+	s := testserver.Start(t, "events {}\n"+strings.ReplaceAll(staleConf, "server {", "server { listen ADDR;"))
+	if err := os.CopyFS(s.Dir+"/", os.DirFS(l.dir)); err != nil {
 		t.Fatal(err)
 	}
-	s.p.Prepare = lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare
-	s.p.Reload()
-	s.write("lua/app/x.lua", "other")
-	s.write("lua/a.lua", "other")
-	s.write("lua/m.lua", "other")
+	s.Prepare = lua.BinaryCode{Chunks: l.binary.Chunks, Sources: sources.New(l.binary)}.Prepare
+	s.Signal(syscall.SIGHUP)
+	s.Write("lua/app/x.lua", "other")
+	s.Write("lua/a.lua", "other")
+	s.Write("lua/m.lua", "other")
 	for _, uri := range []string{"/app?app=x", "/a"} {
-		if body := s.get(uri); !strings.Contains(body, " 500 ") {
+		if body := s.Get(uri); !strings.Contains(body, " 500 ") {
 			t.Errorf("%s: %s", uri, body)
 		}
 	}
-	s.wantLog(`failed to load external Lua file "` + s.dir + `/lua/a.lua": it has changed since this binary was built (rebuild it)`)
-	if body := s.get("/app?app=none"); !strings.Contains(body, " 404 ") {
+	s.WantLog(`failed to load external Lua file "` + s.Dir + `/lua/a.lua": it has changed since this binary was built (rebuild it)`)
+	if body := s.Get("/app?app=none"); !strings.Contains(body, " 404 ") {
 		t.Errorf("a file that is not there: %s", body)
 	}
-	_, err := lua.Main.Of(s.p.Cycle.Load()).Workers[0].State.Main().PCall(lua.Main.Of(s.p.Cycle.Load()).Workers[0].State.Globals.GetStr("require"), rt.String("m"))
+	st := lua.StateOf(s.Cycle.Load())
+	_, err := st.Main().PCall(st.Globals.GetStr("require"), rt.String("m"))
 	if err == nil || !strings.Contains(err.Error(), "error loading module 'm' from file") || !strings.Contains(err.Error(), "has changed") {
 		t.Errorf("require of a changed module: %v", err)
 	}
@@ -221,20 +225,6 @@ func BenchmarkStaleModules(b *testing.B) {
 	for b.Loop() {
 		if err := l.compile(l.dir); err != nil {
 			b.Fatal(err)
-		}
-	}
-}
-
-func TestMatchStars(t *testing.T) {
-	for _, tt := range []struct {
-		pattern, text string
-		want          bool
-	}{
-		{"a", "a", true}, {"a", "ab", false}, {"a.*", "a.b", true}, {"a.*", "b.a.c", false}, {"*.b", "a.b", true},
-		{"a.*.c", "a.b.c", true}, {"a.*.c", "a.c", false}, {"a*b*c", "axbyc", true}, {"a*b*c", "acb", false}, {"*", "", true},
-	} {
-		if got := sources.MatchStars(tt.pattern, tt.text); got != tt.want {
-			t.Errorf("%q, %q: %v, want %v", tt.pattern, tt.text, got, tt.want)
 		}
 	}
 }

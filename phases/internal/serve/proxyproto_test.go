@@ -1,14 +1,16 @@
-package phases
+package serve_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 )
 
 // The answers are those of nginx 1.22.1; "" stands for a connection closed
 // without one.
 func TestProxyProtocol(t *testing.T) {
-	s := startServer(t, `events {} http { access_log off; server { listen ADDR proxy_protocol;
+	s := testserver.Start(t, `events {} http { access_log off; server { listen ADDR proxy_protocol;
 		location / { return 200 "$proxy_protocol_addr|$proxy_protocol_port|$proxy_protocol_server_addr|$proxy_protocol_server_port|$remote_addr"; } } }`)
 	const v2 = "\r\n\r\n\x00\r\nQUIT\n"
 	const four = "\x01\x02\x03\x04\x05\x06\x07\x08\x00\x0b\x00\x16"
@@ -32,11 +34,11 @@ func TestProxyProtocol(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, got, _ := strings.Cut(s.ask(tt.header+"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), "\r\n\r\n")
+			_, got, _ := strings.Cut(s.Ask(tt.header+"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), "\r\n\r\n")
 			if got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			s.wantLog(tt.log)
+			s.WantLog(tt.log)
 		})
 	}
 }

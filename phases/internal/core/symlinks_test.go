@@ -1,12 +1,14 @@
 //go:build linux
 
-package phases
+package core_test
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 )
 
 // TestDisableSymlinks holds nginx's statuses for the same tree.
@@ -29,7 +31,7 @@ func TestDisableSymlinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := startServer(t, strings.ReplaceAll(`events {} http { access_log off; log_not_found off;
+	s := testserver.Start(t, strings.ReplaceAll(`events {} http { access_log off; log_not_found off;
   server { listen ADDR; server_name all; root TREE/rootlink; disable_symlinks on; }
   server { listen ADDR; server_name below; root TREE/rootlink; disable_symlinks on from=$document_root;
     location /try/ { try_files /real/flink.txt /dlink/f.txt /real/f.txt =404; }
@@ -59,7 +61,7 @@ func TestDisableSymlinks(t *testing.T) {
 		{"/off/dlink/f.txt", "404", "200", "404", "404"},
 	} {
 		for host, want := range map[string]string{"all": tt.all, "below": tt.below, "owned": tt.owned, "none": tt.none} {
-			got := s.ask("GET " + tt.uri + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
+			got := s.Ask("GET " + tt.uri + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n")
 			if !strings.HasPrefix(got, "HTTP/1.1 "+want+" ") {
 				t.Errorf("%s from %s: got %.40q, want %s", tt.uri, host, got, want)
 			}

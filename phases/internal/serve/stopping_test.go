@@ -1,4 +1,4 @@
-package phases
+package serve_test
 
 import (
 	"io"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/testserver"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -25,29 +25,25 @@ http {
 `
 
 // stopServer serves stopConf, where /long waits until it is ended.
-func stopServer(t *testing.T, main string) *testServer {
-	return startServerWith(t, strings.Replace(stopConf, "MAIN", main, 1), rt.ChunkSet{{
-		Key: "content_by_lua_nhli_" + lua.MD5Hex(" long "),
-		Main: func(th *rt.Thread, _ *rt.Env, _ []rt.Value) (rt.Value, int) {
-			wake := make(chan struct{})
-			th.Block(func() { close(wake) }, func() {
-				select {
-				case <-wake:
-				case <-time.After(30 * time.Second):
-				}
-			})
-			return rt.Nil, 0
-		},
-	}})
+func stopServer(t *testing.T, main string) *testserver.Server {
+	return testserver.Start(t, strings.Replace(stopConf, "MAIN", main, 1), testserver.Chunk("content_by_lua", " long ", func(th *rt.Thread) {
+		wake := make(chan struct{})
+		th.Block(func() { close(wake) }, func() {
+			select {
+			case <-wake:
+			case <-time.After(30 * time.Second):
+			}
+		})
+	}))
 }
 
 // quit sends SIGQUIT's handler on its way.
-func (s *testServer) quit() { s.p.HandleSignal(syscall.SIGQUIT) }
+func quit(s *testserver.Server) { s.Signal(syscall.SIGQUIT) }
 
 // ends waits for the shutdown that quit began.
-func (s *testServer) ends(within time.Duration) bool {
+func ends(s *testserver.Server, within time.Duration) bool {
 	select {
-	case <-s.p.Drained:
+	case <-s.Drained():
 		return true
 	case <-time.After(within):
 		return false
@@ -57,24 +53,24 @@ func (s *testServer) ends(within time.Duration) bool {
 // TestQuitAndTerm ends a shutdown that a request holds up.
 func TestQuitAndTerm(t *testing.T) {
 	s := stopServer(t, "")
-	c := s.dial()
+	c := s.Dial()
 	defer c.Close()
 	io.WriteString(c, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
 	time.Sleep(100 * time.Millisecond)
-	s.quit()
-	s.quit() // a second one changes nothing
-	if s.ends(300 * time.Millisecond) {
+	quit(s)
+	quit(s) // a second one changes nothing
+	if ends(s, 300*time.Millisecond) {
 		t.Fatal("the server ends before its request does")
 	}
 	start := time.Now()
-	if !s.p.HandleSignal(syscall.SIGTERM) {
+	if !s.Signal(syscall.SIGTERM) {
 		t.Error("SIGTERM does not end the process")
 	}
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("SIGTERM takes %v", took)
 	}
-	s.p.CutConns(s.p.Cycle.Load())
-	if !s.ends(10 * time.Second) {
+	s.CutConns()
+	if !ends(s, 10*time.Second) {
 		t.Error("a request that was cut off does not end")
 	}
 }
@@ -82,18 +78,18 @@ func TestQuitAndTerm(t *testing.T) {
 // TestShutdownTimeout has a request cut off; it is logged all the same.
 func TestShutdownTimeout(t *testing.T) {
 	s := stopServer(t, "worker_shutdown_timeout 200ms;")
-	c := s.dial()
+	c := s.Dial()
 	defer c.Close()
 	io.WriteString(c, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
 	time.Sleep(100 * time.Millisecond)
-	s.quit()
+	quit(s)
 	if b, _ := io.ReadAll(c); len(b) > 0 {
 		t.Errorf("the client gets %q", b)
 	}
-	if !s.ends(10 * time.Second) {
+	if !ends(s, 10*time.Second) {
 		t.Fatal("the server does not end")
 	}
-	if got := s.read("logs/access.log"); got != "/long 000\n" {
+	if got := s.Read("logs/access.log"); got != "/long 000\n" {
 		t.Errorf("access log %q", got)
 	}
 }
@@ -102,7 +98,7 @@ func TestShutdownTimeout(t *testing.T) {
 // when the server stops: they may. Who has had an answer may not.
 func TestQuitWaiting(t *testing.T) {
 	s := stopServer(t, "")
-	fresh, begun, kept := s.dial(), s.dial(), s.dial()
+	fresh, begun, kept := s.Dial(), s.Dial(), s.Dial()
 	const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	io.WriteString(begun, get[:7])
 	io.WriteString(kept, get)
@@ -111,7 +107,7 @@ func TestQuitWaiting(t *testing.T) {
 		t.Errorf("%q", buf[:n])
 	}
 	time.Sleep(100 * time.Millisecond)
-	s.quit()
+	quit(s)
 	if n, err := kept.Read(buf); err != io.EOF {
 		t.Errorf("a kept connection gets %q, %v", buf[:n], err)
 	}
@@ -122,7 +118,7 @@ func TestQuitWaiting(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, b, err)
 		}
 	}
-	if !s.ends(10 * time.Second) {
+	if !ends(s, 10*time.Second) {
 		t.Error("the server does not end")
 	}
 }
@@ -130,7 +126,7 @@ func TestQuitWaiting(t *testing.T) {
 // TestReloadCloses has idle connections closed by a reload.
 func TestReloadCloses(t *testing.T) {
 	s := stopServer(t, "")
-	c := s.dial()
+	c := s.Dial()
 	defer c.Close()
 	io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	buf := make([]byte, 1000)
@@ -138,7 +134,7 @@ func TestReloadCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(50 * time.Millisecond)
-	s.p.HandleSignal(syscall.SIGHUP)
+	s.Signal(syscall.SIGHUP)
 	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	if n, err := c.Read(buf); err != io.EOF {
 		t.Errorf("%q, %v", buf[:n], err)

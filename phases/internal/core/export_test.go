@@ -1,0 +1,4 @@
+package core
+
+// SetMatchLimit bounds the matches of a configuration's regexes, in steps.
+func SetMatchLimit(steps int) { confMatchLimit = steps }

@@ -1,0 +1,40 @@
+package lua
+
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	rt "github.com/moonphase/moonphase/runtime"
+)
+
+// What the chunks of whole-server tests call in place of Lua.
+
+// RequestOf is the request on whose behalf th runs.
+func RequestOf(th *rt.Thread) *core.Request { return ctxOf(th).R }
+
+// HandshakeOf is the handshake whose phase th runs.
+func HandshakeOf(th *rt.Thread) *ssl.Handshake { return ctxOf(th).handshake }
+
+// NgxCtx is ngx.ctx.
+func NgxCtx(th *rt.Thread) *rt.Table { return ctxTable(th) }
+
+// Print is ngx.print(text).
+func Print(th *rt.Thread, text string) { ngxPrint(th, []rt.Value{rt.String(text)}) }
+
+// Exit is ngx.exit(code).
+func Exit(code int) { panic(exitAbort{code: code}) }
+
+// StartTimer is ngx.timer.at(0, f).
+func StartTimer(th *rt.Thread, f rt.Value) {
+	t := &timer{api: apiOf(th), callback: f, loc: ctxOf(th).R.Loc}
+	t.start()
+}
+
+// The functions of resty.core's ssl.session.
+var (
+	SSLSessionID     = sslSessionID
+	SSLSerialized    = sslSerialized
+	SSLSetSerialized = sslSetSerialized
+)
+
+// StateOf is the Lua state of the configuration's first worker.
+func StateOf(c *core.Cycle) *rt.State { return main.Of(c).workers[0].State }
