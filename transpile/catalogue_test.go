@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,28 @@ func TestCatalogue(t *testing.T) {
 		if ds := allFindings(c.After); len(ds) > 0 {
 			t.Errorf("%s: the cure gives %v", c.Code, ds)
 		}
+	}
+}
+
+// TestCatalogueHasAll checks that each code that a finding can have is explained, once.
+func TestCatalogueHasAll(t *testing.T) {
+	const file = "internal/diag/codes.go"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained := map[string]int{}
+	for _, c := range Codes() {
+		explained[string(c.Code)]++
+	}
+	found := regexp.MustCompile(`"([A-Z]\d{4})"`).FindAllStringSubmatch(string(text), -1)
+	for _, m := range found {
+		if n := explained[m[1]]; n != 1 {
+			t.Errorf("%s of %s has %d entries in catalogue.go", m[1], file, n)
+		}
+	}
+	if len(found) < 30 || len(found) != len(explained) {
+		t.Errorf("%s has %d codes, catalogue.go %d", file, len(found), len(explained))
 	}
 }
 
