@@ -21,8 +21,8 @@ type entryRun struct {
 	spent      bool      // not to be used again: its stack was cut off, or somebody knows it
 }
 
-// takeRun gets an entry thread, whose context the caller sets; it holds the baton until
-// it calls end.
+// takeRun gets an entry thread, whose empty context the caller fills; it holds the baton
+// until it calls end.
 func (w *Worker) takeRun() *entryRun {
 	if n := len(w.runs); n > 0 {
 		run := w.runs[n-1]
@@ -104,7 +104,7 @@ func entryTraceback(e *rt.Error) string {
 // runEntry runs the handler's code as an entry thread with its light threads.
 func runEntry(r *core.Request, w *Worker, h *handler, p Phase) int {
 	run := w.takeRun()
-	run.ctx = Ctx{R: r, Phase: p, Worker: w}
+	run.ctx.R, run.ctx.Phase, run.ctx.Worker = r, p, w
 	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		run.end()
@@ -139,7 +139,7 @@ func runFilter(r *core.Request, h *handler, p Phase, use func(ctx *Ctx)) (result
 	defer leave(r)
 	run := w.takeRun()
 	defer run.end()
-	run.ctx = Ctx{R: r, Phase: p, Worker: w}
+	run.ctx.R, run.ctx.Phase, run.ctx.Worker = r, p, w
 	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		return nil, core.OK, rc

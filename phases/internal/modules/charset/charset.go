@@ -37,11 +37,13 @@ func (n *names) add(name string) {
 // takes charset_map and source_charset.
 type config struct {
 	charset core.Opt[core.Template]
+	off     bool // what charset says
 	types   core.TypeSet
 }
 
 func merge(c, outer *config, _ bool) {
 	c.charset.Merge(outer.charset, core.Template{Lit: "off"})
+	c.off = c.charset.V.Lit == "off"
 	c.types.Merge(outer.types, defaultTypes)
 }
 
@@ -75,8 +77,10 @@ func set(c *core.Compiler, d *conf.Directive) error {
 // header names the charset of text types (ngx_http_charset_header_filter).
 // A subrequest's head is not sent, so only the main request's is named.
 func header(r *core.Request) int {
-	cs := loc.Of(r.Loc)
-	o := &r.Out
+	cs, o := loc.Of(r.Loc), &r.Out
+	if cs.off && o.CharsetOverride == "" {
+		return core.OK
+	}
 	if name := o.CharsetOverride; name != "" && r == r.Main && o.ContentType != "" {
 		switch {
 		case !main.Of(r.Cycle).known[ngxtext.Lower(name)]:
@@ -85,7 +89,7 @@ func header(r *core.Request) int {
 			o.Charset = name
 		}
 	}
-	if r != r.Main || cs.charset.V.Lit == "off" || o.Charset != "" || !cs.types.Has(o.ContentType) {
+	if r != r.Main || cs.off || o.Charset != "" || !cs.types.Has(o.ContentType) {
 		return core.OK
 	}
 	if o.Status == 301 || o.Status == 302 {

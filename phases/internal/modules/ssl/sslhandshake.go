@@ -28,7 +28,11 @@ type Downstream interface {
 
 // ConnectionOf is the TLS of a request's connection, nil for none.
 func ConnectionOf(r *core.Request) *Connection {
-	if c, ok := r.Downstream().(Downstream); ok {
+	d := r.Downstream()
+	if d == nil || !d.TLS() {
+		return nil
+	}
+	if c, ok := d.(Downstream); ok {
 		return c.SSL()
 	}
 	return nil
