@@ -14,7 +14,8 @@ import (
 // (without the program's name), serves the configuration with the Lua code of b and
 // returns the exit code.
 func Main(args []string, b sources.Binary) int {
-	return serve.RunServer(args, serve.Program{Version: b.Version, Modules: modules.All(), Prepare: lua.BinaryCode{Chunks: b.Chunks, Sources: sources.New(b)}.Prepare})
+	code := lua.BinaryCode{Chunks: b.Chunks, Sources: sources.New(b)}
+	return serve.Main(args, serve.Program{Version: b.Version, Modules: modules.All(), Prepare: code.Prepare})
 }
 
 // NewHandler makes the phases an http.Handler, for programs that bring their

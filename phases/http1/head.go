@@ -107,7 +107,7 @@ type requestLine struct {
 	emptyPath            bool
 }
 
-// Character classes. isControl is what may never stand in a target.
+// isControl is what may never stand in a target.
 func isControl(c byte) bool { return c < 0x20 || c == 0x7f }
 func isAlpha(c byte) bool   { c |= 0x20; return c >= 'a' && c <= 'z' }
 func isDigit(c byte) bool   { return c >= '0' && c <= '9' }

@@ -81,15 +81,28 @@ func Discarded[T any](name string) func(*Compiler) *Opt[T] {
 	}
 }
 
-func discardFlag(name string) Setter   { return SetFlag(Discarded[bool](name)) }
-func DiscardTime(name string) Setter   { return SetMsec(Discarded[time.Duration](name)) }
+func discardFlag(name string) Setter { return SetFlag(Discarded[bool](name)) }
+
+// DiscardTime accepts a time in milliseconds, DiscardNumber a number, and so on: the
+// value has to be right, and stands once a level.
+func DiscardTime(name string) Setter { return SetMsec(Discarded[time.Duration](name)) }
+
+// DiscardNumber accepts a number.
 func DiscardNumber(name string) Setter { return SetNumber(Discarded[int](name)) }
-func DiscardSize(name string) Setter   { return SetSize(Discarded[int64](name)) }
+
+// DiscardSize accepts a size.
+func DiscardSize(name string) Setter { return SetSize(Discarded[int64](name)) }
+
+// DiscardOffset accepts a size that may be in gigabytes.
 func DiscardOffset(name string) Setter { return SetOffset(Discarded[int64](name)) }
-func DiscardPool(name string) Setter   { return poolSize(Discarded[int64](name)) }
+
+// DiscardPool accepts the size of a pool of memory.
+func DiscardPool(name string) Setter { return poolSize(Discarded[int64](name)) }
 
 func discardSeconds(name string) Setter { return SetSec(Discarded[time.Duration](name)) }
-func DiscardBuffers(name string) Setter { return PutBuffers(Discarded[Buffers](name)) }
+
+// DiscardBuffers accepts NUMBER SIZE.
+func DiscardBuffers(name string) Setter { return SetBuffers(Discarded[Buffers](name)) }
 
 // DiscardLowat checks an amount that Linux does not wait for.
 func DiscardLowat(name string) Setter {

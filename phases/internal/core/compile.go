@@ -308,6 +308,7 @@ func SetSize(field func(c *Compiler) *Opt[int64]) Setter {
 	return putParsed(field, func(s string) (int64, bool) { return ngxtext.ParseSize(s, false) }, same)
 }
 
+// SetOffset stores a size that may be in gigabytes (ngx_conf_set_off_slot).
 func SetOffset(field func(c *Compiler) *Opt[int64]) Setter {
 	return putParsed(field, func(s string) (int64, bool) { return ngxtext.ParseSize(s, true) }, same)
 }
@@ -347,8 +348,8 @@ type Buffers struct {
 	Size  int64 // bytes
 }
 
-// PutBuffers stores NUMBER SIZE (ngx_conf_set_bufs_slot).
-func PutBuffers(field func(c *Compiler) *Opt[Buffers]) Setter {
+// SetBuffers stores NUMBER SIZE (ngx_conf_set_bufs_slot).
+func SetBuffers(field func(c *Compiler) *Opt[Buffers]) Setter {
 	return func(c *Compiler, d *conf.Directive) error {
 		f := field(c)
 		if f.Set {
@@ -424,6 +425,7 @@ func (c *Compiler) FullConfPath(path string) string {
 	return c.Opts.ConfPath[:strings.LastIndexByte(c.Opts.ConfPath, '/')+1] + path
 }
 
+// FullPath takes a path from prefix, which ends in a slash, unless it is absolute.
 func FullPath(prefix, path string) string {
 	if strings.HasPrefix(path, "/") || path == "" {
 		return path

@@ -21,7 +21,7 @@ type Cycle struct {
 
 	Main    MainConf
 	Listens []*Listen
-	Servers []*Server
+	servers []*Server
 
 	Modules []*Module
 	confs   []any // configuration of modules, by MainSlot
@@ -34,7 +34,7 @@ type Cycle struct {
 
 	HTTP *Location // the http level
 
-	Slots       ConnLimit // nil: not bounded
+	ConnLimit   ConnLimit // nil: not bounded
 	ThreadPools map[string]*ThreadPool
 
 	stopping    atomic.Bool // the server drains: no connection is kept alive

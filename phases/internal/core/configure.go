@@ -66,7 +66,7 @@ func ConfigureArguments(modules []*Module) string {
 	args := []string{"--with-debug"}
 	index := DirectiveIndex(modules)
 	for _, m := range NginxModules {
-		if !m.Standard && Acts(index[m.Directive]) {
+		if !m.Standard && Implemented(index[m.Directive]) {
 			args = append(args, "--with-"+m.Name)
 		}
 	}
@@ -75,9 +75,9 @@ func ConfigureArguments(modules []*Module) string {
 	return strings.Join(args, " ")
 }
 
-// Acts reports whether one of a directive's rows does anything: some are known only to
+// Implemented reports whether one of a directive's rows does anything: some are known only to
 // be accepted without effect or to be refused.
-func Acts(rows []*Directive) bool {
+func Implemented(rows []*Directive) bool {
 	for _, row := range rows {
 		name := runtime.FuncForPC(reflect.ValueOf(row.Set).Pointer()).Name()
 		if !strings.HasSuffix(name, ".ignored") && !strings.HasSuffix(name, ".inert") &&

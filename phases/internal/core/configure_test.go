@@ -16,17 +16,17 @@ func TestConfigureArguments(t *testing.T) {
 		t.Errorf("%q does not begin with an argument", args)
 	}
 	for _, m := range core.NginxModules {
-		if !m.Standard && strings.Contains(args, " --with-"+m.Name+" ") != core.Acts(index[m.Directive]) {
+		if !m.Standard && strings.Contains(args, " --with-"+m.Name+" ") != core.Implemented(index[m.Directive]) {
 			t.Errorf("--with-%s does not fit the directive %s", m.Name, m.Directive)
 		}
 	}
 	for _, name := range []string{"proxy_cache", "no_such_directive"} {
-		if core.Acts(index[name]) {
+		if core.Implemented(index[name]) {
 			t.Errorf("%s counts as implemented", name)
 		}
 	}
 	for _, name := range []string{"proxy_pass", "ssl_certificate", "thread_pool", "rewrite"} {
-		if !core.Acts(index[name]) {
+		if !core.Implemented(index[name]) {
 			t.Errorf("%s counts as missing", name)
 		}
 	}

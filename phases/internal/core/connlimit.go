@@ -29,8 +29,8 @@ func IsNoSlots(err error) bool {
 // Dial opens a connection to another server; it counts among the process's, where
 // these are bounded.
 func (c *Cycle) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
-	if c.Slots == nil {
+	if c.ConnLimit == nil {
 		return dial()
 	}
-	return c.Slots.Dial(dial)
+	return c.ConnLimit.Dial(dial)
 }

@@ -64,7 +64,7 @@ func (c *Compiler) endHTTP(root *Location, defaults *Server) error {
 		return err
 	}
 	defaults.merge(c.modules, c.NewServer())
-	for _, s := range c.Cycle.Servers {
+	for _, s := range c.Cycle.servers {
 		s.merge(c.modules, defaults)
 		if s.LargeHeaders.V.Size < s.connectionPool.V {
 			return fmt.Errorf("the \"large_client_header_buffers\" size must be equal to or greater than \"connection_pool_size\"")

@@ -41,6 +41,7 @@ func SetMsec(field func(c *Compiler) *Opt[time.Duration]) Setter {
 	return putParsed(field, ngxtext.ParseTime, same)
 }
 
+// SetSec stores a time in whole seconds (ngx_conf_set_sec_slot).
 func SetSec(field func(c *Compiler) *Opt[time.Duration]) Setter {
 	return putParsed(field, ngxtext.ParseSeconds, same)
 }
@@ -69,7 +70,7 @@ func serverDirectives() []Directive {
 		{"listen", InServer, TakeMore1, setListen},
 		{"location", InServer | InLocation, Take12 | TakeBlock, setLocation},
 		{"client_header_buffer_size", InHTTP | InServer, Take1, SetSize(srv(func(s *Server) *Opt[int64] { return &s.HeaderBufferSize }))},
-		{"large_client_header_buffers", InHTTP | InServer, Take2, PutBuffers(srv(func(s *Server) *Opt[Buffers] { return &s.LargeHeaders }))},
+		{"large_client_header_buffers", InHTTP | InServer, Take2, SetBuffers(srv(func(s *Server) *Opt[Buffers] { return &s.LargeHeaders }))},
 		{"client_header_timeout", InHTTP | InServer, Take1, SetMsec(srv(func(s *Server) *Opt[time.Duration] { return &s.HeaderTimeout }))},
 		{"max_headers", InHTTP | InServer, Take1, SetNumber(srv(func(s *Server) *Opt[int] { return &s.MaxHeaders }))},
 		{"connection_pool_size", InHTTP | InServer, Take1, poolSize(srv(func(s *Server) *Opt[int64] { return &s.connectionPool }))},
@@ -117,7 +118,7 @@ func coreDirectives() []Directive {
 		{"absolute_redirect", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.AbsoluteRedirect }))},
 		{"msie_padding", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.msiePadding }))},
 		{"msie_refresh", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.msieRefresh }))},
-		{"output_buffers", InHTTPSrvLoc, Take2, PutBuffers(Loc(func(l *Location) *Opt[Buffers] { return &l.outputBuffers }))},
+		{"output_buffers", InHTTPSrvLoc, Take2, SetBuffers(Loc(func(l *Location) *Opt[Buffers] { return &l.outputBuffers }))},
 		{"max_ranges", InHTTPSrvLoc, Take1, SetNumber(Loc(func(l *Location) *Opt[int] { return &l.MaxRanges }))},
 		{"subrequest_output_buffer_size", InHTTPSrvLoc, Take1, SetSize(Loc(func(l *Location) *Opt[int64] { return &l.subrequestBuffer }))},
 	}

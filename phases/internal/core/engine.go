@@ -37,47 +37,46 @@ const maxURIChanges = 10
 // (NGX_HTTP_MAX_SUBREQUESTS).
 const maxSubrequests = 50
 
-// Step is a place in the order of phases.
-type Step uint8
+// Phase is a phase of a request (ngx_http_phases). They run in this order.
+type Phase uint8
 
 const (
-	PostRead Step = iota
-	ServerRewrite
-	FindConfig
-	Rewrite
-	PostRewrite
-	Preaccess
-	Access
-	Precontent
-	Content
+	PostReadPhase Phase = iota
+	ServerRewritePhase
+	FindConfigPhase
+	RewritePhase
+	PostRewritePhase
+	PreaccessPhase
+	AccessPhase
+	PrecontentPhase
+	ContentPhase
 	LogPhase
-	End
+	endPhase
 )
 
-// steps is the order of the phases of one request; each row runs its phase and
-// says where to go on. A function, as the rows lead back here.
-func (r *Request) step(s Step) Step {
+// runPhase runs one phase of the request and says which is next.
+func (r *Request) runPhase(s Phase) Phase {
 	switch s {
-	case FindConfig:
+	case FindConfigPhase:
 		return r.findConfig()
-	case ServerRewrite, Rewrite:
+	case ServerRewritePhase, RewritePhase:
 		return r.rewritePhase(s)
-	case PostRewrite:
+	case PostRewritePhase:
 		return r.postRewrite()
-	case PostRead, Preaccess, Precontent:
+	case PostReadPhase, PreaccessPhase, PrecontentPhase:
 		return r.genericPhase(s)
-	case Access:
+	case AccessPhase:
 		return r.access()
-	case Content:
+	case ContentPhase:
 		return r.content()
 	}
-	return End
+	return endPhase
 }
 
 // genericPhase asks the handlers of a phase until one does not decline: OK goes
 // on with the next phase, a status ends the request
 // (ngx_http_core_generic_phase).
-func (r *Request) genericPhase(s Step) Step {
+func (r *Request) genericPhase(s Phase) Phase {
 	for _, h := range r.Loc.phases[s] {
 		switch rc := h.run(r); rc {
 		case Declined:
@@ -93,7 +92,7 @@ func (r *Request) genericPhase(s Step) Step {
 // rewritePhase is genericPhase for handlers whose OK ends the request too, and
 // which may move it into another configuration: it goes on there behind the
 // handler that did (ngx_http_core_rewrite_phase).
-func (r *Request) rewritePhase(s Step) Step {
+func (r *Request) rewritePhase(s Phase) Phase {
 	loc := r.Loc
 	list := loc.phases[s]
 	for i := 0; i < len(list); i++ {
@@ -111,9 +110,9 @@ func (r *Request) rewritePhase(s Step) Step {
 }
 
 // run takes r through the phases from s to the end.
-func (r *Request) run(s Step) {
-	for s != End {
-		s = r.step(s)
+func (r *Request) run(s Phase) {
+	for s != endPhase {
+		s = r.runPhase(s)
 	}
 }
 
@@ -140,7 +139,7 @@ func (r *Request) answer(status int) {
 	case r.noServer:
 		r.Terminate(0)
 	default:
-		r.run(PostRead)
+		r.run(PostReadPhase)
 	}
 	r.finish()
 }
@@ -152,7 +151,7 @@ func (r *Request) Begin() {
 	}
 	r.Main = r
 	r.Loc = r.Server.Loc
-	r.URIChanges = maxURIChanges + 1
+	r.uriChanges = maxURIChanges + 1
 	r.ValidLocation = true
 	r.ValidUnparsedURI = true
 	r.Out.reset()
@@ -161,7 +160,7 @@ func (r *Request) Begin() {
 
 // findConfig searches the location of the URI
 // (ngx_http_core_find_config_phase).
-func (r *Request) findConfig() Step {
+func (r *Request) findConfig() Phase {
 	r.handler = nil
 	r.URIChanged = false
 	r.Loc = r.Server.Loc
@@ -173,7 +172,7 @@ func (r *Request) findConfig() Step {
 	if !r.Internal && l.internal {
 		return r.finalize(404)
 	}
-	if r.Logs(errlog.Debug) {
+	if r.LogEnabled(errlog.Debug) {
 		r.Logf(errlog.Debug, "using configuration \"%s%s\"", l.matchText(), l.Name)
 	}
 	r.UpdateLocation()
@@ -192,7 +191,7 @@ func (r *Request) findConfig() Step {
 		r.Out.Location = target
 		return r.finalize(301)
 	}
-	return Rewrite
+	return RewritePhase
 }
 
 // matchText is how debug lines describe the kind of a location.
@@ -249,19 +248,19 @@ const (
 
 // access asks the handlers of the access phase and combines what they say as
 // satisfy does (ngx_http_core_access_phase, ngx_http_core_post_access_phase).
-func (r *Request) access() Step {
+func (r *Request) access() Phase {
 	if r != r.Main {
-		return Precontent
+		return PrecontentPhase
 	}
 	anyWill := r.Loc.SatisfyAny.V == SatisfyAny
 	kept := 0 // 401, 403 or 407 that a later handler may still overrule
-	for _, h := range r.Loc.phases[Access] {
+	for _, h := range r.Loc.phases[AccessPhase] {
 		switch rc := h.run(r); {
 		case rc == Declined, rc == OK && !anyWill:
 		case rc == OK:
 			r.Out.Headers.Del("WWW-Authenticate")
 			r.Out.Headers.Del("Proxy-Authenticate")
-			return Precontent
+			return PrecontentPhase
 		case anyWill && (rc == 401 || rc == 403 || rc == 407):
 			if kept != 401 && kept != 407 {
 				kept = rc
@@ -276,27 +275,27 @@ func (r *Request) access() Step {
 		}
 		return r.finalize(kept)
 	}
-	return Precontent
+	return PrecontentPhase
 }
 
 // postRewrite searches again when a rewrite changed the URI.
-func (r *Request) postRewrite() Step {
+func (r *Request) postRewrite() Phase {
 	if !r.URIChanged {
-		return Preaccess
+		return PreaccessPhase
 	}
-	r.Logf(errlog.Debug, "uri changes: %d", r.URIChanges)
-	r.URIChanges--
-	if r.URIChanges == 0 {
+	r.Logf(errlog.Debug, "uri changes: %d", r.uriChanges)
+	r.uriChanges--
+	if r.uriChanges == 0 {
 		r.Logf(errlog.Err, "rewrite or internal redirection cycle while processing \"%s\"", r.URI)
 		return r.finalize(500)
 	}
 	r.Loc = r.Server.Loc
-	return FindConfig
+	return FindConfigPhase
 }
 
 // content makes the response: by the location's handler, or by the first of the
 // phase's that does (ngx_http_core_content_phase).
-func (r *Request) content() Step {
+func (r *Request) content() Phase {
 	if h := r.handler; h != nil {
 		rc := h(r)
 		if rc != Declined {
@@ -304,7 +303,7 @@ func (r *Request) content() Step {
 		}
 		r.handler = nil
 	}
-	for _, h := range r.Loc.phases[Content] {
+	for _, h := range r.Loc.phases[ContentPhase] {
 		if rc := h.run(r); rc != Declined {
 			return r.finalize(rc)
 		}
@@ -321,36 +320,36 @@ func (r *Request) content() Step {
 
 // finalize ends the request with a handler's answer: it sends error pages and
 // says where the phases go on, End normally (ngx_http_finalize_request).
-func (r *Request) finalize(rc int) Step {
+func (r *Request) finalize(rc int) Phase {
 	if rc == Jump {
 		s := r.next
-		r.next = End
+		r.next = endPhase
 		return s
 	}
 	if rc == Declined { // a location handler gave up: others may serve it
 		r.handler = nil
-		return Content
+		return ContentPhase
 	}
 	if r.Post != nil {
 		r.Post(r, rc)
-		return End
+		return endPhase
 	}
 	if rc >= 300 || rc == 201 || rc == 204 {
 		switch rc {
 		case StatusClose, StatusClientClosed, StatusRequestTimeout:
 			r.Terminate(rc)
-			return End
+			return endPhase
 		}
 		if r.Main.clientGone {
 			r.Terminate(rc)
-			return End
+			return endPhase
 		}
 		return r.specialResponse(rc)
 	}
 	if rc == Error || r.FilterFinalized {
 		r.Terminate(rc)
 	}
-	return End
+	return endPhase
 }
 
 // Terminate gives the request up: the connection is closed without a further
@@ -390,8 +389,8 @@ func (r *Request) logPhase() {
 // InternalRedirect moves the request to another URI; phases start again at the
 // server's rewrite. Handlers return its result.
 func (r *Request) InternalRedirect(uri, args string) int {
-	r.URIChanges--
-	if r.URIChanges == 0 {
+	r.uriChanges--
+	if r.uriChanges == 0 {
 		r.Logf(errlog.Err, "rewrite or internal redirection cycle while internally redirecting to \"%s\"", uri)
 		return r.jumpTo(r.finalize(500))
 	}
@@ -403,13 +402,13 @@ func (r *Request) InternalRedirect(uri, args string) int {
 	r.Internal = true
 	r.ValidLocation, r.ValidUnparsedURI, r.URIBehindAlias = true, false, false
 	r.URIChanged = false
-	return r.jumpTo(ServerRewrite)
+	return r.jumpTo(ServerRewritePhase)
 }
 
 // NamedRedirect moves the request to a named location of its server.
 func (r *Request) NamedRedirect(name string) int {
-	r.URIChanges--
-	if r.URIChanges == 0 {
+	r.uriChanges--
+	if r.uriChanges == 0 {
 		r.Logf(errlog.Err, "rewrite or internal redirection cycle while redirect to named location \"%s\"", name)
 		return r.jumpTo(r.finalize(500))
 	}
@@ -429,11 +428,11 @@ func (r *Request) NamedRedirect(name string) int {
 	r.clearContexts("")
 	r.Loc = l
 	r.UpdateLocation()
-	return r.jumpTo(Rewrite)
+	return r.jumpTo(RewritePhase)
 }
 
 // jumpTo notes where the phases go on; its result is for finalize.
-func (r *Request) jumpTo(s Step) int {
+func (r *Request) jumpTo(s Phase) int {
 	r.next = s
 	return Jump
 }

@@ -68,7 +68,7 @@ func (r *Request) OpenFile(path string) (*os.File, os.FileInfo, error) {
 	return file, info, nil
 }
 
-// Stat looks at a file on the way that openFile takes to it.
+// Stat looks at a file on the way that OpenFile takes to it.
 func (r *Request) Stat(path string) (os.FileInfo, error) {
 	if r.Loc.symlinks.V.mode == symlinksAllowed {
 		return os.Stat(path)

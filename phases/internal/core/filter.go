@@ -52,7 +52,7 @@ func (r *Request) headerFilters() int {
 // a subrequest goes nowhere: its text stands in the main request's answer.
 func (r *Request) writeHead() int {
 	r.HeadersSent = true
-	if r.Parent != nil {
+	if r.parent != nil {
 		return OK
 	}
 	o := &r.Out
@@ -148,7 +148,7 @@ func (r *Request) AppendHead(b []byte) []byte {
 	}
 	completed := strings.HasPrefix(o.Location, "/") && l.AbsoluteRedirect.V
 	if completed {
-		b = append(r.AppendAbsoluteLocation(append(b, "Location: "...)), Crlf...)
+		b = append(r.AppendAbsoluteLocation(append(b, "Location: "...)), CRLF...)
 	}
 	if r.ChunkedOut {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
@@ -178,6 +178,7 @@ func (r *Request) AppendHead(b []byte) []byte {
 	return append(b, '\r', '\n')
 }
 
+// AppendHeader appends a header line with its end.
 func AppendHeader(b []byte, name, value string) []byte {
 	b = append(b, name...)
 	b = append(b, ':', ' ')
@@ -247,6 +248,7 @@ func (r *Request) Output(p []byte, last bool) int {
 	return r.Emit(p, flags)
 }
 
+// Emit sends a piece of the body through all body filters; flags are of Flush and Last.
 func (r *Request) Emit(p []byte, flags int) int { return Next(0).Pass(r, p, flags) }
 
 // ownOutput is what comes behind the filters that each request has for itself: what a
@@ -324,16 +326,16 @@ func (m *Request) writePiece(p []byte) (int64, error) {
 		return int64(len(p)), err
 	}
 	b := strconv.AppendInt(m.HeadBuf[:0], int64(len(p)), 16)
-	b = append(b, Crlf...)
-	n := int64(len(b) + len(p) + len(Crlf))
+	b = append(b, CRLF...)
+	n := int64(len(b) + len(p) + len(CRLF))
 	m.HeadBuf = b
 	if len(p) > smallPiece {
 		_, _ = conn.Write(b)
 		_, _ = conn.Write(p)
-		_, err := conn.Write(Crlf) // once a write has failed, all do
+		_, err := conn.Write(CRLF) // once a write has failed, all do
 		return n, err
 	}
-	b = append(append(b, p...), Crlf...)
+	b = append(append(b, p...), CRLF...)
 	m.HeadBuf = b
 	_, err := conn.Write(b)
 	return n, err
@@ -360,14 +362,16 @@ func (m *Request) writeLastChunk() (int64, error) {
 		for _, t := range m.SentTrailers {
 			end = AppendHeader(end, t.Name, t.Value)
 		}
-		end = append(end, Crlf...)
+		end = append(end, CRLF...)
 	}
 	_, err := m.Conn.Write(end)
 	return int64(len(end)), err
 }
 
 var (
-	Crlf      = []byte("\r\n")
+	// CRLF ends a line of a head.
+	CRLF = []byte("\r\n")
+	// LastChunk ends a body in chunks.
 	LastChunk = []byte("0\r\n\r\n")
 )
 

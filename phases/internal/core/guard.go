@@ -32,7 +32,7 @@ func (r *Request) guard() {
 	}
 }
 
-// End is finish with a guard.
+// End ends the request after its last phase: what it holds is given up, and it is logged.
 func (r *Request) End() {
 	defer r.guard()
 	r.finish()

@@ -45,6 +45,7 @@ func (h Headers) NameOf(name string) string {
 // NameSet is a set of names in lower case.
 type NameSet map[string]bool
 
+// NameSetOf makes a set of names, given in lower case.
 func NameSetOf(names ...string) NameSet {
 	set := make(NameSet, len(names))
 	for _, name := range names {
@@ -53,6 +54,7 @@ func NameSetOf(names ...string) NameSet {
 	return set
 }
 
+// Has reports whether name is in the set, in any case.
 func (set NameSet) Has(name string) bool { return set[ngxtext.Lower(name)] }
 
 // Has reports whether there is a line called name.

@@ -57,7 +57,7 @@ func (n Next) Pass(r *Request, p []byte, flags int) int {
 	return n.passMain(r, p, flags)
 }
 
-// passMain is pass for a place that is not postpone's.
+// passMain is Pass for a place that is not postpone's.
 func (n Next) passMain(r *Request, p []byte, flags int) int {
 	if list := r.Loc.bodyFilters; int(n) < len(list) {
 		return list[n](r, p, flags, n+1)
@@ -74,7 +74,7 @@ type rankedHandler struct {
 
 // stages are the lists that a location's requests go through.
 type stages struct {
-	phases        [End][]rankedHandler
+	phases        [endPhase][]rankedHandler
 	headerFilters []HeaderFilter
 	bodyFilters   []BodyFilter
 	postpone      Next // those before it see subrequests too
@@ -93,12 +93,12 @@ type Builder struct {
 }
 
 // Handle puts a handler into a phase.
-func (b *Builder) Handle(s Step, h Handler) {
+func (b *Builder) Handle(s Phase, h Handler) {
 	b.loc.phases[s] = append(b.loc.phases[s], rankedHandler{b.rank, h})
 }
 
 // HandleLast puts a handler behind those of all modules, as ngx_lua does.
-func (b *Builder) HandleLast(s Step, h Handler) {
+func (b *Builder) HandleLast(s Phase, h Handler) {
 	b.last.phases[s] = append(b.last.phases[s], rankedHandler{b.rank + lastRank, h})
 }
 

@@ -123,7 +123,7 @@ func pcre2Code(err error) int {
 	return matchLimit
 }
 
-// Matches is exec for a place that has no use for captures.
+// Matches is Exec for a place that has no use for captures.
 func (re *Regex) Matches(r *Request, s string) bool {
 	r.regexInput.Reset(s)
 	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)

@@ -47,7 +47,7 @@ type Request struct {
 
 	Conn   Downstream // of the main request
 	Main   *Request   // the main request; r.Main == r in a main request
-	Parent *Request   // nil in a main request
+	parent *Request   // nil in a main request
 
 	Start time.Time
 
@@ -57,9 +57,9 @@ type Request struct {
 	ValidLocation    bool // URI still is what found the location
 	URIBehindAlias   bool // URI goes behind the alias of a regex location (try_files)
 	ValidUnparsedURI bool // RequestURI still says what URI says
-	URIChanges       int  // internal redirects left, plus one
+	uriChanges       int  // internal redirects left, plus one
 	Depth            int  // subrequests may still nest this deep
-	ErrorPage        bool // an error_page answer is being made
+	errorPage        bool // an error_page answer is being made
 	ErrStatus        int  // status of the error page; replaces Out.Status
 	HeaderOnly       bool // no body goes out: HEAD, 204, 304
 	HeadersSent      bool
@@ -72,7 +72,7 @@ type Request struct {
 	Captures         []string // of the last regex: $0, $1, ... up to the last group that took part
 
 	Action       string  // what log lines say it is doing, " while ..."
-	next         Step    // where a jump goes on
+	next         Phase   // where a jump goes on
 	handler      Handler // of the current location
 	ScriptStatus int     // what the running rewrite script answers
 	ScriptLog    bool    // rewrite_log where the script began
@@ -191,7 +191,7 @@ func runCleanups(list *[]func(*Request), r *Request) {
 }
 
 // IsSubrequest reports whether r was made by another request.
-func (r *Request) IsSubrequest() bool { return r.Parent != nil }
+func (r *Request) IsSubrequest() bool { return r.parent != nil }
 
 // Wait runs f, which waits for the network or a timer, without the baton when
 // the phases of r run under one (see Subrequest).
@@ -227,9 +227,9 @@ func (r *Request) Sleep(d time.Duration) bool {
 	return alive
 }
 
-// Logs reports whether a line of this level would be written. Debug lines of
+// LogEnabled reports whether a line of this level would be written. Debug lines of
 // every request ask before they call Logf, whose arguments cost allocations.
-func (r *Request) Logs(level errlog.Level) bool {
+func (r *Request) LogEnabled(level errlog.Level) bool {
 	log := r.Logger()
 	return log != nil && log.Enabled(level)
 }
@@ -237,7 +237,7 @@ func (r *Request) Logs(level errlog.Level) bool {
 // Logf writes a line to the request's error log, with the request described
 // behind it as nginx does.
 func (r *Request) Logf(level errlog.Level, format string, args ...any) {
-	if r.Logs(level) {
+	if r.LogEnabled(level) {
 		r.Log(level, fmt.Sprintf(format, args...))
 	}
 }
@@ -258,6 +258,7 @@ func (r *Request) Log(level errlog.Level, msg string) {
 	log.Output(level, number, msg)
 }
 
+// Logger is the error log that holds where the request is.
 func (r *Request) Logger() errlog.Logger {
 	switch {
 	case r.Loc != nil && r.Loc.ErrorLog.V != nil:

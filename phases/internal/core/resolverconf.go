@@ -61,7 +61,7 @@ func (l *Location) Resolve(ctx context.Context, log errlog.Logger, name string) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.ResolverTimeout.V)
 	defer cancel()
-	addrs, failure := rc.Lookup(ctx, log, resolver.ResolverName(name))
+	addrs, failure := rc.Lookup(ctx, log, resolver.Name(name))
 	if failure != nil {
 		return "", failure
 	}

@@ -20,14 +20,14 @@ type ProcessRights struct {
 	NoFiles   Opt[int]   // worker_rlimit_nofile
 	CoreSize  Opt[int64] // worker_rlimit_core, bytes
 	Priority  Opt[int]
-	Cpus      Opt[[]int]  // worker_cpu_affinity: one set for the process
+	CPUs      Opt[[]int]  // worker_cpu_affinity: one set for the process
 	Directory Opt[string] // working_directory
 }
 
 // ServerUser is whom the directive user names.
 type ServerUser struct {
 	Name     string
-	Uid, Gid int
+	UID, GID int
 }
 
 func rightsDirectives() []Directive {
@@ -65,10 +65,10 @@ func setUser(c *Compiler, d *conf.Directive) error {
 		return c.missing(d, "getgrnam(\"%s\") failed", group)
 	}
 	found := &ServerUser{Name: u.Username}
-	if found.Uid, err = strconv.Atoi(u.Uid); err != nil {
+	if found.UID, err = strconv.Atoi(u.Uid); err != nil {
 		return err
 	}
-	if found.Gid, err = strconv.Atoi(g.Gid); err != nil {
+	if found.GID, err = strconv.Atoi(g.Gid); err != nil {
 		return err
 	}
 	return f.Put(found)
@@ -76,7 +76,7 @@ func setUser(c *Compiler, d *conf.Directive) error {
 
 // Groups are all groups of the user, as initgroups(3) finds them.
 func (u *ServerUser) Groups() ([]int, error) {
-	found, err := user.LookupId(strconv.Itoa(u.Uid))
+	found, err := user.LookupId(strconv.Itoa(u.UID))
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +84,9 @@ func (u *ServerUser) Groups() ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []int{u.Gid}
+	list := []int{u.GID}
 	for _, name := range names {
-		if id, err := strconv.Atoi(name); err == nil && id != u.Gid {
+		if id, err := strconv.Atoi(name); err == nil && id != u.GID {
 			list = append(list, id)
 		}
 	}
@@ -115,7 +115,7 @@ func setPriority(c *Compiler, d *conf.Directive) error {
 // setAffinity reads masks of processors, one a worker, or auto and one mask. The
 // workers share the process, so its set is that of all of them.
 func setAffinity(c *Compiler, d *conf.Directive) error {
-	f := &c.Cycle.Main.Rights.Cpus
+	f := &c.Cycle.Main.Rights.CPUs
 	if f.Set {
 		return ErrDuplicate
 	}

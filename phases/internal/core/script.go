@@ -19,7 +19,7 @@ const StopScript = -1
 // handler's answer: Declined, or what an instruction ended the phase with.
 func (r *Request) RunScript(ops []ScriptOp) int {
 	r.ScriptStatus = Declined
-	r.ScriptLog = r.Loc.RewriteLog.V || r.Logs(errlog.Debug)
+	r.ScriptLog = r.Loc.RewriteLog.V || r.LogEnabled(errlog.Debug)
 	for i := 0; i < len(ops); {
 		skip := ops[i].Exec(r)
 		if skip == StopScript {

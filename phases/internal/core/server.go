@@ -133,7 +133,7 @@ func (l *Location) IsServer() bool { return l.Kind == MatchServer && l.Server !=
 func setServer(c *Compiler, d *conf.Directive) error {
 	s := c.NewServer()
 	s.Loc = c.NewLevel(Location{Kind: MatchServer, Outer: c.Loc, Server: s})
-	c.Cycle.Servers = append(c.Cycle.Servers, s)
+	c.Cycle.servers = append(c.Cycle.servers, s)
 	err := c.Within(InServer, d, func() {
 		c.Srv, c.Loc, c.Script = s, s.Loc, &s.Loc.Script
 	})

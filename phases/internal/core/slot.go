@@ -11,15 +11,16 @@ package core
 
 // ConfSlot is a slot without its type, for the list of a Module.
 type ConfSlot interface {
-	place() (level SlotLevel, i int)
+	place() (level slotLevel, i int)
 	fresh() any
 	inherit(inner, outer any, isIf bool)
 }
 
-type SlotLevel uint8
+// slotLevel is the kind of level that has a slot.
+type slotLevel uint8
 
 const (
-	slotMain SlotLevel = iota
+	slotMain slotLevel = iota
 	slotServer
 	slotLocation
 	numSlotLevels
@@ -29,7 +30,7 @@ const (
 // so it is complete before main begins.
 var slotCount [numSlotLevels]int
 
-func nextSlot(l SlotLevel) int {
+func nextSlot(l slotLevel) int {
 	slotCount[l]++
 	return slotCount[l] - 1
 }
@@ -51,35 +52,50 @@ func (s *slot[T]) inherit(inner, outer any, isIf bool) {
 // and puts in defaults.
 type MainSlot[T any] struct{ slot[T] }
 
+// NewMainSlot makes a slot of the whole file.
 func NewMainSlot[T any](merge func(inner, outer *T, isIf bool)) *MainSlot[T] {
 	return &MainSlot[T]{slot[T]{nextSlot(slotMain), merge}}
 }
 
-func (s *MainSlot[T]) place() (SlotLevel, int) { return slotMain, s.i }
-func (s *MainSlot[T]) Of(c *Cycle) *T          { return c.confs[s.i].(*T) }
-func (s *MainSlot[T]) At(c *Compiler) *T       { return s.Of(c.Cycle) }
+func (s *MainSlot[T]) place() (slotLevel, int) { return slotMain, s.i }
+
+// Of is the value in a configuration.
+func (s *MainSlot[T]) Of(c *Cycle) *T { return c.confs[s.i].(*T) }
+
+// At is the value where the compiler is.
+func (s *MainSlot[T]) At(c *Compiler) *T { return s.Of(c.Cycle) }
 
 // ServerSlot is configuration of a server, or of an upstream block.
 type ServerSlot[T any] struct{ slot[T] }
 
+// NewServerSlot makes a slot of servers.
 func NewServerSlot[T any](merge func(inner, outer *T, isIf bool)) *ServerSlot[T] {
 	return &ServerSlot[T]{slot[T]{nextSlot(slotServer), merge}}
 }
 
-func (s *ServerSlot[T]) place() (SlotLevel, int) { return slotServer, s.i }
-func (s *ServerSlot[T]) Of(srv *Server) *T       { return srv.confs[s.i].(*T) }
-func (s *ServerSlot[T]) At(c *Compiler) *T       { return s.Of(c.Srv) }
+func (s *ServerSlot[T]) place() (slotLevel, int) { return slotServer, s.i }
+
+// Of is the value of a server.
+func (s *ServerSlot[T]) Of(srv *Server) *T { return srv.confs[s.i].(*T) }
+
+// At is the value where the compiler is.
+func (s *ServerSlot[T]) At(c *Compiler) *T { return s.Of(c.Srv) }
 
 // LocSlot is configuration of a location and of the levels around it.
 type LocSlot[T any] struct{ slot[T] }
 
+// NewLocSlot makes a slot of locations.
 func NewLocSlot[T any](merge func(inner, outer *T, isIf bool)) *LocSlot[T] {
 	return &LocSlot[T]{slot[T]{nextSlot(slotLocation), merge}}
 }
 
-func (s *LocSlot[T]) place() (SlotLevel, int) { return slotLocation, s.i }
-func (s *LocSlot[T]) Of(l *Location) *T       { return l.confs[s.i].(*T) }
-func (s *LocSlot[T]) At(c *Compiler) *T       { return s.Of(c.Loc) }
+func (s *LocSlot[T]) place() (slotLevel, int) { return slotLocation, s.i }
+
+// Of is the value of a location.
+func (s *LocSlot[T]) Of(l *Location) *T { return l.confs[s.i].(*T) }
+
+// At is the value where the compiler is.
+func (s *LocSlot[T]) At(c *Compiler) *T { return s.Of(c.Loc) }
 
 // In makes the selector of a directive's field in a module's slot.
 func In[T, V any](s interface{ At(*Compiler) *T }, field func(*T) *Opt[V]) func(*Compiler) *Opt[V] {
@@ -87,7 +103,7 @@ func In[T, V any](s interface{ At(*Compiler) *T }, field func(*T) *Opt[V]) func(
 }
 
 // eachSlot visits the slots of a level in the order of the modules.
-func eachSlot(modules []*Module, level SlotLevel, visit func(i int, s ConfSlot)) {
+func eachSlot(modules []*Module, level slotLevel, visit func(i int, s ConfSlot)) {
 	for _, m := range modules {
 		for _, s := range m.Conf {
 			if of, i := s.place(); of == level {
@@ -98,13 +114,13 @@ func eachSlot(modules []*Module, level SlotLevel, visit func(i int, s ConfSlot))
 }
 
 // freshSlots makes the values of a new level.
-func freshSlots(modules []*Module, level SlotLevel) []any {
+func freshSlots(modules []*Module, level slotLevel) []any {
 	values := make([]any, slotCount[level])
 	eachSlot(modules, level, func(i int, s ConfSlot) { values[i] = s.fresh() })
 	return values
 }
 
 // mergeSlots lets a level inherit.
-func mergeSlots(modules []*Module, level SlotLevel, inner, outer []any, isIf bool) {
+func mergeSlots(modules []*Module, level slotLevel, inner, outer []any, isIf bool) {
 	eachSlot(modules, level, func(i int, s ConfSlot) { s.inherit(inner[i], outer[i], isIf) })
 }

@@ -22,11 +22,11 @@ const (
 // specialResponse answers with an error page for code: the configured one or
 // nginx's own (ngx_http_special_response_handler). It returns where the
 // phases go on.
-func (r *Request) specialResponse(code int) Step {
+func (r *Request) specialResponse(code int) Phase {
 	if r.HeadersSent {
 		r.Logf(errlog.Alert, "header already sent")
 		r.Terminate(0)
-		return End
+		return endPhase
 	}
 	r.Logf(errlog.Debug, "http special response: %d, \"%s?%s\"", code, r.URI, r.Args)
 	r.ErrStatus = code
@@ -36,9 +36,9 @@ func (r *Request) specialResponse(code int) Step {
 	}
 	r.Out.ContentType = ""
 	l := r.Loc
-	if !r.ErrorPage && l.ErrorPages != nil && r.URIChanges != 0 {
+	if !r.errorPage && l.ErrorPages != nil && r.uriChanges != 0 {
 		if !l.recursiveErrors.V {
-			r.ErrorPage = true
+			r.errorPage = true
 		}
 		for i := range l.ErrorPages {
 			if l.ErrorPages[i].Code == code {
@@ -52,14 +52,14 @@ func (r *Request) specialResponse(code int) Step {
 	}
 	if r.refreshes() && (code == 301 || code == 302) {
 		r.sendRefresh()
-		return End
+		return endPhase
 	}
 	r.sendBuiltinPage(code)
-	return End
+	return endPhase
 }
 
 // sendErrorPage follows an error_page directive.
-func (r *Request) sendErrorPage(p *ErrorPage) Step {
+func (r *Request) sendErrorPage(p *ErrorPage) Phase {
 	if p.status != keepStatus {
 		r.ErrStatus = p.status
 	}
@@ -89,10 +89,10 @@ func (r *Request) sendErrorPage(p *ErrorPage) Step {
 	}
 	if r.refreshes() {
 		r.sendRefresh()
-		return End
+		return endPhase
 	}
 	r.sendBuiltinPage(r.ErrStatus)
-	return End
+	return endPhase
 }
 
 // sendBuiltinPage sends nginx's own page for code.

@@ -2,7 +2,7 @@ package core
 
 import "strconv"
 
-// serverVersion is the nginx this server speaks for; scripts, the test suite
+// NginxVersion is the nginx this server speaks for; scripts, the test suite
 // and clients look at it.
 const (
 	NginxVersion    = "1.22.1"

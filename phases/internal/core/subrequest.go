@@ -51,7 +51,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	}
 	sub := requestPool.Get().(*Request)
 	sub.Cycle, sub.Listen, sub.Server, sub.Conn = r.Cycle, r.Listen, r.Server, r.Conn
-	sub.Main, sub.Parent = r.Main, r
+	sub.Main, sub.parent = r.Main, r
 	sub.Depth = r.Depth - 1
 	sub.Start = time.Now()
 	sub.URI, sub.Args, sub.EmptyArgs, sub.Method = o.URI, o.Args, o.EmptyArgs, o.Method
@@ -75,7 +75,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	}
 	sub.Internal = true
 	sub.Loc = r.Server.Loc
-	sub.URIChanges = maxURIChanges + 1
+	sub.uriChanges = maxURIChanges + 1
 	sub.ValidLocation = true
 	sub.Out.reset()
 	switch {
@@ -102,7 +102,7 @@ func (r *Request) subrequestBody(parent *Request, o *SubrequestOptions) {
 		r.In.Del("Transfer-Encoding")
 		r.In.Set("Content-Length", ngxtext.Itoa(r.ContentLength))
 	case o.KeepBody, o.NoBody && parent.ContentLength <= 0:
-		r.OwnBody = parent.BodyRead()
+		r.OwnBody = parent.RequestBody()
 		r.ContentLength = parent.ContentLength
 	case o.NoBody:
 		r.OwnBody = &RequestBody{}
@@ -113,8 +113,8 @@ func (r *Request) subrequestBody(parent *Request, o *SubrequestOptions) {
 	}
 }
 
-// BodyRead is the body that r's handlers see.
-func (r *Request) BodyRead() *RequestBody {
+// RequestBody is the body that r's handlers see.
+func (r *Request) RequestBody() *RequestBody {
 	if r.OwnBody != nil {
 		return r.OwnBody
 	}
@@ -128,7 +128,7 @@ func (r *Request) RunSubrequest() {
 		defer r.Baton.Release()
 	}
 	r.UpdateLocation()
-	r.run(ServerRewrite)
+	r.run(ServerRewritePhase)
 	if r.Loc.logSubrequest.V {
 		r.logPhase()
 	}

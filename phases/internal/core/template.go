@@ -22,6 +22,7 @@ type TemplatePart struct {
 	Kind    PartKind
 }
 
+// PartKind is what a part of a template stands for.
 type PartKind uint8
 
 const (
@@ -108,6 +109,7 @@ func (t *Template) Eval(r *Request) string {
 	return string(out)
 }
 
+// Eval is the text of the part for a request.
 func (p *TemplatePart) Eval(r *Request) string {
 	switch p.Kind {
 	case PartLiteral:

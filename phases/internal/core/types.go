@@ -8,6 +8,7 @@ import (
 // TypeSet holds content types, or "*" for all (ngx_http_types_slot); nil is unset.
 type TypeSet map[string]bool
 
+// Merge takes the outer level's types, or the default, when there are no own ones.
 func (t *TypeSet) Merge(outer, def TypeSet) {
 	if *t == nil {
 		if *t = outer; *t == nil {

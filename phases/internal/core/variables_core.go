@@ -30,7 +30,8 @@ var ofFamilies = []string{
 	"sent_http_connection", "sent_http_keep_alive", "sent_http_transfer_encoding", "sent_http_cache_control", "sent_http_link",
 }
 
-func NoVar(string) func(*Request) (string, bool) { return NoValue }
+// NoValues makes the getters of a family whose variables have no value.
+func NoValues(string) func(*Request) (string, bool) { return NoValue }
 
 // NoValue is the getter of a variable that has none by itself.
 func NoValue(*Request) (string, bool) { return "", false }
@@ -352,7 +353,7 @@ func (r *Request) FinalStatus() int {
 		return r.ErrStatus
 	case r.Out.Status != 0:
 		return r.Out.Status
-	case r.HTTPMajor < 1 && r.Parent == nil:
+	case r.HTTPMajor < 1 && r.parent == nil:
 		return 9
 	}
 	return 0
@@ -374,6 +375,7 @@ func hostVar(r *Request) string {
 	return r.Server.Name
 }
 
+// AddrHost is the address without the port, "unix:" for a unix socket.
 func AddrHost(a net.Addr) string {
 	if a.Network() == "unix" {
 		return "unix:"

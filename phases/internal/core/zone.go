@@ -11,7 +11,7 @@ import (
 type Zone struct {
 	Name string
 	Size int64  // bytes; 0 as long as no directive has given it
-	User string // the module whose it is
+	user string // the module whose it is
 	// Data is the module's.
 	Data any
 	// Init, when not nil, fills Data before the first request. old is the Data of the
@@ -25,9 +25,9 @@ func (c *Compiler) Zone(user, name string, size int64) (*Zone, error) {
 	z := findZone(c.Cycle, name)
 	switch {
 	case z == nil:
-		z = &Zone{Name: name, Size: size, User: user}
+		z = &Zone{Name: name, Size: size, user: user}
 		c.Cycle.zones = append(c.Cycle.zones, z)
-	case z.User != user:
+	case z.user != user:
 		return nil, fmt.Errorf("the shared memory zone \"%s\" is already declared for a different use", name)
 	case z.Size == 0:
 		z.Size = size
@@ -62,7 +62,7 @@ func (c *Cycle) startZones() error {
 	for _, z := range c.zones {
 		var old any
 		if c.previous != nil {
-			if was := findZone(c.previous, z.Name); was != nil && was.Size == z.Size && was.User == z.User {
+			if was := findZone(c.previous, z.Name); was != nil && was.Size == z.Size && was.user == z.user {
 				old = was.Data
 			}
 		}

@@ -97,7 +97,7 @@ func (l *Log) Output(level Level, conn int64, msg string) {
 }
 
 // syslogFailed reports a syslog server that cannot be reached to the other files.
-func (l *Log) syslogFailed(peer *Peer, err error) {
+func (l *Log) syslogFailed(peer *Syslog, err error) {
 	others := l.files.New()
 	for _, s := range l.sinks {
 		if s.file.peer == nil {

@@ -39,7 +39,7 @@ func (s *Files) LeaveConsole() { s.console.Store(false) }
 type File struct {
 	path   string
 	file   atomic.Pointer[os.File]
-	peer   *Peer       // in place of a file
+	peer   *Syslog     // in place of a file
 	memory *memoryRing // in place of a file
 
 	mu      sync.Mutex
@@ -61,7 +61,7 @@ func (f *File) OnFlush(flush func()) (forget func()) {
 }
 
 // Syslog is the syslog server in place of the file, nil for a file.
-func (f *File) Syslog() *Peer { return f.peer }
+func (f *File) Syslog() *Syslog { return f.peer }
 
 // flush writes what others hold back of the file.
 func (f *File) flush() {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Peer is a log that goes to a syslog server, as datagrams of RFC 3164.
-type Peer struct {
+// Syslog is a log that goes to a syslog server, as datagrams of RFC 3164.
+type Syslog struct {
 	Addr     string // "host:port" or "unix:/path"
 	facility int
 	severity int // of access-log lines
@@ -32,9 +32,9 @@ var syslogFacilities = []string{"kern", "user", "mail", "daemon", "auth", "inter
 var syslogSeverities = []string{"emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"}
 
 // parseSyslog reads the parameters behind "syslog:".
-func parseSyslog(text string) (*Peer, error) {
+func parseSyslog(text string) (*Syslog, error) {
 	host, _ := os.Hostname()
-	p := &Peer{facility: 23, severity: 6, tag: "nginx", host: host} // local7, info
+	p := &Syslog{facility: 23, severity: 6, tag: "nginx", host: host} // local7, info
 	for _, param := range strings.Split(text, ",") {
 		key, value, _ := strings.Cut(param, "=")
 		switch key {
@@ -76,10 +76,10 @@ func parseSyslog(text string) (*Peer, error) {
 
 // Send sends a line of an access log, without its line feed, with the severity that
 // the configuration gives such lines.
-func (p *Peer) Send(line []byte) error { return p.send(p.severity, line) }
+func (p *Syslog) Send(line []byte) error { return p.send(p.severity, line) }
 
 // send sends a line without its line feed.
-func (p *Peer) send(severity int, line []byte) error {
+func (p *Syslog) send(severity int, line []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.conn == nil {

@@ -29,9 +29,9 @@ type ngxAPI struct {
 // apiOf is the API of the worker that runs th.
 func apiOf(th *rt.Thread) *ngxAPI { return th.State.Host.(*ngxAPI) }
 
-// OpenNgx gives the Lua state of a worker the ngx table and the modules that are
+// openNgx gives the Lua state of a worker the ngx table and the modules that are
 // part of the server.
-func OpenNgx(st *rt.State, w *Worker) {
+func openNgx(st *rt.State, w *Worker) {
 	api := &ngxAPI{worker: w, st: st}
 	st.Host, st.Defect = api, logDefect
 	ngx := rt.NewTable(0, 128)

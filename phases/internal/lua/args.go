@@ -148,7 +148,7 @@ func ngxGetPostArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) == 1 { // nil does not stand for the default
 		limit = th.CheckInt(args, 0)
 	}
-	b := r.BodyRead()
+	b := r.RequestBody()
 	switch {
 	case b.Discarded:
 		return rt.TableValue(rt.NewTable(0, 0)), 1

@@ -16,7 +16,7 @@ func bodyFilterBy(r *core.Request, p []byte, flags int, next core.Next) int {
 	if l := note.Get(r); l != nil && l.bodyEnded { // the script has set ngx.arg[2]: the rest is dropped
 		return core.OK
 	}
-	if r.Logs(errlog.Debug) {
+	if r.LogEnabled(errlog.Debug) {
 		r.Logf(errlog.Debug, "lua body filter for user lua code, uri \"%s\"", r.URI)
 	}
 	first := true

@@ -21,7 +21,7 @@ func fork(parent, sub *core.Request) {
 // captureHeader ends the chain for a subrequest that is captured
 // (ngx_http_lua_capture_header_filter).
 func captureHeader(r *core.Request) int {
-	if r.Logs(errlog.Debug) {
+	if r.LogEnabled(errlog.Debug) {
 		r.Logf(errlog.Debug, "lua capture header filter, uri \"%s\"", r.URI)
 	}
 	if l := note.Get(r); l == nil || l.capture == nil {
@@ -37,7 +37,7 @@ func captureHeader(r *core.Request) int {
 // captureBody takes in the body of a subrequest that is captured
 // (ngx_http_lua_capture_body_filter).
 func captureBody(r *core.Request, p []byte, flags int, next core.Next) int {
-	if r.Logs(errlog.Debug) {
+	if r.LogEnabled(errlog.Debug) {
 		r.Logf(errlog.Debug, "lua capture body filter, uri \"%s\"", r.URI)
 	}
 	l := note.Get(r)

@@ -68,11 +68,11 @@ type mainConf struct {
 	workers []*Worker
 	batons  *rt.BatonPool  // one a worker
 	dicts   []*shdict.Dict // lua_shared_dict, in the order of the file
-	// openState is OpenNgx. States made later, by requests, reach it through here, as
+	// openState is openNgx. States made later, by requests, reach it through here, as
 	// the functions it installs lead back to requests.
 	openState func(*rt.State, *Worker)
 
-	SharedDicts          []SharedDict
+	sharedDicts          []sharedDict
 	packagePath          core.Opt[string]
 	packageCPath         core.Opt[string]
 	maxPendingTimers     core.Opt[int]
@@ -97,10 +97,10 @@ type mainConf struct {
 	exitWorker *handler
 }
 
-// SharedDict is one lua_shared_dict.
-type SharedDict struct {
-	Name string
-	Size int64
+// sharedDict is one lua_shared_dict.
+type sharedDict struct {
+	name string
+	size int64
 }
 
 func mergeMain(m, outer *mainConf, _ bool) {

@@ -87,15 +87,15 @@ func setSharedDict(c *core.Compiler, d *conf.Directive) error {
 	if !ok || n <= minDictSize {
 		return fmt.Errorf("invalid lua shared dict size \"%s\"", d.Args[1])
 	}
-	for _, other := range main.At(c).SharedDicts {
-		if other.Name == name {
+	for _, other := range main.At(c).sharedDicts {
+		if other.name == name {
 			return fmt.Errorf("lua_shared_dict \"%s\" is already defined as \"%s\"", name, name)
 		}
 	}
 	if _, err := c.Zone("lua_shared_dict", name, n); err != nil {
 		return err
 	}
-	main.At(c).SharedDicts = append(main.At(c).SharedDicts, SharedDict{Name: name, Size: n})
+	main.At(c).sharedDicts = append(main.At(c).sharedDicts, sharedDict{name: name, size: n})
 	return nil
 }
 
@@ -133,7 +133,7 @@ func phaseDirectives() []core.Directive {
 	return list
 }
 
-// handler makes the handler of a directive, and gives it its place in the
+// newHandler makes the handler of a directive, and gives it its place in the
 // workers.
 func newHandler(c *core.Compiler, d *conf.Directive) (*handler, error) {
 	ref, err := chunkRefOf(d, c.Opts.Prefix)

@@ -16,9 +16,9 @@ func initWorkers(c *core.Cycle) error {
 	m := main.Of(c)
 	n := max(c.Main.WorkerProcesses.V, 1)
 	m.batons = rt.NewBatonPool(n)
-	m.openState = OpenNgx
+	m.openState = openNgx
 	var err error
-	if m.dicts, err = openDicts(m.SharedDicts); err != nil {
+	if m.dicts, err = openDicts(m.sharedDicts); err != nil {
 		return err
 	}
 	for i := range n {

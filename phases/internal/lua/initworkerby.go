@@ -2,6 +2,6 @@ package lua
 
 import "github.com/moonphase/moonphase/phases/internal/core"
 
-// StartWorkers runs init_worker_by_lua in every worker. An error is logged and
+// startWorkers runs init_worker_by_lua in every worker. An error is logged and
 // does not keep the server from running.
 func startWorkers(c *core.Cycle) { everyWorker(c, main.Of(c).initWorker, PhaseInitWorker) }

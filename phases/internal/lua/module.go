@@ -32,16 +32,16 @@ func build(b *core.Builder, l *core.Location) {
 		hookSSL(l)
 	}
 	if has(PhaseServerRewrite) {
-		b.Handle(core.ServerRewrite, serverRewriteBy)
+		b.Handle(core.ServerRewritePhase, serverRewriteBy)
 	}
 	if has(PhaseRewrite) {
-		handleAt(b, core.Rewrite, main.rewriteNoPostpone.V, rewriteBy)
+		handleAt(b, core.RewritePhase, main.rewriteNoPostpone.V, rewriteBy)
 	}
 	if has(PhaseAccess) {
-		handleAt(b, core.Access, main.accessNoPostpone.V, accessBy)
+		handleAt(b, core.AccessPhase, main.accessNoPostpone.V, accessBy)
 	}
 	if has(PhasePrecontent) {
-		b.HandleLast(core.Precontent, precontentBy)
+		b.HandleLast(core.PrecontentPhase, precontentBy)
 	}
 	if has(PhaseHeaderFilter) {
 		b.FilterHeader(headerFilterBy)
@@ -62,7 +62,7 @@ func build(b *core.Builder, l *core.Location) {
 }
 
 // handleAt is handle or HandleLast.
-func handleAt(b *core.Builder, s core.Step, early bool, h core.Handler) {
+func handleAt(b *core.Builder, s core.Phase, early bool, h core.Handler) {
 	if early {
 		b.Handle(s, h)
 	} else {

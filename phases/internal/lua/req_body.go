@@ -29,7 +29,7 @@ func ngxInitBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // bodyBeingWritten is the body that init_body began.
 func bodyBeingWritten(th *rt.Thread) (*core.Request, *core.RequestBody) {
 	r := realRequest(th, noRequest)
-	b := r.BodyRead()
+	b := r.RequestBody()
 	if b.Writer == nil {
 		th.Errorf("request_body not initialized")
 	}
@@ -102,7 +102,7 @@ func ngxGetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	b := realRequest(th, noBodyRequest).BodyRead()
+	b := realRequest(th, noBodyRequest).RequestBody()
 	if b.File != "" || len(b.Data) == 0 {
 		return rt.Nil, 1
 	}
@@ -113,7 +113,7 @@ func ngxGetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	if b := realRequest(th, noBodyRequest).BodyRead(); b.File != "" {
+	if b := realRequest(th, noBodyRequest).RequestBody(); b.File != "" {
 		return rt.String(b.File), 1
 	}
 	return rt.Nil, 1
@@ -123,7 +123,7 @@ func ngxGetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // set another one.
 func replaceableBody(th *rt.Thread, missing string) (*core.Request, *core.RequestBody) {
 	r := realRequest(th, missing)
-	b := r.BodyRead()
+	b := r.RequestBody()
 	switch {
 	case b.Discarded:
 		th.Errorf("request body already discarded asynchronously")
@@ -133,7 +133,7 @@ func replaceableBody(th *rt.Thread, missing string) (*core.Request, *core.Reques
 	return r, b
 }
 
-// setLength makes the headers tell the length of a new body.
+// setBodyLength makes the headers tell the length of a new body.
 func setBodyLength(r *core.Request, n int64) {
 	r.ContentLength = n
 	r.Chunked = false

@@ -110,7 +110,7 @@ func runEntry(r *core.Request, w *Worker, h *handler, p Phase) int {
 		run.end()
 		return rc
 	}
-	if r.Logs(errlog.Debug) {
+	if r.LogEnabled(errlog.Debug) {
 		r.Logf(errlog.Debug, "lua %s handler, uri:\"%s\" c:1", p.String(), r.URI)
 	}
 	watch := watchClient(r, run)

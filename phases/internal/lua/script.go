@@ -11,7 +11,8 @@ import (
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
-// ExecScript is Exec for the modules.
+// ExecScript runs the chunk with a key as a plain script, outside a server, to its end
+// and returns the exit code.
 func ExecScript(modules []*core.Module, chunks rt.ChunkSet, key, script string, args []string) int {
 	w, err := scriptWorker(modules, chunks)
 	if err != nil {
@@ -104,7 +105,7 @@ func execFailed(message string) int {
 	return 1
 }
 
-// NativeModules is NativeModules for the modules.
+// NativeModules lists, sorted, what require finds without a Lua file.
 func NativeModules(modules []*core.Module) ([]string, error) {
 	w, err := scriptWorker(modules, nil)
 	if err != nil {

@@ -371,18 +371,18 @@ var sharedZones = struct {
 
 // openDicts finds or makes the dicts of a configuration. A dict whose size has
 // changed starts empty.
-func openDicts(defs []SharedDict) ([]*shdict.Dict, error) {
+func openDicts(defs []sharedDict) ([]*shdict.Dict, error) {
 	sharedZones.Lock()
 	defer sharedZones.Unlock()
 	dicts := make([]*shdict.Dict, len(defs))
 	for i, def := range defs {
-		d := sharedZones.byName[def.Name]
-		if d == nil || d.Capacity() != def.Size {
+		d := sharedZones.byName[def.name]
+		if d == nil || d.Capacity() != def.size {
 			var err error
-			if d, err = shdict.New(def.Name, def.Size, nowMillis); err != nil {
-				return nil, fmt.Errorf("ngx_slab_alloc() failed: %w in lua_shared_dict zone \"%s\"", err, def.Name)
+			if d, err = shdict.New(def.name, def.size, nowMillis); err != nil {
+				return nil, fmt.Errorf("ngx_slab_alloc() failed: %w in lua_shared_dict zone \"%s\"", err, def.name)
 			}
-			sharedZones.byName[def.Name] = d
+			sharedZones.byName[def.name] = d
 		}
 		dicts[i] = d
 	}

@@ -160,7 +160,7 @@ func (h *socketHost) Log(level cosocket.Level, line string) {
 	h.context().log(socketLevels[level], line)
 }
 
-// context is a LuaCtx to log by. That of a request's first handler may be gone.
+// context is a Ctx to log by. That of a request's first handler may be gone.
 func (h *socketHost) context() *Ctx {
 	if h.r != nil {
 		return &Ctx{R: h.r, Worker: h.api.worker}

@@ -19,7 +19,7 @@ type BinaryCode struct {
 	// Chunks is nil when nothing is looked up; else a directive whose code is not in it
 	// is an error.
 	Chunks  rt.ChunkSet
-	Sources *sources.Sources // compares the code with its files; nil does not
+	Sources *sources.Checker // compares the code with its files; nil does not
 }
 
 // Prepare gives the code to a configuration that is about to be read.

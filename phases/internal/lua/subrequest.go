@@ -181,7 +181,7 @@ type captureOptions struct {
 	variable *rt.Table
 }
 
-// options gets a field of the table, which must have one of two forms.
+// flag reads a field that is true or false, nil meaning false.
 func (c *captureOptions) flag(t *rt.Table, name string) bool {
 	v := t.GetStr(name)
 	if !v.IsNil() && !v.IsBool() {

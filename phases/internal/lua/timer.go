@@ -164,7 +164,7 @@ func (s *timerSet) wake() {
 	}
 }
 
-// AbortTimers ends the timers of the cycle's workers, as when a worker of nginx
+// abortTimers ends the timers of the cycle's workers, as when a worker of nginx
 // begins to exit: each pending callback runs at once with premature = true, and a
 // new timer must have no delay. It does not wait for the callbacks.
 func abortTimers(c *core.Cycle) {
@@ -178,7 +178,7 @@ func abortTimers(c *core.Cycle) {
 	}
 }
 
-// WaitTimers returns when no callback of a timer runs or is about to.
+// waitTimers returns when no callback of a timer runs or is about to.
 func waitTimers(c *core.Cycle) {
 	for _, w := range main.Of(c).workers {
 		w.baton.Acquire()

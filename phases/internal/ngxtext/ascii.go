@@ -29,6 +29,7 @@ func EqualFold(a, b string) bool {
 	return true
 }
 
+// LowerByte is c in lower case.
 func LowerByte(c byte) byte {
 	if c >= 'A' && c <= 'Z' {
 		return c + 'a' - 'A'
@@ -36,6 +37,7 @@ func LowerByte(c byte) byte {
 	return c
 }
 
+// HexDigit is the value of a hexadecimal digit, -1 for what is none.
 func HexDigit(c byte) int {
 	switch {
 	case c >= '0' && c <= '9':
@@ -48,8 +50,10 @@ func HexDigit(c byte) int {
 	return -1
 }
 
+// Itoa writes a number in decimal.
 func Itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
+// ThreeDigits writes n below 1000 with leading zeros.
 func ThreeDigits(n int) string {
 	s := strconv.Itoa(n)
 	if len(s) < 3 {

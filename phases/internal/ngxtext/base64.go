@@ -39,6 +39,7 @@ func DecodeBase64(s string) (string, bool) {
 	return string(b), err == nil
 }
 
+// EncodeBase64 encodes s, with the "=" at the end or without.
 func EncodeBase64(s string, padding bool) string {
 	if padding {
 		return base64.StdEncoding.EncodeToString([]byte(s))

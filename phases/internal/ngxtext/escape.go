@@ -13,6 +13,7 @@ const (
 	EscapeRefresh                     // a URI in a page's attribute
 )
 
+// UpperHex are the hexadecimal digits by value.
 const UpperHex = "0123456789ABCDEF"
 
 // mustEscape reports whether c is escaped. Control characters, space and bytes

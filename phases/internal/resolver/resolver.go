@@ -42,7 +42,7 @@ type nameAnswer struct {
 	expires time.Time
 }
 
-// A Error says why a name has no address, in nginx's words.
+// Error says why a name has no address, in nginx's words.
 type Error struct {
 	name string // as the resolver saw it
 	code int
@@ -103,13 +103,13 @@ func (rc *Resolver) Lookup(ctx context.Context, log errlog.Logger, name string) 
 		if len(answer.addrs) > 0 {
 			return answer.addrs, nil
 		}
-		asked = ResolverName(answer.cname)
+		asked = Name(answer.cname)
 	}
 	return nil, &Error{name, dns.RcodeNameError}
 }
 
-// ResolverName is a name as it is asked for: in lower case, without a final dot.
-func ResolverName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// Name is a name as it is asked for: in lower case, without a final dot.
+func Name(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
 // askable reports whether servers can be asked for a name: none of its labels is empty
 // or longer than a length byte tells. Such names are known not to exist.

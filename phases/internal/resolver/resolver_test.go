@@ -126,7 +126,7 @@ func answerName(w dns.ResponseWriter, q *dns.Msg) {
 func find(rc *Resolver, within time.Duration, log errlog.Logger, name string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	addrs, failure := rc.Lookup(ctx, log, ResolverName(name))
+	addrs, failure := rc.Lookup(ctx, log, Name(name))
 	if failure != nil {
 		return nil, failure
 	}

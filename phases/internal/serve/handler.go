@@ -29,7 +29,8 @@ type HandlerConfig struct {
 	Prefix string
 }
 
-// NewHandler is NewHandler for a program.
+// NewHandler makes the phases of a program an http.Handler. The error is that of a bad
+// configuration, or of init_by_lua.
 func NewHandler(config HandlerConfig, b Program) (*Handler, error) {
 	prefix := config.Prefix
 	if prefix == "" {
@@ -176,7 +177,7 @@ func takeOver(r *core.Request, req *http.Request) int {
 // lines that only make sense between two HTTP/1 peers.
 func (x *foreignConn) WriteHead(r *core.Request) {
 	header := x.out.w.Header()
-	for _, line := range bytes.Split(r.AppendHead(nil), core.Crlf)[1:] {
+	for _, line := range bytes.Split(r.AppendHead(nil), core.CRLF)[1:] {
 		name, value, ok := strings.Cut(string(line), ": ")
 		switch {
 		case !ok, ngxtext.EqualFold(name, "Connection"), ngxtext.EqualFold(name, "Keep-Alive"), ngxtext.EqualFold(name, "Transfer-Encoding"):
@@ -187,7 +188,7 @@ func (x *foreignConn) WriteHead(r *core.Request) {
 	x.out.w.WriteHeader(max(r.Out.Status, 100))
 }
 
-// writeTrailers gives the fields behind the body to net/http.
+// WriteTrailers gives the fields behind the body to net/http.
 func (x *foreignConn) WriteTrailers(fields []core.Header) {
 	for _, f := range fields {
 		x.out.w.Header().Add(http.TrailerPrefix+f.Name, f.Value)

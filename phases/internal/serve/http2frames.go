@@ -37,7 +37,7 @@ func (h *http2Conn) readFrameHead() error {
 	return nil
 }
 
-// payload gives the next n bytes of the frame.
+// framePart gives the next n bytes of the frame.
 func (h *http2Conn) framePart(n int) ([]byte, error) {
 	b, err := h.take(n)
 	if err == nil {

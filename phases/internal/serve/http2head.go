@@ -156,5 +156,5 @@ func appendHpackInt(b []byte, first byte, bits int, n uint64) []byte {
 // serverValue is the value of the Server header for one of server_tokens.
 func serverValue(tokens int) string {
 	line := core.ServerLine(tokens)
-	return line[len("Server: ") : len(line)-len(core.Crlf)]
+	return line[len("Server: ") : len(line)-len(core.CRLF)]
 }

@@ -40,8 +40,9 @@ type Program struct {
 	Prepare func(*core.Cycle)
 }
 
-// RunServer is Main for a program.
-func RunServer(args []string, b Program) int {
+// Main is the whole of a server program: it does what nginx's command line in args says
+// and returns the exit code.
+func Main(args []string, b Program) int {
 	o, err := parseArgs(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "nginx: %v\n", err)

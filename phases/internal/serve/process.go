@@ -230,7 +230,7 @@ func (p *Process) activate(c *core.Cycle) error {
 	}
 	p.setEnvironment(c)
 	p.slots.configure(c)
-	c.Slots, c.ProcessStat = p.slots, p.stat
+	c.ConnLimit, c.ProcessStat = p.slots, p.stat
 	if err := c.Start(); err != nil {
 		closeAll(opened)
 		return errLogged

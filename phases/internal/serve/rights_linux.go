@@ -37,9 +37,9 @@ func applyRights(r *core.ProcessRights, p *Process) error {
 			return err
 		}
 	}
-	if len(r.Cpus.V) > 0 {
+	if len(r.CPUs.V) > 0 {
 		var set unix.CPUSet
-		for _, cpu := range r.Cpus.V {
+		for _, cpu := range r.CPUs.V {
 			set.Set(cpu)
 		}
 		alert("sched_setaffinity()", eachThread(func(tid int) error { return unix.SchedSetaffinity(tid, &set) }))
@@ -56,16 +56,16 @@ func applyRights(r *core.ProcessRights, p *Process) error {
 func become(u *core.ServerUser) error {
 	groups, err := u.Groups()
 	if err != nil {
-		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.Name, u.Gid, conf.Errno(err))
+		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.Name, u.GID, conf.Errno(err))
 	}
-	if err := syscall.Setgid(u.Gid); err != nil {
-		return fmt.Errorf("setgid(%d) failed (%s)", u.Gid, conf.Errno(err))
+	if err := syscall.Setgid(u.GID); err != nil {
+		return fmt.Errorf("setgid(%d) failed (%s)", u.GID, conf.Errno(err))
 	}
 	if err := syscall.Setgroups(groups); err != nil {
-		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.Name, u.Gid, conf.Errno(err))
+		return fmt.Errorf("initgroups(%s, %d) failed (%s)", u.Name, u.GID, conf.Errno(err))
 	}
-	if err := syscall.Setuid(u.Uid); err != nil {
-		return fmt.Errorf("setuid(%d) failed (%s)", u.Uid, conf.Errno(err))
+	if err := syscall.Setuid(u.UID); err != nil {
+		return fmt.Errorf("setuid(%d) failed (%s)", u.UID, conf.Errno(err))
 	}
 	return nil
 }

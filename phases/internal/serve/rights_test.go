@@ -25,7 +25,7 @@ func TestRightsServer(t *testing.T) {
 	if prefix == "" {
 		return // it does nothing on its own
 	}
-	os.Exit(serve.RunServer([]string{"-p", prefix}, serve.Program{Modules: modules.All()}))
+	os.Exit(serve.Main([]string{"-p", prefix}, serve.Program{Modules: modules.All()}))
 }
 
 // TestRights starts a server of its own process, whose user, limits and folder

@@ -22,7 +22,7 @@ func printVersion(o options, b Program) {
 	if o.configure {
 		index, missing := core.DirectiveIndex(b.Modules), ""
 		for _, m := range core.NginxModules {
-			if m.Standard && !core.Acts(index[m.Directive]) {
+			if m.Standard && !core.Implemented(index[m.Directive]) {
 				missing += " " + m.Name
 			}
 		}

@@ -71,6 +71,7 @@ func Directives(prefix string, field func(c *core.Compiler) *Client) []core.Dire
 	}
 }
 
+// Merge takes over from the outer level what this one does not say, and puts in defaults.
 func (t *Client) Merge(outer *Client) {
 	t.protocols.Merge(outer.protocols, Versions{tls.VersionTLS12, tls.VersionTLS13})
 	t.ciphers.Merge(outer.ciphers, "DEFAULT")

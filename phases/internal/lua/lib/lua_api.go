@@ -9,6 +9,7 @@ func (l Functions) Table(extra int) *rt.Table {
 	return t
 }
 
+// AddTo puts the functions into a table that is there.
 func (l Functions) AddTo(t *rt.Table) {
 	for _, f := range l {
 		t.SetStr(f.Name, rt.NewGoFunction(f.Name, f.Fn))

@@ -34,8 +34,9 @@ type fileState struct {
 	mtime, ctime syscall.Timespec
 }
 
-func New(b Binary) *Sources {
-	return &Sources{Built: b.Prefix, Modules: b.Modules, Sealed: b.Sealed, good: map[string]fileState{}}
+// New makes the checker of a binary.
+func New(b Binary) *Checker {
+	return &Checker{Built: b.Prefix, Modules: b.Modules, Sealed: b.Sealed, good: map[string]fileState{}}
 }
 
 // Errors of check, which its callers complete.
@@ -49,7 +50,7 @@ const Rebuild = "(rebuild it)"
 
 // Check compares the file at path with the chunk that was made from it. A nil or sealed
 // receiver takes everything for good.
-func (s *Sources) Check(c *rt.Chunk, path string) error {
+func (s *Checker) Check(c *rt.Chunk, path string) error {
 	if s == nil || s.Sealed {
 		return nil
 	}
@@ -81,8 +82,8 @@ func (s *Sources) Check(c *rt.Chunk, path string) error {
 	return nil
 }
 
-// Trusts: the files of the build need not be there.
-func (s *Sources) Trusts() bool { return s != nil && s.Sealed }
+// Trusts reports that the files of the build need not be there.
+func (s *Checker) Trusts() bool { return s != nil && s.Sealed }
 
 func cannotRead(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -97,6 +98,7 @@ type ModuleIndex struct {
 	all    []*rt.Chunk
 }
 
+// NewModuleIndex makes the index of the modules in a set of chunks.
 func NewModuleIndex(set rt.ChunkSet) *ModuleIndex {
 	x := &ModuleIndex{byName: map[string]*rt.Chunk{}}
 	for _, c := range set {

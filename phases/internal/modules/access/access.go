@@ -21,7 +21,7 @@ var Module = &core.Module{
 	Conf: []core.ConfSlot{loc},
 	Build: func(b *core.Builder, l *core.Location) {
 		if loc.Of(l).rules != nil {
-			b.Handle(core.Access, handler)
+			b.Handle(core.AccessPhase, handler)
 		}
 	},
 }

@@ -24,7 +24,7 @@ var Module = &core.Module{
 	Conf:       []core.ConfSlot{loc},
 	Build: func(b *core.Builder, l *core.Location) {
 		if loc.Of(l).on.V {
-			b.Handle(core.Content, serve)
+			b.Handle(core.ContentPhase, serve)
 		}
 	},
 }

@@ -345,7 +345,7 @@ func echoSendBody(r *core.Request) int {
 	return r.Emit(data, 0)
 }
 
-// echoLocation makes a GET subrequest whose output stands in ours.
+// echoGet makes a GET subrequest whose output stands in ours.
 func echoGet(r *core.Request, cmd *command) int {
 	o := core.SubrequestOptions{Method: "GET", NoBody: true, ShareVars: true}
 	var ok bool
@@ -358,7 +358,7 @@ func echoGet(r *core.Request, cmd *command) int {
 	return echoInclude(r, o)
 }
 
-// echoSubrequest reads METHOD URI [-q args] [-b body] [-f file].
+// echoAsk reads METHOD URI [-q args] [-b body] [-f file].
 func echoAsk(r *core.Request, cmd *command) int {
 	if len(cmd.args) < 2 {
 		return 500
@@ -430,7 +430,7 @@ func header(r *core.Request) int {
 	return core.OK
 }
 
-// echoBody puts echo_before_body and echo_after_body around the body.
+// body puts echo_before_body and echo_after_body around the body.
 func body(r *core.Request, p []byte, flags int, next core.Next) int {
 	st := stateOf(r)
 	if !st.began {

@@ -20,7 +20,7 @@ var Module = &core.Module{
 			b.FilterHeader(output)
 		}
 		if m.input != nil {
-			b.HandleLast(core.Rewrite, input)
+			b.HandleLast(core.RewritePhase, input)
 		}
 	},
 }

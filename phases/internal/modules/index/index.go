@@ -18,7 +18,7 @@ var Module = &core.Module{
 		return []core.Directive{{Name: "index", In: core.InHTTPSrvLoc, Args: core.TakeMore1, Set: setIndex}}
 	},
 	Conf:  []core.ConfSlot{loc},
-	Build: func(b *core.Builder, _ *core.Location) { b.Handle(core.Content, serve) },
+	Build: func(b *core.Builder, _ *core.Location) { b.Handle(core.ContentPhase, serve) },
 }
 
 var loc = core.NewLocSlot(merge)

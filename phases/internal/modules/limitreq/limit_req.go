@@ -27,7 +27,7 @@ var Module = &core.Module{
 	Conf: []core.ConfSlot{loc},
 	Build: func(b *core.Builder, l *core.Location) {
 		if loc.Of(l).limits != nil {
-			b.Handle(core.Preaccess, handler)
+			b.Handle(core.PreaccessPhase, handler)
 		}
 	},
 }

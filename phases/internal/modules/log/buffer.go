@@ -18,7 +18,7 @@ import (
 type buffer struct {
 	file  *errlog.File
 	size  int           // bytes that are held back at most
-	flush time.Duration // and for how long; 0: without limit
+	every time.Duration // and for how long; 0: without limit
 	gzip  int           // level, 0: none
 
 	forget func() // ends that the file knows of it
@@ -40,21 +40,21 @@ func (b *buffer) add(line []byte) {
 			return
 		}
 	}
-	if b.flush > 0 && len(b.lines) == 0 {
+	if b.every > 0 && len(b.lines) == 0 {
 		if b.timer == nil {
-			b.timer = time.AfterFunc(b.flush, func() {
+			b.timer = time.AfterFunc(b.every, func() {
 				defer guard.Stop()
-				b.Flush()
+				b.flush()
 			})
 		} else {
-			b.timer.Reset(b.flush)
+			b.timer.Reset(b.every)
 		}
 	}
 	b.lines = append(b.lines, line...)
 }
 
-// Flush writes what is held back.
-func (b *buffer) Flush() {
+// flush writes what is held back.
+func (b *buffer) flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.timer != nil {
@@ -70,7 +70,7 @@ func (b *buffer) close() {
 	if b.forget != nil {
 		b.forget()
 	}
-	b.Flush()
+	b.flush()
 	b.mu.Lock()
 	b.size = 0
 	b.mu.Unlock()
@@ -144,13 +144,13 @@ func giveBuffer(c *core.Compiler, log *accessLog, name string, o bufferOptions) 
 	case log.file.Syslog() != nil:
 		return fmt.Errorf("logs to syslog cannot be buffered")
 	}
-	want := &buffer{file: log.file, size: int(o.size), flush: o.flush, gzip: int(o.gzip)}
+	want := &buffer{file: log.file, size: int(o.size), every: o.flush, gzip: int(o.gzip)}
 	m := main.At(c)
 	for _, b := range m.buffers {
 		if b.file != log.file {
 			continue
 		}
-		if b.size != want.size || b.flush != want.flush || b.gzip != want.gzip {
+		if b.size != want.size || b.every != want.every || b.gzip != want.gzip {
 			return fmt.Errorf("access_log \"%s\" already defined with conflicting parameters", name)
 		}
 		log.buffer = b
@@ -164,7 +164,7 @@ func giveBuffer(c *core.Compiler, log *accessLog, name string, o bufferOptions) 
 // ready has the buffers written when their files are.
 func ready(c *core.Cycle) {
 	for _, b := range main.Of(c).buffers {
-		b.forget = b.file.OnFlush(b.Flush)
+		b.forget = b.file.OnFlush(b.flush)
 	}
 }
 

@@ -41,7 +41,7 @@ func TestLogBuffer(t *testing.T) {
 			t.Errorf("after %q: wrote %q, want %q", step.line, got, step.want)
 		}
 	}
-	b.Flush()
+	b.flush()
 	if !strings.HasSuffix(text(), "x\n") {
 		t.Errorf("after Flush: %q", text())
 	}
@@ -53,7 +53,7 @@ func TestLogBufferReopen(t *testing.T) {
 	logs := errlog.NewFiles()
 	path := filepath.Join(t.TempDir(), "a.log")
 	b := &buffer{file: logs.Get(path), size: 100}
-	b.forget = b.file.OnFlush(b.Flush)
+	b.forget = b.file.OnFlush(b.flush)
 	if err := logs.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +90,8 @@ func TestLogBufferGzip(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.add([]byte("one\n"))
-	b.Flush()
-	b.flush = time.Millisecond
+	b.flush()
+	b.every = time.Millisecond
 	b.add([]byte("two\n"))
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		f, err := os.Open(path)

@@ -121,7 +121,7 @@ func (x *exchange) copyBody() int {
 			}
 		})
 		x.try().Length = x.in.BodyRead
-		if x.in.Received != received || x.in.Eof {
+		if x.in.Received != received || x.in.EOF {
 			x.action(" while reading upstream")
 		}
 		rc := core.OK

@@ -54,7 +54,7 @@ func handler(r *core.Request) int {
 	}
 	t, rc := targetOf(r, p)
 	if rc != core.OK {
-		upstream.NewState(r)
+		upstream.NewRecord(r)
 		*note.Of(r) = vars{}
 		return rc
 	}
@@ -62,7 +62,7 @@ func handler(r *core.Request) int {
 	if rc := x.takeBody(); rc != core.OK {
 		return rc
 	}
-	x.rec = upstream.NewState(r)
+	x.rec = upstream.NewRecord(r)
 	x.rec.Separate()
 	x.st = &x.rec.State
 	x.st.Scheme, x.st.MaxTries = t.scheme(), p.nextTries.V

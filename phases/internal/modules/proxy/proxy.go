@@ -195,7 +195,7 @@ func directives() []core.Directive {
 		{Name: "proxy_ignore_headers", In: where, Args: core.TakeMore1, Set: setIgnore},
 		{Name: "proxy_redirect", In: where, Args: core.Take12, Set: setRedirect},
 		{Name: "proxy_buffer_size", In: where, Args: core.Take1, Set: core.SetSize(core.In(loc, func(p *config) *core.Opt[int64] { return &p.bufferSize }))},
-		{Name: "proxy_buffers", In: where, Args: core.Take2, Set: core.PutBuffers(core.In(loc, func(p *config) *core.Opt[core.Buffers] { return &p.buffers }))},
+		{Name: "proxy_buffers", In: where, Args: core.Take2, Set: core.SetBuffers(core.In(loc, func(p *config) *core.Opt[core.Buffers] { return &p.buffers }))},
 		{Name: "proxy_busy_buffers_size", In: where, Args: core.Take1, Set: core.SetSize(core.In(loc, func(p *config) *core.Opt[int64] { return &p.busy }))},
 		{Name: "proxy_max_temp_file_size", In: where, Args: core.Take1, Set: core.SetSize(core.In(loc, func(p *config) *core.Opt[int64] { return &p.maxTemp }))},
 		{Name: "proxy_temp_file_write_size", In: where, Args: core.Take1, Set: core.SetSize(core.In(loc, func(p *config) *core.Opt[int64] { return &p.tempWrite }))},

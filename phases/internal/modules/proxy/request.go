@@ -42,7 +42,7 @@ func (x *exchange) takeBody() int {
 	if rc := r.ReadBody(nil); rc != core.OK {
 		return rc
 	}
-	switch b := r.BodyRead(); {
+	switch b := r.RequestBody(); {
 	case p.setBody.Set:
 		x.body.data = []byte(p.setBody.V.Eval(r))
 	case !p.passBody.V:

@@ -31,9 +31,9 @@ var Module = &core.Module{
 		switch {
 		case l.Script == nil:
 		case l.Kind == core.MatchServer:
-			b.Handle(core.ServerRewrite, handler)
+			b.Handle(core.ServerRewritePhase, handler)
 		default:
-			b.Handle(core.Rewrite, handler)
+			b.Handle(core.RewritePhase, handler)
 		}
 	},
 }

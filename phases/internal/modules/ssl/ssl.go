@@ -23,6 +23,7 @@ var Module = &core.Module{
 	Finish:     finish,
 }
 
+// Server is what the ssl directives say to a server.
 var Server = core.NewServerSlot(merge)
 
 // Conf is what the ssl directives say to a server.

@@ -12,7 +12,7 @@ import (
 // Module is ngx_http_static_module.
 var Module = &core.Module{
 	Name:  "static",
-	Build: func(b *core.Builder, _ *core.Location) { b.Handle(core.Content, serve) },
+	Build: func(b *core.Builder, _ *core.Location) { b.Handle(core.ContentPhase, serve) },
 }
 
 // serve answers with the file that the URI names

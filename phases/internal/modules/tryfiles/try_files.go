@@ -19,7 +19,7 @@ var Module = &core.Module{
 	Conf: []core.ConfSlot{loc},
 	Build: func(b *core.Builder, l *core.Location) {
 		if loc.Of(l).files != nil {
-			b.Handle(core.Precontent, handle)
+			b.Handle(core.PrecontentPhase, handle)
 		}
 	},
 }

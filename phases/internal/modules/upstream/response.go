@@ -27,7 +27,7 @@ type ResponseReader struct {
 	Received int64 // bytes, head included
 	BodyRead int64 // bytes of the body that came, with their framing
 	Preread  int64 // those of them that came with the head
-	Eof      bool  // the upstream has closed
+	EOF      bool  // the upstream has closed
 }
 
 // framing says how the end of a body is known.
@@ -68,7 +68,7 @@ func (r *ResponseReader) Start(src io.Reader) {
 	*r = ResponseReader{src: src, room: room, buf: room.buf[:]}
 }
 
-// Release gives the memory back. What next delivered is no longer valid.
+// Release gives the memory back. What Next delivered is no longer valid.
 func (r *ResponseReader) Release() {
 	if r.room != nil {
 		responseRooms.Put(r.room)
@@ -100,7 +100,7 @@ func (r *ResponseReader) fill(limit int) error {
 	if err == nil {
 		err = io.ErrNoProgress
 	}
-	r.Eof = err == io.EOF
+	r.EOF = err == io.EOF
 	return err
 }
 
@@ -150,7 +150,7 @@ func (r *ResponseReader) Begin(isHead bool) {
 // Clean reports whether the connection stands exactly at the end of the
 // response, so that the next bytes belong to the next request's.
 func (r *ResponseReader) Clean() bool {
-	return r.ended && r.r == r.w && !r.Eof && r.framing != framedByClose && !r.Head.close && !r.Head.Bare
+	return r.ended && r.r == r.w && !r.EOF && r.framing != framedByClose && !r.Head.close && !r.Head.Bare
 }
 
 // Ahead is what has been read and not delivered, valid until the next read.
@@ -198,7 +198,7 @@ const gatherSize = 4096
 // enough reports whether what is buffered is worth passing on.
 func (r *ResponseReader) enough() bool {
 	n := r.w - r.r
-	if n >= gatherSize || r.Eof {
+	if n >= gatherSize || r.EOF {
 		return true
 	}
 	switch r.framing {

@@ -22,8 +22,8 @@ type Record struct {
 	Tries []Try
 }
 
-// NewState begins another upstream of the request.
-func NewState(r *core.Request) *Record {
+// NewRecord begins another upstream of the request.
+func NewRecord(r *core.Request) *Record {
 	u := Note.Of(r)
 	u.State = State{}
 	r.UpstreamLog = &u.State

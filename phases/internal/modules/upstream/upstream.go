@@ -21,14 +21,15 @@ var Module = &core.Module{
 	Variables:  variables,
 	Families: []core.Family{
 		{Prefix: "upstream_http_", Volatile: true, Get: headerVar},
-		{Prefix: "upstream_trailer_", Volatile: true, Get: core.NoVar},
+		{Prefix: "upstream_trailer_", Volatile: true, Get: core.NoValues},
 		{Prefix: "upstream_cookie_", Volatile: true, Get: cookieVar},
 	},
 	Conf: []core.ConfSlot{main, Server},
 }
 
 var (
-	main   = core.NewMainSlot[blocks](nil)
+	main = core.NewMainSlot[blocks](nil)
+	// Server is the upstream of an upstream block, a level like a server.
 	Server = core.NewServerSlot[Upstream](nil)
 )
 
@@ -164,7 +165,7 @@ func setServer(c *core.Compiler, d *conf.Directive) error {
 	return nil
 }
 
-// Addrs is peerAddrs with an error about d, where the server is written.
+// Addrs are the addresses of a server that directive d names; the error is about d.
 func Addrs(c *core.Compiler, d *conf.Directive, server, port, written string) ([]string, error) {
 	addrs, err := peerAddrs(server, port)
 	if err == nil {
