@@ -27,7 +27,7 @@ func newTestThread() *Thread {
 	return NewState(Options{Chunks: ChunkSet{testChunk}}).NewThread()
 }
 
-// call runs body as the Lua function of a proto.
+// lua runs body as the Lua function of a proto.
 func lua(p *Proto, body func(th *Thread, n int, a, b, c Value) (Value, int)) Value {
 	return NewFunction(p, body)
 }

@@ -10,7 +10,7 @@ import (
 // Internal jumps take a request, or a subrequest of it, to a place that a text
 // names: "/uri?args" or "@name". Every such text goes through one of two doors.
 //
-// openTarget is for texts that come from outside of the configuration: an
+// OpenTarget is for texts that come from outside of the configuration: an
 // upstream's X-Accel-Redirect, a script, an echo directive with variables. They
 // are written as in a request line, so they are decoded, and they may not climb
 // out of the location they name.

@@ -2,7 +2,7 @@ package vet
 
 import "strings"
 
-// context is one place where nginx runs Lua; contexts is a set of them.
+// contexts is a set of places where nginx runs Lua.
 type contexts uint32
 
 const (

@@ -93,7 +93,7 @@ func cacheLimit(text string) (int64, error) {
 	return n << bits, nil
 }
 
-// Entry is one folder of the cache, locked for this process.
+// entry is one folder of the cache, locked for this process.
 type entry struct {
 	dir  string
 	lock *os.File
