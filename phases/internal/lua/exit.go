@@ -52,7 +52,7 @@ func aborted(r *core.Request, abort rt.Abort, p Phase) int {
 		return rc
 	case jumpAbort:
 		forget(r)
-		return core.Declined
+		return ended(r, p) // one that has begun its answer stays where it is
 	case *guard.Defect: // logged
 		return failed(r)
 	}
