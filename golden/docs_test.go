@@ -15,6 +15,7 @@ import (
 
 var (
 	codeSpan    = regexp.MustCompile("`([^`\n]+)`")
+	exported    = regexp.MustCompile(`\b(\w+)\.[A-Z]\w*`) // also in a block of code
 	placeholder = regexp.MustCompile(`<\w+>`)
 	// otherNames are Lua's and nginx's, a phrase, a flag, a path of the system: what
 	// the pages put in code style and Go does not declare.
@@ -35,6 +36,11 @@ func TestDocsNameRealThings(t *testing.T) {
 			t.Fatal(err)
 		}
 		checked := 0
+		for _, m := range exported.FindAllStringSubmatch(string(text), -1) {
+			if tree.packages[m[1]] && !tree.has(m[0]) {
+				t.Errorf("%s: nothing is called %s", page, m[0])
+			}
+		}
 		for _, m := range codeSpan.FindAllStringSubmatch(string(text), -1) {
 			name := m[1]
 			switch {
@@ -70,9 +76,10 @@ func exists(path string) bool {
 
 // declared is what the tree's Go files declare.
 type declared struct {
-	words   map[string]bool // every name of a package, of its top level, of a method, of a field
-	owned   map[string]bool // "package.Name", "Type.member", "package.Type.member"
-	inherit map[string][]string
+	packages map[string]bool
+	words    map[string]bool // every name of a package, of its top level, of a method, of a field
+	owned    map[string]bool // "package.Name", "Type.member", "package.Type.member"
+	inherit  map[string][]string
 }
 
 // has reports whether something is called name, whose last part belongs to those before it.
@@ -111,13 +118,13 @@ func declarations(t *testing.T) *declared {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &declared{map[string]bool{}, map[string]bool{}, map[string][]string{}}
+	d := &declared{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string][]string{}}
 	for file := range strings.SplitSeq(strings.TrimSpace(string(out)), "\n") {
 		f, err := parser.ParseFile(token.NewFileSet(), "../"+file, nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.words[f.Name.Name] = true
+		d.packages[f.Name.Name], d.words[f.Name.Name] = true, true
 		for _, decl := range f.Decls {
 			d.declaration(f.Name.Name, decl)
 		}
