@@ -1,6 +1,7 @@
 package core
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 )
@@ -37,4 +38,21 @@ func ClientAddr(conn Downstream) (addr netip.Addr, isUnix bool) {
 		return netip.Addr{}, false
 	}
 	return ap.Addr().Unmap().WithZone(""), false
+}
+
+// AddrHost is the address without the port, "unix:" for a unix socket.
+func AddrHost(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix:"
+	}
+	host, _ := SplitAddr(a.String())
+	return strings.Trim(host, "[]")
+}
+
+func addrPort(a net.Addr) string {
+	if a.Network() == "unix" {
+		return ""
+	}
+	_, port := SplitAddr(a.String())
+	return port
 }

@@ -280,3 +280,76 @@ func (t *locationTree) redirects(uri string, found, outer *Location) *Location {
 	}
 	return nil
 }
+
+// merge inherits what l does not say from the level around it, and builds what
+// depends on several directives.
+func (l *Location) merge(c *Compiler, outer *Location) error {
+	mergeSlots(c.modules, slotLocation, l.confs, outer.confs, l.Kind == MatchIf)
+	l.coreConf.merge(&outer.coreConf)
+	l.bodyConf.merge(&outer.bodyConf)
+	if l.Kind == MatchIf {
+		l.internal = outer.internal
+	}
+	return c.buildStages(l)
+}
+
+func (l *coreConf) merge(outer *coreConf) {
+	if !l.root.Set {
+		l.Alias = outer.Alias
+	}
+	l.root.Merge(outer.root, Template{Lit: "html"})
+	l.SatisfyAny.Merge(outer.SatisfyAny, SatisfyAll)
+	l.defaultType.Merge(outer.defaultType, "text/plain")
+	if l.types == nil {
+		if l.types = outer.types; l.types == nil {
+			l.types = defaultTypes
+		}
+	}
+	if l.ErrorPages == nil {
+		l.ErrorPages = outer.ErrorPages
+	}
+	l.KeepaliveTimeout.Merge(outer.KeepaliveTimeout, 75*time.Second)
+	l.keepaliveHeader.Merge(outer.keepaliveHeader, 0)
+	l.KeepaliveRequests.Merge(outer.KeepaliveRequests, 1000)
+	l.KeepaliveTime.Merge(outer.KeepaliveTime, time.Hour)
+	l.keepaliveDisable.Merge(outer.keepaliveDisable, BrowserMSIE6)
+	l.msiePadding.Merge(outer.msiePadding, true)
+	l.msieRefresh.Merge(outer.msieRefresh, false)
+	l.outputBuffers.Merge(outer.outputBuffers, Buffers{2, 32 << 10})
+	l.SendTimeout.Merge(outer.SendTimeout, time.Minute)
+	l.LingeringClose.Merge(outer.LingeringClose, 1)
+	l.LingeringTime.Merge(outer.LingeringTime, 30*time.Second)
+	l.LingeringTimeout.Merge(outer.LingeringTimeout, 5*time.Second)
+	l.ResetTimedout.Merge(outer.ResetTimedout, false)
+	l.TCPNodelay.Merge(outer.TCPNodelay, true)
+	l.postponeOutput.Merge(outer.postponeOutput, 1460)
+	l.limitRate.Merge(outer.limitRate, noRate)
+	l.limitRateAfter.Merge(outer.limitRateAfter, noRate)
+	l.Resolver.Merge(outer.Resolver, nil)
+	l.ResolverTimeout.Merge(outer.ResolverTimeout, 30*time.Second)
+	l.logSubrequest.Merge(outer.logSubrequest, false)
+	l.LogNotFound.Merge(outer.LogNotFound, true)
+	l.IfModifiedSince.Merge(outer.IfModifiedSince, 1)
+	l.symlinks.Merge(outer.symlinks, symlinkRule{})
+	l.etag.Merge(outer.etag, true)
+	l.ServerTokens.Merge(outer.ServerTokens, 1)
+	l.chunkedEncoding.Merge(outer.chunkedEncoding, true)
+	l.portInRedirect.Merge(outer.portInRedirect, true)
+	l.nameInRedirect.Merge(outer.nameInRedirect, false)
+	l.AbsoluteRedirect.Merge(outer.AbsoluteRedirect, true)
+	l.recursiveErrors.Merge(outer.recursiveErrors, false)
+	l.RewriteLog.Merge(outer.RewriteLog, false)
+	l.UninitializedWarn.Merge(outer.UninitializedWarn, true)
+	l.MaxRanges.Merge(outer.MaxRanges, 1<<31-1)
+	l.subrequestBuffer.Merge(outer.subrequestBuffer, 4096)
+	l.ErrorLog.Merge(outer.ErrorLog, nil)
+}
+
+func (b *bodyConf) merge(outer *bodyConf) {
+	b.MaxBodySize.Merge(outer.MaxBodySize, 1<<20)
+	b.BodyBufferSize.Merge(outer.BodyBufferSize, 16<<10)
+	b.BodyTimeout.Merge(outer.BodyTimeout, time.Minute)
+	b.bodyInFile.Merge(outer.bodyInFile, bodyInFileOff)
+	b.bodyOneBuffer.Merge(outer.bodyOneBuffer, false)
+	b.bodyTempPath.Merge(outer.bodyTempPath, "")
+}

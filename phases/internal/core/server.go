@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
@@ -262,4 +263,17 @@ func (c *Compiler) nestLocation(l *Location) error {
 		return fmt.Errorf("location \"%s\" is outside location \"%s\"", l.Name, outer.Name)
 	}
 	return nil
+}
+
+// merge inherits what s does not say from the http level.
+func (s *Server) merge(modules []*Module, outer *Server) {
+	mergeSlots(modules, slotServer, s.confs, outer.confs, false)
+	s.HeaderBufferSize.Merge(outer.HeaderBufferSize, 1024)
+	s.LargeHeaders.Merge(outer.LargeHeaders, Buffers{4, 8 << 10})
+	s.connectionPool.Merge(outer.connectionPool, 512)
+	s.HeaderTimeout.Merge(outer.HeaderTimeout, time.Minute)
+	s.MaxHeaders.Merge(outer.MaxHeaders, 1000)
+	s.IgnoreInvalid.Merge(outer.IgnoreInvalid, true)
+	s.Underscores.Merge(outer.Underscores, false)
+	s.MergeSlashes.Merge(outer.MergeSlashes, true)
 }

@@ -53,3 +53,41 @@ func SetTypes(field func(c *Compiler) *TypeSet, always ...string) Setter {
 		return nil
 	}
 }
+
+// setTypes reads a types{} block: a type and the extensions it is for.
+func setTypes(c *Compiler, d *conf.Directive) error {
+	if c.Loc.types == nil {
+		c.Loc.types = map[string]string{}
+	}
+	for _, line := range d.Block {
+		if line.Err != nil {
+			return line.Err
+		}
+		for _, ext := range line.Args {
+			c.Loc.types[ngxtext.Lower(ext)] = line.Name
+		}
+	}
+	return nil
+}
+
+// defaultTypes are the types of a configuration without a types block.
+var defaultTypes = map[string]string{"html": "text/html", "gif": "image/gif", "jpg": "image/jpeg"}
+
+// SetContentType gives the response the type of the URI's extension
+// (ngx_http_set_content_type).
+func (r *Request) SetContentType() {
+	if r.Out.ContentType != "" {
+		return
+	}
+	l := r.Loc
+	for i := len(r.URI) - 1; i > 0 && r.URI[i] != '/'; i-- {
+		if r.URI[i] == '.' {
+			if t, ok := l.types[ngxtext.Lower(r.URI[i+1:])]; ok {
+				r.Out.ContentType = t
+				return
+			}
+			break
+		}
+	}
+	r.Out.ContentType = l.defaultType.V
+}

@@ -67,3 +67,13 @@ func Milliseconds(d time.Duration) string {
 	ms := max(d.Milliseconds(), 0)
 	return strconv.FormatInt(ms/1000, 10) + "." + ThreeDigits(int(ms%1000))
 }
+
+// ContainsFold reports whether list has name, in any case.
+func ContainsFold(list []string, name string) bool {
+	for _, s := range list {
+		if EqualFold(s, name) {
+			return true
+		}
+	}
+	return false
+}

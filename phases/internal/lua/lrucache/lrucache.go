@@ -1,3 +1,4 @@
+// Package lrucache is resty.lrucache in Go.
 package lrucache
 
 import (

@@ -1,3 +1,4 @@
+// Package echo is the echo module (ngx_echo).
 package echo
 
 import (

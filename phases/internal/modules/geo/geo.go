@@ -1,3 +1,4 @@
+// Package geo is ngx_http_geo_module.
 package geo
 
 import (

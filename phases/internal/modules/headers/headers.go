@@ -1,3 +1,5 @@
+// Package headers is ngx_http_headers_filter_module: add_header, add_trailer and
+// expires.
 package headers
 
 import (

@@ -21,7 +21,7 @@ var ignorableHeaders = map[string]bool{
 }
 
 // ignoresHeader reports whether proxy_ignore_headers names a header.
-func (p *config) ignoresHeader(name string) bool { return core.ContainsFold(p.ignoreHeaders, name) }
+func (p *config) ignoresHeader(name string) bool { return ngxtext.ContainsFold(p.ignoreHeaders, name) }
 
 // copyHeaders takes the upstream's headers over.
 func (x *exchange) copyHeaders() {
@@ -33,7 +33,7 @@ func (x *exchange) copyHeaders() {
 		if strings.HasPrefix(name, "x-accel-") && !p.ignoresHeader(name) {
 			x.accelHeader(name, h.Value)
 		}
-		if hiddenHeaders[name] && !core.ContainsFold(p.passThrough, name) || core.ContainsFold(p.hide, name) {
+		if hiddenHeaders[name] && !ngxtext.ContainsFold(p.passThrough, name) || ngxtext.ContainsFold(p.hide, name) {
 			continue
 		}
 		x.copyHeader(name, h)

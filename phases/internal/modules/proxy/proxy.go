@@ -1,3 +1,4 @@
+// Package proxy is ngx_http_proxy_module.
 package proxy
 
 import (

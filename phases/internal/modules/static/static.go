@@ -1,3 +1,4 @@
+// Package static is ngx_http_static_module: a file is the answer.
 package static
 
 import (

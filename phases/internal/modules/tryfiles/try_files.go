@@ -1,3 +1,4 @@
+// Package tryfiles is ngx_http_try_files_module.
 package tryfiles
 
 import (

@@ -1,67 +1,13 @@
 package core
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
-
-// directiveGroups is the directive table: every name this server knows, where
-// it may stand, how many arguments it takes and what it does. Groups follow
-// nginx's modules. A name that is missing here is an "unknown directive".
-func directiveGroups() [][]Directive {
-	return [][]Directive{
-		mainDirectives(),
-		rightsDirectives(),
-		coreDirectives(),
-		clientDirectives(),
-		serverDirectives(),
-		acceptedDirectives(),
-	}
-}
-
-// Loc makes a field selector for a value of the current location.
-func Loc[T any](f func(l *Location) *Opt[T]) func(*Compiler) *Opt[T] {
-	return func(c *Compiler) *Opt[T] { return f(c.Loc) }
-}
-
-// srv makes a field selector for a value of the current server; at the http
-// level it is the value that servers inherit.
-func srv[T any](f func(s *Server) *Opt[T]) func(*Compiler) *Opt[T] {
-	return func(c *Compiler) *Opt[T] { return f(c.Srv) }
-}
-
-// global makes a field selector for a value of the process.
-func global[T any](f func(m *MainConf) *Opt[T]) func(*Compiler) *Opt[T] {
-	return func(c *Compiler) *Opt[T] { return f(&c.Cycle.Main) }
-}
-
-// SetMsec stores a time that may be written in ms; seconds one that may not.
-func SetMsec(field func(c *Compiler) *Opt[time.Duration]) Setter {
-	return putParsed(field, ngxtext.ParseTime, same)
-}
-
-// SetSec stores a time in whole seconds (ngx_conf_set_sec_slot).
-func SetSec(field func(c *Compiler) *Opt[time.Duration]) Setter {
-	return putParsed(field, ngxtext.ParseSeconds, same)
-}
-
-func mainDirectives() []Directive {
-	return []Directive{
-		{"daemon", InMain, TakeFlag, SetFlag(global(func(m *MainConf) *Opt[bool] { return &m.Daemon }))},
-		{"master_process", InMain, TakeFlag, SetFlag(global(func(m *MainConf) *Opt[bool] { return &m.MasterProcess }))},
-		{"pid", InMain, Take1, SetText(global(func(m *MainConf) *Opt[string] { return &m.Pid }))},
-		{"worker_processes", InMain, Take1, setWorkerProcesses},
-		{"worker_shutdown_timeout", InMain, Take1, SetMsec(global(func(m *MainConf) *Opt[time.Duration] { return &m.ShutdownTimeout }))},
-		{"timer_resolution", InMain, Take1, SetMsec(global(func(m *MainConf) *Opt[time.Duration] { return &m.TimerResolution }))},
-		{"env", InMain, Take1, setEnv},
-		{"thread_pool", InMain, TakeMore1, setThreadPool},
-		{"worker_connections", InEvents, Take1, setConnections},
-		{"events", InMain, Take0 | TakeBlock, setEvents},
-		{"http", InMain, Take0 | TakeBlock, setHTTP},
-		{"error_log", InMain | InAnyLoc, TakeMore1, setErrorLog},
-	}
-}
 
 func serverDirectives() []Directive {
 	return []Directive{
@@ -133,4 +79,153 @@ func clientDirectives() []Directive {
 		{"client_body_in_single_buffer", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.bodyOneBuffer }))},
 		{"client_body_temp_path", InHTTPSrvLoc, Take1234, setBodyTempPath},
 	}
+}
+
+func setRoot(c *Compiler, d *conf.Directive) error {
+	l := c.Loc
+	alias := d.Name == "alias"
+	if l.rootWritten {
+		if (l.Alias != 0) == alias {
+			return ErrDuplicate
+		}
+		other := "root"
+		if l.Alias != 0 {
+			other = "alias"
+		}
+		return fmt.Errorf("\"%s\" directive is duplicate, \"%s\" directive was specified earlier", d.Name, other)
+	}
+	if alias && l.Kind == MatchNamed {
+		return fmt.Errorf("the \"alias\" directive cannot be used inside the named location")
+	}
+	path := d.Args[0]
+	if strings.Contains(path, "$document_root") || strings.Contains(path, "${document_root}") {
+		return fmt.Errorf("the $document_root variable cannot be used in the \"%s\" directive", d.Name)
+	}
+	l.rootWritten = true
+	switch {
+	case !alias:
+		path = strings.TrimSuffix(path, "/")
+	case l.Kind == MatchRegex:
+		l.Alias = aliasWhole
+	default:
+		l.Alias = len(l.Name)
+	}
+	if !HasVariables(path) {
+		path = c.FullPath(path)
+	}
+	t, err := c.Template(path)
+	l.root = Opt[Template]{V: t, Set: true}
+	return err
+}
+
+func setInternal(c *Compiler, _ *conf.Directive) error {
+	c.Loc.internal = true
+	return nil
+}
+
+// setErrorPage reads error_page CODE... [=[STATUS]] TARGET.
+func setErrorPage(c *Compiler, d *conf.Directive) error {
+	args := d.Args
+	target := args[len(args)-1]
+	codes := args[:len(args)-1]
+	status := keepStatus
+	if last := codes[len(codes)-1]; strings.HasPrefix(last, "=") {
+		if last == "=" {
+			status = handlerStatus
+		} else {
+			n, ok := ngxtext.ParseDecimal(last[1:])
+			if !ok {
+				return fmt.Errorf("invalid value \"%s\"", last)
+			}
+			status = int(n)
+		}
+		codes = codes[:len(codes)-1]
+	}
+	if len(codes) == 0 {
+		return fmt.Errorf("invalid number of arguments in \"error_page\" directive")
+	}
+	t, err := c.Template(target)
+	if err != nil {
+		return err
+	}
+	for _, word := range codes {
+		code, ok := ngxtext.ParseDecimal(word)
+		if !ok || code == 499 {
+			return fmt.Errorf("invalid value \"%s\"", word)
+		}
+		if code < 300 || code > 599 {
+			return fmt.Errorf("value \"%s\" must be between 300 and 599", word)
+		}
+		own := status
+		if own == keepStatus {
+			switch code {
+			case 494, 495, 496, 497:
+				own = 400
+			}
+		}
+		c.Loc.ErrorPages = append(c.Loc.ErrorPages, ErrorPage{Code: int(code), status: own, target: t})
+	}
+	return nil
+}
+
+func setKeepalive(c *Compiler, d *conf.Directive) error {
+	if c.Loc.KeepaliveTimeout.Set {
+		return ErrDuplicate
+	}
+	t, ok := ngxtext.ParseTime(d.Args[0])
+	if !ok {
+		return ErrInvalidValue
+	}
+	c.Loc.KeepaliveTimeout = Opt[time.Duration]{t, true}
+	var header time.Duration
+	if len(d.Args) == 2 {
+		if header, ok = ngxtext.ParseSeconds(d.Args[1]); !ok {
+			return ErrInvalidValue
+		}
+	}
+	c.Loc.keepaliveHeader = Opt[time.Duration]{header, true}
+	return nil
+}
+
+// setKeepaliveDisable reads keepalive_disable none, msie6 or safari.
+func setKeepaliveDisable(c *Compiler, d *conf.Directive) error {
+	f := &c.Loc.keepaliveDisable
+	if f.Set {
+		return ErrDuplicate
+	}
+	var set Browsers
+	for _, arg := range d.Args {
+		bit, ok := map[string]Browsers{"none": 0, "msie6": BrowserMSIE6, "safari": BrowserSafari}[ngxtext.Lower(arg)]
+		if !ok {
+			return fmt.Errorf("invalid value \"%s\"", arg)
+		}
+		set |= bit
+	}
+	return f.Put(set)
+}
+
+func setBodyTempPath(c *Compiler, d *conf.Directive) error {
+	if err := c.Loc.bodyTempPath.Put(c.FullPath(d.Args[0])); err != nil {
+		return err
+	}
+	return checkPathLevels(d.Args[1:])
+}
+
+// maxPathLevels is how many characters the folders of a hierarchy of files may have
+// in their names (NGX_MAX_PATH_LEVEL is 3, of up to 10 with their slashes).
+const maxPathLevels = 10
+
+// checkPathLevels looks at the lengths of the names of folders, level by level, that
+// follow a path (ngx_conf_set_path_slot). Files have names of their own here, in no
+// such folders.
+func checkPathLevels(levels []string) error {
+	var sum int64
+	for _, level := range levels {
+		n, ok := ngxtext.ParseDecimal(level)
+		if !ok || n == 0 || n > maxPathLevels-sum {
+			return ErrInvalidValue
+		}
+		sum += n
+	}
+	return nil
 }

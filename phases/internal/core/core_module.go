@@ -1,0 +1,62 @@
+package core
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+)
+
+func mainDirectives() []Directive {
+	return []Directive{
+		{"daemon", InMain, TakeFlag, SetFlag(global(func(m *MainConf) *Opt[bool] { return &m.Daemon }))},
+		{"master_process", InMain, TakeFlag, SetFlag(global(func(m *MainConf) *Opt[bool] { return &m.MasterProcess }))},
+		{"pid", InMain, Take1, SetText(global(func(m *MainConf) *Opt[string] { return &m.Pid }))},
+		{"worker_processes", InMain, Take1, setWorkerProcesses},
+		{"worker_shutdown_timeout", InMain, Take1, SetMsec(global(func(m *MainConf) *Opt[time.Duration] { return &m.ShutdownTimeout }))},
+		{"timer_resolution", InMain, Take1, SetMsec(global(func(m *MainConf) *Opt[time.Duration] { return &m.TimerResolution }))},
+		{"env", InMain, Take1, setEnv},
+		{"thread_pool", InMain, TakeMore1, setThreadPool},
+		{"worker_connections", InEvents, Take1, setConnections},
+		{"events", InMain, Take0 | TakeBlock, setEvents},
+		{"http", InMain, Take0 | TakeBlock, setHTTP},
+		{"error_log", InMain | InAnyLoc, TakeMore1, setErrorLog},
+	}
+}
+
+func setWorkerProcesses(c *Compiler, d *conf.Directive) error {
+	f := &c.Cycle.Main.WorkerProcesses
+	if f.Set {
+		return ErrDuplicate
+	}
+	if d.Args[0] == "auto" {
+		return f.Put(runtime.GOMAXPROCS(0))
+	}
+	n, ok := ngxtext.ParseDecimal(d.Args[0])
+	if !ok {
+		return DirectiveError("invalid value")
+	}
+	return f.Put(int(n))
+}
+
+func setEnv(c *Compiler, d *conf.Directive) error {
+	c.Cycle.Main.Env = append(c.Cycle.Main.Env, d.Args[0])
+	return nil
+}
+
+func setEvents(c *Compiler, d *conf.Directive) error { return c.Within(InEvents, d, nil) }
+
+// setConnections reads worker_connections, whose complaint has a form of its own.
+func setConnections(c *Compiler, d *conf.Directive) error {
+	f := &c.Cycle.Main.Connections
+	if f.Set {
+		return ErrDuplicate
+	}
+	n, ok := ngxtext.ParseDecimal(d.Args[0])
+	if !ok {
+		return fmt.Errorf("invalid number \"%s\"", d.Args[0])
+	}
+	return f.Put(int(n))
+}

@@ -1,2 +1,0 @@
-// Package lib makes Lua tables of Go functions.
-package lib

@@ -1,2 +1,0 @@
-// Package lrucache is resty.lrucache in Go.
-package lrucache

@@ -1,3 +1,0 @@
-// Package authrequest is ngx_http_auth_request_module: a subrequest decides about
-// access.
-package authrequest

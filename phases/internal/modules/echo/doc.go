@@ -1,2 +1,0 @@
-// Package echo is the echo module (ngx_echo).
-package echo

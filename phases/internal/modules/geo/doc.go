@@ -1,2 +1,0 @@
-// Package geo is ngx_http_geo_module.
-package geo

@@ -1,2 +1,0 @@
-// Package proxy is ngx_http_proxy_module.
-package proxy

@@ -1,2 +1,0 @@
-// Package tryfiles is ngx_http_try_files_module.
-package tryfiles
