@@ -1,9 +1,11 @@
 package golden
 
 import (
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,15 +114,18 @@ func (d *declared) add(pkg, owner, name string) {
 	d.owned[pkg+"."+owner+"."+name] = true
 }
 
-// declarations reads the Go files that git knows.
+// declarations reads the Go files of the tree, new ones included.
 func declarations(t *testing.T) *declared {
-	out, err := exec.Command("git", "-C", "..", "ls-files", "*.go").Output()
+	out, err := exec.Command("git", "-C", "..", "ls-files", "--cached", "--others", "--exclude-standard", "*.go").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &declared{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string][]string{}}
 	for file := range strings.SplitSeq(strings.TrimSpace(string(out)), "\n") {
 		f, err := parser.ParseFile(token.NewFileSet(), "../"+file, nil, parser.SkipObjectResolution)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has just been removed
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

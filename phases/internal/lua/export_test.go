@@ -38,3 +38,18 @@ var (
 
 // StateOf is the Lua state of the configuration's first worker.
 func StateOf(c *core.Cycle) *rt.State { return main.Of(c).workers[0].State }
+
+// PhaseOf is ngx.get_phase().
+func PhaseOf(th *rt.Thread) string { return ctxOf(th).Phase.String() }
+
+// RequestPhases are the phases that have a request: what get_phase calls them, by the
+// word that their directives begin with.
+func RequestPhases() map[string]string {
+	m := map[string]string{}
+	for p := range phaseTable {
+		if info := &phaseTable[p]; info.variables {
+			m[info.tag] = info.name
+		}
+	}
+	return m
+}
