@@ -132,7 +132,7 @@ func newHostile(t *testing.T) *hostile {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hostile{t: t, root: t.TempDir(), port: l.Addr().(*net.TCPAddr).Port, client: http.Client{Timeout: 20 * time.Second}}
+	h := &hostile{t: t, root: t.TempDir(), port: l.Addr().(*net.TCPAddr).Port, client: http.Client{Timeout: time.Minute}}
 	h.client.Transport = &http.Transport{DisableKeepAlives: true} // ngx.exit(1) gives no answer
 	h.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	l.Close()

@@ -166,7 +166,7 @@ function M.deep()
   local function ended(what, ok, err) out[#out + 1] = what .. ": " .. tostring(ok) .. " " .. tostring(err):gsub("^.-:%d+: ", "") end
   local dag = {} for _ = 1, 60 do dag = { dag, dag } end
   local text = { ("x"):rep(1e5) } for _ = 1, 60 do text = { text, text } end
-  local s = ngx.socket.connect("127.0.0.1", M.port)
+  local s = ngx.socket.tcp() s:settimeout(10000) assert(s:connect("127.0.0.1", M.port))
   local u = ngx.socket.udp() u:setpeername("127.0.0.1", M.port)
   for name, f in pairs { say = ngx.say, send = function(v) return s:send(v) end, udp = function(v) return u:send(v) end } do
     ended(name .. " own", pcall(f, own)) ended(name .. " nested", pcall(f, nested(100000))) ended(name .. " hole", pcall(f, { [2 ^ 40] = 1 }))
