@@ -52,5 +52,8 @@ func FindChunks(tree []*conf.Directive, prefix string) ([]ChunkRef, []error) {
 // the daemon directive says.
 const ForegroundEnv = serve.ForegroundEnv
 
+// Handler is the phases behind net/http.
+type Handler = serve.Handler
+
 // HandlerConfig configures NewHandler in nginx's own words.
 type HandlerConfig = serve.HandlerConfig

@@ -13,7 +13,7 @@ import (
 // Main is the whole server program: it reads nginx's command line from args
 // (without the program's name), serves the configuration with the Lua code of b and
 // returns the exit code.
-func Main(args []string, b sources.Binary) int {
+func Main(args []string, b Binary) int {
 	code := lua.BinaryCode{Chunks: b.Chunks, Sources: sources.New(b)}
 	return serve.Main(args, serve.Program{Version: b.Version, Modules: modules.All(), Prepare: code.Prepare})
 }
@@ -24,7 +24,7 @@ func Main(args []string, b sources.Binary) int {
 // net/http's order and spelling. Closing the handler ends its workers.
 //
 // The error is that of a bad configuration, or of init_by_lua.
-func NewHandler(chunks rt.ChunkSet, config serve.HandlerConfig) (*serve.Handler, error) {
+func NewHandler(chunks rt.ChunkSet, config HandlerConfig) (*Handler, error) {
 	return serve.NewHandler(config, serve.Program{Modules: modules.All(), Prepare: lua.BinaryCode{Chunks: chunks}.Prepare})
 }
 
@@ -44,7 +44,7 @@ func NativeModules() ([]string, error) { return lua.NativeModules(modules.All())
 
 // Compile gives the directives their meaning, with all modules. The error of a bad
 // configuration is a *conf.Error with nginx's text and place.
-func Compile(tree []*conf.Directive, opts core.CompileOptions) (*core.Cycle, error) {
+func Compile(tree []*conf.Directive, opts CompileOptions) (*core.Cycle, error) {
 	opts.Modules = modules.All()
 	return core.Compile(tree, opts)
 }
