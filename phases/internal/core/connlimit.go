@@ -9,20 +9,20 @@ import (
 // ConnLimit bounds the connections of the process (worker_connections).
 type ConnLimit interface {
 	// Dial calls dial, whose connection holds a slot until it is closed. Without
-	// room the error is a *NoSlotsError.
+	// room the error is a *ConnLimitError.
 	Dial(dial func() (net.Conn, error)) (net.Conn, error)
 }
 
-// NoSlotsError says that all connections are in use.
-type NoSlotsError struct{ Each int64 }
+// ConnLimitError says that all connections are in use.
+type ConnLimitError struct{ Each int64 }
 
-func (e *NoSlotsError) Error() string {
+func (e *ConnLimitError) Error() string {
 	return fmt.Sprintf("%d worker_connections are not enough", e.Each)
 }
 
-// IsNoSlots reports whether a connection could not be had for want of a slot.
-func IsNoSlots(err error) bool {
-	var full *NoSlotsError
+// IsConnLimit reports whether a connection could not be had for want of a slot.
+func IsConnLimit(err error) bool {
+	var full *ConnLimitError
 	return errors.As(err, &full)
 }
 

@@ -129,9 +129,9 @@ func (s *fileSender) drain() bool {
 	return err == nil
 }
 
-// Cut is what a body is to be cut to: one range, or several with the text
+// RangeCut is what a body is to be cut to: one range, or several with the text
 // around them.
-type Cut struct {
+type RangeCut struct {
 	FileParts
 	At     int64 // bytes of the body seen so far
 	OfFile bool  // the file has been cut: its bytes are the answer's

@@ -55,16 +55,16 @@ const (
 )
 
 // runPhase runs one phase of the request and says which is next.
-func (r *Request) runPhase(s Phase) Phase {
-	switch s {
+func (r *Request) runPhase(p Phase) Phase {
+	switch p {
 	case FindConfigPhase:
 		return r.findConfig()
 	case ServerRewritePhase, RewritePhase:
-		return r.rewritePhase(s)
+		return r.rewritePhase(p)
 	case PostRewritePhase:
 		return r.postRewrite()
 	case PostReadPhase, PreaccessPhase, PrecontentPhase:
-		return r.genericPhase(s)
+		return r.genericPhase(p)
 	case AccessPhase:
 		return r.access()
 	case ContentPhase:
@@ -76,43 +76,43 @@ func (r *Request) runPhase(s Phase) Phase {
 // genericPhase asks the handlers of a phase until one does not decline: OK goes
 // on with the next phase, a status ends the request
 // (ngx_http_core_generic_phase).
-func (r *Request) genericPhase(s Phase) Phase {
-	for _, h := range r.Loc.phases[s] {
+func (r *Request) genericPhase(p Phase) Phase {
+	for _, h := range r.Loc.phases[p] {
 		switch rc := h.run(r); rc {
 		case Declined:
 		case OK:
-			return s + 1
+			return p + 1
 		default:
 			return r.finalize(rc)
 		}
 	}
-	return s + 1
+	return p + 1
 }
 
 // rewritePhase is genericPhase for handlers whose OK ends the request too, and
 // which may move it into another configuration: it goes on there behind the
 // handler that did (ngx_http_core_rewrite_phase).
-func (r *Request) rewritePhase(s Phase) Phase {
+func (r *Request) rewritePhase(p Phase) Phase {
 	loc := r.Loc
-	list := loc.phases[s]
+	list := loc.phases[p]
 	for i := 0; i < len(list); i++ {
 		rank := list[i].rank
 		if rc := list[i].run(r); rc != Declined {
 			return r.finalize(rc)
 		}
 		if r.Loc != loc {
-			loc, list = r.Loc, r.Loc.phases[s]
+			loc, list = r.Loc, r.Loc.phases[p]
 			for i = -1; i+1 < len(list) && list[i+1].rank <= rank; i++ {
 			}
 		}
 	}
-	return s + 1
+	return p + 1
 }
 
-// run takes r through the phases from s to the end.
-func (r *Request) run(s Phase) {
-	for s != endPhase {
-		s = r.runPhase(s)
+// run takes r through the phases from p to the end.
+func (r *Request) run(p Phase) {
+	for p != endPhase {
+		p = r.runPhase(p)
 	}
 }
 
@@ -252,7 +252,7 @@ func (r *Request) access() Phase {
 	if r != r.Main {
 		return PrecontentPhase
 	}
-	anyWill := r.Loc.SatisfyAny.V == SatisfyAny
+	anyWill := r.Loc.Satisfy.V == SatisfyAny
 	kept := 0 // 401, 403 or 407 that a later handler may still overrule
 	for _, h := range r.Loc.phases[AccessPhase] {
 		switch rc := h.run(r); {
@@ -432,7 +432,7 @@ func (r *Request) NamedRedirect(name string) int {
 }
 
 // jumpTo notes where the phases go on; its result is for finalize.
-func (r *Request) jumpTo(s Phase) int {
-	r.next = s
+func (r *Request) jumpTo(p Phase) int {
+	r.next = p
 	return Jump
 }

@@ -56,7 +56,7 @@ type coreConf struct {
 	Alias       int // 0: root; else the length of what the alias stands for in the URI, or aliasWhole
 	rootWritten bool
 	internal    bool
-	SatisfyAny  Opt[int]
+	Satisfy     Opt[int]
 	defaultType Opt[string]
 	types       map[string]string
 	ErrorPages  []ErrorPage
@@ -298,7 +298,7 @@ func (l *coreConf) merge(outer *coreConf) {
 		l.Alias = outer.Alias
 	}
 	l.root.Merge(outer.root, Template{Lit: "html"})
-	l.SatisfyAny.Merge(outer.SatisfyAny, SatisfyAll)
+	l.Satisfy.Merge(outer.Satisfy, SatisfyAll)
 	l.defaultType.Merge(outer.defaultType, "text/plain")
 	if l.types == nil {
 		if l.types = outer.types; l.types == nil {

@@ -93,13 +93,13 @@ type Builder struct {
 }
 
 // Handle puts a handler into a phase.
-func (b *Builder) Handle(s Phase, h Handler) {
-	b.loc.phases[s] = append(b.loc.phases[s], rankedHandler{b.rank, h})
+func (b *Builder) Handle(p Phase, h Handler) {
+	b.loc.phases[p] = append(b.loc.phases[p], rankedHandler{b.rank, h})
 }
 
 // HandleLast puts a handler behind those of all modules, as ngx_lua does.
-func (b *Builder) HandleLast(s Phase, h Handler) {
-	b.last.phases[s] = append(b.last.phases[s], rankedHandler{b.rank + lastRank, h})
+func (b *Builder) HandleLast(p Phase, h Handler) {
+	b.last.phases[p] = append(b.last.phases[p], rankedHandler{b.rank + lastRank, h})
 }
 
 // lastRank is above the number of modules.

@@ -28,7 +28,7 @@ func watchClient(r *core.Request, run *entryRun) *clientWatch {
 		return nil
 	}
 	w := &clientWatch{r: r, run: run, done: make(chan struct{})}
-	baton := run.ctx.Worker.baton
+	baton := run.ctx.worker.baton
 	guard.Go(func() {
 		select {
 		case <-gone:
@@ -58,7 +58,7 @@ func (w *clientWatch) clientGone(baton *rt.Baton) {
 
 // onAbortFailed logs an error in the function given to ngx.on_abort.
 func onAbortFailed(th *rt.Thread, err *rt.Error) {
-	ctxOf(th).R.Logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
+	ctxOf(th).r.Logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
 }
 
 // stop ends the watch; the caller holds the baton.
@@ -69,7 +69,7 @@ func (w *clientWatch) stop() {
 
 // ngxOnAbort is ngx.on_abort(callback).
 func ngxOnAbort(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if c := ctxOf(th); c.R != nil && !loc.Of(c.R.Loc).checkClientAbort.V {
+	if c := ctxOf(th); c.r != nil && !loc.Of(c.r.Loc).checkClientAbort.V {
 		th.CheckFunction(args, 0)
 		return lib.Fail(th, "lua_check_client_abort is off")
 	}

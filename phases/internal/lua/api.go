@@ -10,7 +10,7 @@ import (
 
 // ngxAPI is the ngx table's side of one worker: the Host of its Lua state.
 type ngxAPI struct {
-	worker *Worker
+	worker *worker
 	st     *rt.State
 	ngx    *rt.Table
 
@@ -31,7 +31,7 @@ func apiOf(th *rt.Thread) *ngxAPI { return th.State.Host.(*ngxAPI) }
 
 // openNgx gives the Lua state of a worker the ngx table and the modules that are
 // part of the server.
-func openNgx(st *rt.State, w *Worker) {
+func openNgx(st *rt.State, w *worker) {
 	api := &ngxAPI{worker: w, st: st}
 	st.Host, st.Defect = api, logDefect
 	ngx := rt.NewTable(0, 128)
@@ -85,7 +85,7 @@ func openNgx(st *rt.State, w *Worker) {
 func globalWrite(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	args = padded(args, 3)
 	th.RawSet(th.CheckTable(args, 0), args[1], args[2])
-	if c := ctxOf(th); c.Phase != PhaseInit && c.Phase != PhaseInitWorker && c.logEnabled(errlog.Warn) {
+	if c := ctxOf(th); c.phase != PhaseInit && c.phase != PhaseInitWorker && c.logEnabled(errlog.Warn) {
 		c.log(errlog.Warn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+textOrNil(th, args[1])+
 			"') which may lead to race conditions between concurrent requests, so prefer the use of 'local' variables\n"+
 			th.Traceback("", 1))
@@ -149,7 +149,7 @@ func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // gate raises the error of a call in a phase that does not allow a group; missing is
 // the text for code that runs for no request at all.
-func gate(th *rt.Thread, g apiGroup, missing string) *Ctx {
+func gate(th *rt.Thread, g apiGroup, missing string) *runCtx {
 	c := ctxOf(th)
 	if refusal := gateText(c, g, missing); refusal != "" {
 		th.Errorf("%s", refusal)
@@ -158,12 +158,12 @@ func gate(th *rt.Thread, g apiGroup, missing string) *Ctx {
 }
 
 // gateText is the message of the error that gate raises, "" for none.
-func gateText(c *Ctx, g apiGroup, missing string) string {
+func gateText(c *runCtx, g apiGroup, missing string) string {
 	switch {
-	case c.Phase == PhaseInit:
+	case c.phase == PhaseInit:
 		return missing
-	case !c.Phase.allows(g):
-		return "API disabled in the context of " + c.Phase.Directive()
+	case !c.phase.allows(g):
+		return "API disabled in the context of " + c.phase.Directive()
 	}
 	return ""
 }
@@ -178,13 +178,13 @@ func requestOf(th *rt.Thread) *core.Request { return realRequest(th, noRequest) 
 
 func realRequest(th *rt.Thread, missing string) *core.Request {
 	c := ctxOf(th)
-	if c.R == nil {
-		if c.Phase == PhaseInit {
+	if c.r == nil {
+		if c.phase == PhaseInit {
 			th.Errorf("%s", missing)
 		}
 		th.Errorf("API disabled in the current context")
 	}
-	return c.R
+	return c.r
 }
 
 // textOf is the string form that the API uses where LuaJIT code calls tostring.

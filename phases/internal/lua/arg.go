@@ -11,19 +11,19 @@ func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if args[1].IsNumber() {
 		i = int(args[1].Num())
 	}
-	switch c.Phase {
+	switch c.phase {
 	case PhaseInit:
 		th.Errorf(noRequest)
 	case PhaseSet:
-		if i > 0 && i <= len(c.SetArgs) && c.SetArgs[i-1] != "" {
-			return rt.String(c.SetArgs[i-1]), 1
+		if i > 0 && i <= len(c.setArgs) && c.setArgs[i-1] != "" {
+			return rt.String(c.setArgs[i-1]), 1
 		}
 	case PhaseBodyFilter:
 		switch i {
 		case 1:
-			return rt.String(string(c.Chunk)), 1
+			return rt.String(string(c.chunk)), 1
 		case 2:
-			return rt.Bool(c.EOF), 1
+			return rt.Bool(c.eof), 1
 		}
 	default:
 		th.Errorf("API disabled in the current context")
@@ -35,26 +35,26 @@ func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 func argSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	args = padded(args, 3)
 	c := ctxOf(th)
-	if c.Phase == PhaseInit {
+	if c.phase == PhaseInit {
 		return rt.Nil, 0
 	}
-	if c.Phase != PhaseBodyFilter {
-		th.Errorf("API disabled in the context of %s", c.Phase.Directive())
+	if c.phase != PhaseBodyFilter {
+		th.Errorf("API disabled in the context of %s", c.phase.Directive())
 	}
 	switch i := th.CheckInt(args, 1); i {
 	case 1:
 		switch v := args[2]; {
 		case v.IsString(), v.IsNumber():
-			c.Chunk = []byte(textOf(th, v))
+			c.chunk = []byte(textOf(th, v))
 		case v.IsNil():
-			c.Chunk = nil
+			c.chunk = nil
 		case v.IsTable():
-			c.Chunk = th.AppendArray(nil, v.Table(), 2, rt.OnlyText)
+			c.chunk = th.AppendArray(nil, v.Table(), 2, rt.OnlyText)
 		default:
 			th.Errorf("bad chunk data type: %s", rt.TypeName(v))
 		}
 	case 2:
-		c.EOF = args[2].Truthy()
+		c.eof = args[2].Truthy()
 	default:
 		th.Errorf("bad index: %d", i)
 	}

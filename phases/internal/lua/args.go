@@ -77,7 +77,7 @@ func ngxDecodeArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 // decodeArgs reads a query string into t.
-func decodeArgs(th *rt.Thread, c *Ctx, s string, limit int, t *rt.Table) (rt.Value, int) {
+func decodeArgs(th *rt.Thread, c *runCtx, s string, limit int, t *rt.Table) (rt.Value, int) {
 	truncated := ngxtext.EachArg(s, limit, func(key, value string, hasValue bool) {
 		v := rt.True
 		if hasValue {

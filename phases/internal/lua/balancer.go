@@ -55,14 +55,14 @@ var ngxBalancer = lib.Functions{
 func balanced(th *rt.Thread) (*upstream.State, string) {
 	c := ctxOf(th)
 	switch {
-	case c.Phase == PhaseInit:
+	case c.phase == PhaseInit:
 		th.Errorf(noRequest)
-	case c.R == nil || upstream.Note.Get(c.R) == nil:
+	case c.r == nil || upstream.Note.Get(c.r) == nil:
 		return nil, "no upstream found"
-	case c.Phase != PhaseBalancer:
+	case c.phase != PhaseBalancer:
 		return nil, "API disabled in the current context"
 	}
-	return &upstream.Note.Get(c.R).State, ""
+	return &upstream.Note.Get(c.r).State, ""
 }
 
 // balancerSetPeer is set_current_peer(addr, port): the address is a literal
@@ -114,14 +114,14 @@ func balancerMoreTries(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 func balancerLastFailure(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	st, text := balanced(th)
 	switch {
-	case st == nil && ctxOf(th).R == nil:
+	case st == nil && ctxOf(th).r == nil:
 		return rt.Nil, 1
 	case st == nil:
 		return th.Return3(rt.Nil, rt.Nil, rt.String(text))
 	case st.Last == "":
 		return rt.Nil, 1
 	}
-	tries := upstream.Note.Get(ctxOf(th).R).Tries
+	tries := upstream.Note.Get(ctxOf(th).r).Tries
 	return th.Return2(rt.String(st.Last), rt.Int(tries[len(tries)-2].Status))
 }
 

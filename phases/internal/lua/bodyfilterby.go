@@ -21,12 +21,12 @@ func bodyFilterBy(r *core.Request, p []byte, flags int, next core.Next) int {
 	}
 	first := true
 	eof := flags&core.Last != 0
-	results, code, rc := runFilter(r, h, PhaseBodyFilter, func(ctx *Ctx) {
+	results, code, rc := runFilter(r, h, PhaseBodyFilter, func(ctx *runCtx) {
 		if first {
-			ctx.Chunk, ctx.EOF, first = p, eof, false
+			ctx.chunk, ctx.eof, first = p, eof, false
 			return
 		}
-		p, eof = ctx.Chunk, ctx.EOF
+		p, eof = ctx.chunk, ctx.eof
 	})
 	if len(results) > 0 && results[0].IsNumber() {
 		code = int(results[0].Num())

@@ -19,16 +19,16 @@ type handler struct {
 	ref   ChunkRef
 	chunk *rt.Chunk
 	path  core.Template // file form with variables
-	index int           // place in Worker.functions
+	index int           // place in worker.functions
 }
 
 // code gives the function that runs a handler: the worker's, or with
 // lua_isolate_globals one whose globals end with the run. The status is as
 // sharedCode gives it.
-func (c *Ctx) code(h *handler) (rt.Value, int) {
+func (c *runCtx) code(h *handler) (rt.Value, int) {
 	f, rc := c.sharedCode(h)
 	if rc == core.OK && loc.Of(c.location()).isolateGlobals.V {
-		f = c.Worker.State.Isolated(f)
+		f = c.worker.state.Isolated(f)
 	}
 	return f, rc
 }
@@ -36,8 +36,8 @@ func (c *Ctx) code(h *handler) (rt.Value, int) {
 // sharedCode finds the function of a handler in the worker. The status is not OK
 // when there is none: 404 for a file that is not there, 503 for one that
 // cannot be read, 500 for code that was not compiled in or is broken.
-func (c *Ctx) sharedCode(h *handler) (rt.Value, int) {
-	w := c.Worker
+func (c *runCtx) sharedCode(h *handler) (rt.Value, int) {
+	w := c.worker
 	if !h.ref.HasVars {
 		if f := w.functions[h.index]; f.IsFunction() {
 			return f, core.OK
@@ -54,11 +54,11 @@ func (c *Ctx) sharedCode(h *handler) (rt.Value, int) {
 		}
 		return f, rc
 	}
-	path := core.FullPath(w.Cycle.Prefix, h.path.Eval(c.R))
+	path := core.FullPath(w.cycle.Prefix, h.path.Eval(c.r))
 	if f, ok := w.files[path]; ok {
 		return f, core.OK
 	}
-	chunk := fileChunk(w.Cycle, path)
+	chunk := fileChunk(w.cycle, path)
 	if chunk == nil {
 		if status := c.missingFile(path); status != core.OK {
 			return rt.Nil, status
@@ -73,14 +73,14 @@ func (c *Ctx) sharedCode(h *handler) (rt.Value, int) {
 }
 
 // notCompiled refuses a file that exists and that this binary does not have.
-func (c *Ctx) notCompiled(path string) int {
+func (c *runCtx) notCompiled(path string) int {
 	c.logf(errlog.Err, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, sources.Rebuild)
 	return 500
 }
 
 // missingFile logs why a Lua file cannot be opened or read and gives the status for
 // that; OK when the file is there.
-func (c *Ctx) missingFile(path string) int {
+func (c *runCtx) missingFile(path string) int {
 	verb := "open"
 	f, err := os.Open(path)
 	if err == nil {
@@ -106,19 +106,19 @@ func (c *Ctx) missingFile(path string) int {
 // load makes a chunk a function of the worker. A chunk with a syntax error
 // says so now, at run time, as ngx_lua does; so does one whose file is not what was
 // compiled.
-func (c *Ctx) load(chunk *rt.Chunk, name, path string) (rt.Value, int) {
-	w := c.Worker
-	if sourcesVal := main.Of(w.Cycle).Sources; path != "" && !sourcesVal.Trusts() {
+func (c *runCtx) load(chunk *rt.Chunk, name, path string) (rt.Value, int) {
+	w := c.worker
+	if checker := main.Of(w.cycle).Sources; path != "" && !checker.Trusts() {
 		if status := c.missingFile(path); status != core.OK {
 			return rt.Nil, status
 		}
-		if err := sourcesVal.Check(chunk, path); err != nil {
+		if err := checker.Check(chunk, path); err != nil {
 			c.logf(errlog.Err, "failed to load external Lua file \"%s\": it %v %s", path, err, sources.Rebuild)
 			return rt.Nil, 500
 		}
 	}
-	f := w.State.Load(chunk, name) // gives the chunk its name
-	if text := w.State.ChunkError(chunk); text != "" {
+	f := w.state.Load(chunk, name) // gives the chunk its name
+	if text := w.state.ChunkError(chunk); text != "" {
 		if path != "" {
 			c.logf(errlog.Err, "failed to load external Lua file \"%s\": %s", path, text)
 		} else {

@@ -65,12 +65,12 @@ func mergeLoc(l, outer *locConf, _ bool) {
 type mainConf struct {
 	BinaryCode
 
-	workers []*Worker
+	workers []*worker
 	batons  *rt.BatonPool  // one a worker
 	dicts   []*shdict.Dict // lua_shared_dict, in the order of the file
 	// openState is openNgx. States made later, by requests, reach it through here, as
 	// the functions it installs lead back to requests.
-	openState func(*rt.State, *Worker)
+	openState func(*rt.State, *worker)
 
 	sharedDicts          []sharedDict
 	packagePath          core.Opt[string]

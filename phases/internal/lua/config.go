@@ -21,10 +21,10 @@ func (api *ngxAPI) configTable() *rt.Table {
 	t.SetStr("ngx_lua_version", rt.Int(ngxLuaVersion))
 	lib.Functions{
 		{"prefix", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-			return rt.String(apiOf(th).worker.Cycle.Prefix), 1
+			return rt.String(apiOf(th).worker.cycle.Prefix), 1
 		}},
 		{"nginx_configure", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-			return rt.String(core.ConfigureArguments(apiOf(th).worker.Cycle.Modules)), 1
+			return rt.String(core.ConfigureArguments(apiOf(th).worker.cycle.Modules)), 1
 		}},
 	}.AddTo(t)
 	return t

@@ -29,10 +29,10 @@ func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if code == core.Again || code == core.Done {
 		th.Errorf("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE")
 	}
-	if r := c.R; r != nil {
+	if r := c.r; r != nil {
 		r.Logf(errlog.Debug, "lua exit with code %d", code)
 		if r.HeadersSent && code >= 300 && !closesConnection(code) &&
-			c.Phase.allows(apiOutput) {
+			c.phase.allows(apiOutput) {
 			if code != r.Out.Status {
 				r.Logf(errlog.Err, "attempt to set status %d via ngx.exit after sending out the response status %d", code, r.Out.Status)
 			}
@@ -42,8 +42,8 @@ func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			r.Out.Status = code
 		}
 	}
-	if !c.Phase.CanYield() {
-		c.Exit, c.Exited = code, true
+	if !c.phase.CanYield() {
+		c.exit, c.exited = code, true
 		return rt.Nil, 0
 	}
 	checkPending(th, code)
@@ -62,14 +62,14 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 && len(args) != 2 {
 		th.Errorf("expecting one or two arguments, but got %d", len(args))
 	}
-	if ctxOf(th).Phase == PhaseInit {
+	if ctxOf(th).phase == PhaseInit {
 		th.Errorf(noRequestObject)
 	}
 	uri := th.CheckString(args, 0)
 	if uri == "" {
 		th.Errorf("The uri argument is empty")
 	}
-	r := gate(th, apiOutput, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).r
 	hasArgs := strings.IndexByte(uri, '?') >= 0
 	uri, query, ok := r.OpenTarget(uri)
 	if !ok {
@@ -106,7 +106,7 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("only ngx.HTTP_MOVED_TEMPORARILY, ngx.HTTP_MOVED_PERMANENTLY, ngx.HTTP_PERMANENT_REDIRECT, " +
 			"ngx.HTTP_SEE_OTHER, and ngx.HTTP_TEMPORARY_REDIRECT are allowed")
 	}
-	r := gate(th, apiOutput, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).r
 	checkPending(th, 0)
 	if r.HeadersSent {
 		th.Errorf("attempt to call ngx.redirect after sending out the headers")

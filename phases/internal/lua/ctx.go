@@ -22,20 +22,20 @@ func ctxReleased(main *core.Request) { main.Log(errlog.Debug, "lua release ngx.c
 // ctxTable is ngx.ctx.
 func ctxTable(th *rt.Thread) *rt.Table {
 	c := ctxOf(th)
-	if c.Phase == PhaseInit {
+	if c.phase == PhaseInit {
 		th.Errorf(noRequest)
 	}
-	r := c.R
+	r := c.r
 	switch {
-	case r == nil && c.Table == nil:
-		c.Table = rt.NewTable(0, 4)
+	case r == nil && c.table == nil:
+		c.table = rt.NewTable(0, 4)
 		fallthrough
 	case r == nil:
-		return c.Table
+		return c.table
 	}
 	l := note.Of(r)
 	if l.ctx == nil {
-		t := connCtxOf(r).copyFor(c.Worker)
+		t := connCtxOf(r).copyFor(c.worker)
 		if t == nil {
 			t = rt.NewTable(0, 4)
 		}
@@ -51,26 +51,26 @@ func setCtxTable(th *rt.Thread, v rt.Value) {
 	}
 	c := ctxOf(th)
 	switch {
-	case c.Phase == PhaseInit:
+	case c.phase == PhaseInit:
 		th.Errorf(noRequest)
-	case c.R != nil:
-		setCtx(c.R, v.Table())
+	case c.r != nil:
+		setCtx(c.r, v.Table())
 	default:
-		c.Table = v.Table()
+		c.table = v.Table()
 	}
 }
 
 // connCtx is the ngx.ctx of a connection's handshake. Each request of the
 // connection begins with a copy of it, in the same worker.
 type connCtx struct {
-	worker *Worker
+	worker *worker
 	table  *rt.Table
 }
 
 // take takes the baton of the worker that the connection belongs to, if any: a
 // reload may have replaced it.
-func (c *connCtx) take(cycle *core.Cycle) *Worker {
-	if c == nil || c.worker.Cycle != cycle {
+func (c *connCtx) take(cycle *core.Cycle) *worker {
+	if c == nil || c.worker.cycle != cycle {
 		return nil
 	}
 	c.worker.baton.Acquire()
@@ -78,7 +78,7 @@ func (c *connCtx) take(cycle *core.Cycle) *Worker {
 }
 
 // copyFor is a copy of the table for code in a worker, nil for none.
-func (c *connCtx) copyFor(w *Worker) *rt.Table {
+func (c *connCtx) copyFor(w *worker) *rt.Table {
 	if c == nil || c.worker != w {
 		return nil
 	}

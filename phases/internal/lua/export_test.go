@@ -9,7 +9,7 @@ import (
 // What the chunks of whole-server tests call in place of Lua.
 
 // RequestOf is the request on whose behalf th runs.
-func RequestOf(th *rt.Thread) *core.Request { return ctxOf(th).R }
+func RequestOf(th *rt.Thread) *core.Request { return ctxOf(th).r }
 
 // HandshakeOf is the handshake whose phase th runs.
 func HandshakeOf(th *rt.Thread) *ssl.Handshake { return ctxOf(th).handshake }
@@ -25,7 +25,7 @@ func Exit(code int) { panic(exitAbort{code: code}) }
 
 // StartTimer is ngx.timer.at(0, f).
 func StartTimer(th *rt.Thread, f rt.Value) {
-	t := &timer{api: apiOf(th), callback: f, loc: ctxOf(th).R.Loc}
+	t := &timer{api: apiOf(th), callback: f, loc: ctxOf(th).r.Loc}
 	t.start()
 }
 
@@ -37,10 +37,10 @@ var (
 )
 
 // StateOf is the Lua state of the configuration's first worker.
-func StateOf(c *core.Cycle) *rt.State { return main.Of(c).workers[0].State }
+func StateOf(c *core.Cycle) *rt.State { return main.Of(c).workers[0].state }
 
 // PhaseOf is ngx.get_phase().
-func PhaseOf(th *rt.Thread) string { return ctxOf(th).Phase.String() }
+func PhaseOf(th *rt.Thread) string { return ctxOf(th).phase.String() }
 
 // RequestPhases are the phases that have a request: what get_phase calls them, by the
 // word that their directives begin with.

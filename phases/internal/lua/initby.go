@@ -53,17 +53,17 @@ func everyWorker(c *core.Cycle, h *handler, p Phase) {
 func (h *handler) label() string { return strings.TrimSuffix(h.ref.Directive, "_block") }
 
 // runMain runs a chunk that belongs to no request.
-func (w *Worker) runMain(h *handler, p Phase) error {
+func (w *worker) runMain(h *handler, p Phase) error {
 	w.baton.Acquire()
 	defer w.baton.Release()
 	if h.chunk == nil {
 		return fmt.Errorf("cannot open %s", h.ref.Path)
 	}
-	fn := w.State.Load(h.chunk, h.ref.Name) // gives the chunk its name
-	if text := w.State.ChunkError(h.chunk); text != "" {
+	fn := w.state.Load(h.chunk, h.ref.Name) // gives the chunk its name
+	if text := w.state.ChunkError(h.chunk); text != "" {
 		return errors.New(text)
 	}
-	run := &entryRun{thread: w.State.NewThread(), ctx: Ctx{Phase: p, Worker: w}} // those that are kept are for requests
+	run := &entryRun{thread: w.state.NewThread(), ctx: runCtx{phase: p, worker: w}} // those that are kept are for requests
 	if p == PhaseInitWorker {
 		run.ctx.number = core.ConnNumbers.Add(1) // it counts as a connection
 	}

@@ -93,9 +93,9 @@ func appendScalar(b []byte, v rt.Value) []byte {
 	return strconv.AppendBool(b, v.Truthy())
 }
 
-func (c *Ctx) logEnabled(level errlog.Level) bool {
-	if c.R != nil {
-		log := c.R.Logger()
+func (c *runCtx) logEnabled(level errlog.Level) bool {
+	if c.r != nil {
+		log := c.r.Logger()
 		return log != nil && log.Enabled(level)
 	}
 	log := c.logger()
@@ -103,39 +103,39 @@ func (c *Ctx) logEnabled(level errlog.Level) bool {
 }
 
 // logger is the error log of a context without a request.
-func (c *Ctx) logger() errlog.Logger {
-	if c.Loc != nil && c.Loc.ErrorLog.V != nil {
-		return c.Loc.ErrorLog.V
+func (c *runCtx) logger() errlog.Logger {
+	if c.loc != nil && c.loc.ErrorLog.V != nil {
+		return c.loc.ErrorLog.V
 	}
-	return c.Worker.Cycle.Log
+	return c.worker.cycle.Log
 }
 
 // log writes a line to the error log of the context.
-func (c *Ctx) log(level errlog.Level, msg string) {
-	if c.R != nil {
-		c.R.Log(level, msg)
+func (c *runCtx) log(level errlog.Level, msg string) {
+	if c.r != nil {
+		c.r.Log(level, msg)
 		return
 	}
 	if log := c.logger(); log != nil && log.Enabled(level) {
-		if c.Phase != PhaseInit && c.Phase != PhaseExitWorker {
-			msg += ", context: " + c.Phase.Directive() + c.peer
+		if c.phase != PhaseInit && c.phase != PhaseExitWorker {
+			msg += ", context: " + c.phase.Directive() + c.peer
 		}
 		log.Output(level, c.number, msg)
 	}
 }
 
 // peerText describes the client and the listening address of the context.
-func (c *Ctx) peerText() string {
-	if c.R == nil || c.R.Main.Conn == nil {
+func (c *runCtx) peerText() string {
+	if c.r == nil || c.r.Main.Conn == nil {
 		return c.peer
 	}
-	conn := c.R.Main.Conn
+	conn := c.r.Main.Conn
 	host, _ := core.SplitAddr(conn.RemoteAddr().String())
-	return ", client: " + host + ", server: " + c.R.Main.Listen.Addr
+	return ", client: " + host + ", server: " + c.r.Main.Listen.Addr
 }
 
 // logf is log with a format.
-func (c *Ctx) logf(level errlog.Level, format string, args ...any) {
+func (c *runCtx) logf(level errlog.Level, format string, args ...any) {
 	if c.logEnabled(level) {
 		c.log(level, fmt.Sprintf(format, args...))
 	}

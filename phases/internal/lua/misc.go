@@ -50,10 +50,10 @@ func ngxRawHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 func ngxStartTime(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	c := ctxOf(th)
 	switch {
-	case c.Phase == PhaseInit:
+	case c.phase == PhaseInit:
 		th.Errorf(noRequest)
-	case c.R == nil:
+	case c.r == nil:
 		return rt.Number(float64(nowMillis()) / 1000), 1
 	}
-	return rt.Number(float64(c.R.Main.Start.UnixMilli()) / 1000), 1
+	return rt.Number(float64(c.r.Main.Start.UnixMilli()) / 1000), 1
 }

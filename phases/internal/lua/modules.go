@@ -24,10 +24,10 @@ import (
 // the server here, in package.loaded.
 func (api *ngxAPI) openModules() {
 	api.loaded("ngx", api.ngx)
-	core := rt.NewTable(0, 1)
-	core.SetStr("version", rt.String(restyCoreVersion))
+	part := rt.NewTable(0, 1)
+	part.SetStr("version", rt.String(restyCoreVersion))
 	for _, name := range restyCoreParts {
-		api.loaded(name, core)
+		api.loaded(name, part)
 	}
 	api.loaded("resty.core.base", api.restyCoreBase())
 	api.loaded("resty.core.time", restyCoreTime.Table(0))
@@ -86,10 +86,10 @@ func (api *ngxAPI) restyCoreBase() *rt.Table {
 		}},
 		{"get_request", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			c := ctxOf(th)
-			if c.R == nil {
+			if c.r == nil {
 				return rt.Nil, 1
 			}
-			return rt.NewUserdata(c.R, nil), 1
+			return rt.NewUserdata(c.r, nil), 1
 		}},
 	}.Table(9)
 	t.SetStr("version", rt.String(restyCoreVersion))
@@ -185,9 +185,9 @@ func noCapturedLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // ngxProcess is the ngx.process module.
 var ngxProcess = lib.Functions{
 	{"type", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		cycle := apiOf(th).worker.Cycle
+		cycle := apiOf(th).worker.cycle
 		switch {
-		case ctxOf(th).Phase == PhaseInit:
+		case ctxOf(th).phase == PhaseInit:
 			return rt.String("master"), 1
 		case !cycle.Main.MasterProcess.OrDefault(true):
 			return rt.String("single"), 1
@@ -196,7 +196,7 @@ var ngxProcess = lib.Functions{
 	}},
 	{"get_master_pid", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return rt.Int(os.Getpid()), 1 }},
 	{"enable_privileged_agent", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if ctxOf(th).Phase != PhaseInit {
+		if ctxOf(th).phase != PhaseInit {
 			return lib.Fail(th, "API disabled in the current context")
 		}
 		return lib.Fail(th, "missing privileged agent process patch in the nginx core")

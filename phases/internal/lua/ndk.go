@@ -36,7 +36,7 @@ func ndkGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("ndk.set_var: directive \"%s\" not found or does not use ndk_set_var_value", name)
 	}
 	return rt.NewGoFunction(name, func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if ctxOf(th).Phase == PhaseInit {
+		if ctxOf(th).phase == PhaseInit {
 			th.Errorf(noRequest)
 		}
 		return rt.String(f(textOrNil(th, rt.ArgAt(args, 0)))), 1

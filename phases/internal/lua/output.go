@@ -147,7 +147,7 @@ func ngxPrint(th *rt.Thread, args []rt.Value) (rt.Value, int) { return echo(th, 
 
 // echo sends the arguments, and a newline when asked to.
 func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
-	r := gate(th, apiOutput, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).r
 	switch {
 	case r.RawSocket:
 		return lib.Fail(th, "raw request socket acquired")
@@ -207,7 +207,7 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("attempt to pass %d arguments, but accepted 0 or 1", len(args))
 	}
 	wait := optBool(th, args, 0)
-	r := gate(th, apiOutput, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).r
 	switch {
 	case r.RawSocket:
 		return lib.Fail(th, "raw request socket acquired")
@@ -243,7 +243,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("no argument is expected")
 	}
-	r := gate(th, apiOutput, noRequestObject).R
+	r := gate(th, apiOutput, noRequestObject).r
 	switch {
 	case r.RawSocket:
 		return lib.Fail(th, "raw request socket acquired")
@@ -261,7 +261,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // ngxSendHeaders is ngx.send_headers().
 func ngxSendHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	r := gate(th, apiOutput, noRequest).R
+	r := gate(th, apiOutput, noRequest).r
 	if !sendHeader(r) {
 		return lib.Fail(th, "nginx output filter error")
 	}

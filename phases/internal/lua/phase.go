@@ -4,12 +4,12 @@ import rt "github.com/moonphase/moonphase/runtime"
 
 // ngxGetPhase is ngx.get_phase().
 func ngxGetPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	return rt.String(ctxOf(th).Phase.String()), 1
+	return rt.String(ctxOf(th).phase.String()), 1
 }
 
 // ngxGetRawPhase is ngx.get_raw_phase(r).
 func ngxGetRawPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	return rt.Int(phaseTable[ctxOf(th).Phase].raw), 1
+	return rt.Int(phaseTable[ctxOf(th).phase].raw), 1
 }
 
 // Phase names the point of a request's life (or of the server's) in which

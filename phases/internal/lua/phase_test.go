@@ -30,7 +30,7 @@ var apiFields = []string{"ngx.ctx", "ngx.headers_sent", "ngx.is_subrequest", "ng
 // phase allows it, and compares with what `moonphase vet` says of a call of it.
 func TestPhaseGroups(t *testing.T) {
 	w := apiWorker(t)
-	names := append(apiNames(w.State.Globals.GetStr("ngx").Table(), "ngx."), apiFields...)
+	names := append(apiNames(w.state.Globals.GetStr("ngx").Table(), "ngx."), apiFields...)
 	sort.Strings(names)
 	if len(names) < 90 {
 		t.Fatalf("only %d names: %v", len(names), names)
@@ -65,7 +65,7 @@ func apiNames(t *rt.Table, prefix string) (names []string) {
 }
 
 // apiWorker is a Lua state of a server that is not served.
-func apiWorker(t *testing.T) *Worker {
+func apiWorker(t *testing.T) *worker {
 	t.Helper()
 	tree, err := conf.Parse("", t.TempDir(), []byte(`events {} http { server { listen 127.0.0.1:1;
 		lua_check_client_abort on; client_body_temp_path /dev/null/x; location / { content_by_lua_block { x } } } }`))
@@ -113,24 +113,24 @@ func vetRefuses(t *testing.T, p Phase, names []string) map[string]bool {
 }
 
 // askPhase calls a function, or reads a field, in a phase, and gives the error's text.
-func askPhase(w *Worker, p Phase, name string) (text string) {
-	run := &entryRun{thread: w.State.NewThread(), ctx: Ctx{Phase: p, Worker: w}}
+func askPhase(w *worker, p Phase, name string) (text string) {
+	run := &entryRun{thread: w.state.NewThread(), ctx: runCtx{phase: p, worker: w}}
 	if phaseTable[p].variables || p == PhaseBalancer {
-		r := w.Cycle.NewRequest(nil, w.Cycle.Listens[0])
+		r := w.cycle.NewRequest(nil, w.cycle.Listens[0])
 		r.Main, r.Loc = r, r.Server.Loc
 		r.Body.Read = true
-		run.ctx.R = r
+		run.ctx.r = r
 	}
 	w.baton.Acquire()
 	defer w.baton.Release()
 	path := strings.Split(name, ".")
 	ask := rt.NewGoFunction("ask", func(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-		v := w.State.Globals.GetStr(path[0])
+		v := w.state.Globals.GetStr(path[0])
 		for _, key := range path[1:] {
 			v = rt.Index(th, v, rt.String(key), "")
 		}
 		if v.IsFunction() {
-			rt.CallList(th, v, "", argsOf(w.State, path[len(path)-1]))
+			rt.CallList(th, v, "", argsOf(w.state, path[len(path)-1]))
 		}
 		return rt.Nil, 0
 	})

@@ -32,13 +32,13 @@ func handlerOf(l *core.Location, p Phase) *handler { return loc.Of(l).handlers[p
 // runLuaPhase runs the handler of a phase from server_rewrite to content and gives the
 // answer for the phase engine.
 func runLuaPhase(r *core.Request, p Phase) int {
-	conf := loc.Of(r.Loc)
-	if conf.needBody.V {
+	l := loc.Of(r.Loc)
+	if l.needBody.V {
 		if rc := r.ReadBody(nil); rc != core.OK {
 			return rc
 		}
 	}
 	w := enter(r)
 	defer leave(r)
-	return runEntry(r, w, conf.handlers[p], p)
+	return runEntry(r, w, l.handlers[p], p)
 }

@@ -139,12 +139,12 @@ func compileRegex(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
 		l.err = regexErrorText(k.pattern, err)
 		return l
 	}
-	lua := main.Of(api.worker.Cycle)
-	l.re.SetMatchLimit(lua.regexMatchLimit.V)
+	m := main.Of(api.worker.cycle)
+	l.re.SetMatchLimit(m.regexMatchLimit.V)
 	for _, n := range l.re.Names() {
 		l.names = append(l.names, rt.String(n.Name))
 	}
-	api.regexes.put(k, l, lua.regexCacheMaxEntries.V)
+	api.regexes.put(k, l, m.regexCacheMaxEntries.V)
 	return l
 }
 
@@ -422,7 +422,7 @@ func (t *replacement) append(b []byte, s string, ov []int) []byte {
 }
 
 // replacement compiles a replacement text; nil for a bad one, which is logged.
-func (l *compiledRegex) replacement(c *Ctx, text string) *replacement {
+func (l *compiledRegex) replacement(c *runCtx, text string) *replacement {
 	if l.template != nil && l.templateText == text {
 		return l.template
 	}
@@ -434,7 +434,7 @@ func (l *compiledRegex) replacement(c *Ctx, text string) *replacement {
 }
 
 // parseReplacement reads $1, ${1}, $0, and $$ for a dollar sign.
-func parseReplacement(c *Ctx, text string) *replacement {
+func parseReplacement(c *runCtx, text string) *replacement {
 	t := &replacement{}
 	start := 0
 	literal := func(end int) {

@@ -76,7 +76,7 @@ func ngxReadBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	r := gate(th, apiOutput, noBodyRequest).R
+	r := gate(th, apiOutput, noBodyRequest).r
 	rc := r.ReadBody(func(wait func()) { th.Block(r.Conn.InterruptRead, wait) })
 	if rc >= 300 {
 		panic(exitAbort{rc})

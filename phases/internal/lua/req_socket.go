@@ -22,7 +22,7 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	raw := rt.ArgAt(args, 0).Truthy()
 	c := ctxOf(th)
-	if r := c.R; r != nil {
+	if r := c.r; r != nil {
 		switch {
 		case r.IsSubrequest():
 			th.Errorf("attempt to read the request body in a subrequest")

@@ -8,7 +8,7 @@ import (
 // requestNote is what the Lua handlers of a request share.
 type requestNote struct {
 	ctx    *rt.Table // ngx.ctx
-	worker *Worker   // where the request's Lua runs; chosen by its first handler
+	worker *worker   // where the request's Lua runs; chosen by its first handler
 
 	depth int // Lua handlers of this request on the stack, filters included
 

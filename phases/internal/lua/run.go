@@ -15,7 +15,7 @@ import (
 type entryRun struct {
 	thread *rt.Thread
 	group  rt.ThreadGroup
-	ctx    Ctx
+	ctx    runCtx
 
 	prev, next *entryRun // of those that run for requests
 	spent      bool      // not to be used again: its stack was cut off, or somebody knows it
@@ -23,16 +23,16 @@ type entryRun struct {
 
 // takeRun gets an entry thread, whose empty context the caller fills; it holds the baton
 // until it calls end.
-func (w *Worker) takeRun() *entryRun {
+func (w *worker) takeRun() *entryRun {
 	if n := len(w.runs); n > 0 {
 		run := w.runs[n-1]
 		w.runs = w.runs[:n-1]
-		if log := w.Cycle.Log; log != nil && log.Enabled(errlog.Debug) {
+		if log := w.cycle.Log; log != nil && log.Enabled(errlog.Debug) {
 			log.Output(errlog.Debug, 0, fmt.Sprintf("lua reusing cached lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
 		}
 		return run
 	}
-	return &entryRun{thread: w.State.NewThread()}
+	return &entryRun{thread: w.state.NewThread()}
 }
 
 // call runs fn as the entry thread of the handler that run.ctx describes, with the
@@ -40,7 +40,7 @@ func (w *Worker) takeRun() *entryRun {
 // worker's baton.
 func (run *entryRun) call(fn rt.Value, args ...rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
 	run.thread.Host = &run.ctx
-	run.group.Coroutines, run.group.Context = run.ctx.Phase.coroutines(), run.ctx.Phase.Directive()
+	run.group.Coroutines, run.group.Context = run.ctx.phase.coroutines(), run.ctx.phase.Directive()
 	results, failure, abort = run.enter(fn, args)
 	run.spent = failure != nil || abort != nil
 	if failure != nil && abort == nil {
@@ -65,24 +65,24 @@ func (run *entryRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, fa
 // for the next one.
 func (run *entryRun) end() {
 	run.ctx.sockets.closeSockets()
-	w := run.ctx.Worker
-	if run.spent || len(w.runs) >= main.Of(w.Cycle).threadCacheMax.V {
+	w := run.ctx.worker
+	if run.spent || len(w.runs) >= main.Of(w.cycle).threadCacheMax.V {
 		return
 	}
 	if run.ctx.logEnabled(errlog.Debug) {
 		run.ctx.log(errlog.Debug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
 	}
-	run.ctx = Ctx{}
+	run.ctx = runCtx{}
 	w.runs = append(w.runs, run)
 }
 
 // logFailure logs an error that a handler did not catch. Those of the workers' own
 // phases are told by who runs them.
-func (c *Ctx) logFailure(e *rt.Error) {
+func (c *runCtx) logFailure(e *rt.Error) {
 	switch {
-	case c.Phase == PhaseInit, c.Phase == PhaseInitWorker, c.Phase == PhaseExitWorker:
-	case c.R != nil && !c.Phase.CanYield():
-		c.logf(errlog.Err, "failed to run %s: %s\n%s", c.Phase.Directive(), errorText(e), e.Traceback)
+	case c.phase == PhaseInit, c.phase == PhaseInitWorker, c.phase == PhaseExitWorker:
+	case c.r != nil && !c.phase.CanYield():
+		c.logf(errlog.Err, "failed to run %s: %s\n%s", c.phase.Directive(), errorText(e), e.Traceback)
 	default:
 		c.logf(errlog.Err, "lua entry thread aborted: runtime error: %s\n%s", errorText(e), entryTraceback(e))
 	}
@@ -102,9 +102,9 @@ func entryTraceback(e *rt.Error) string {
 }
 
 // runEntry runs the handler's code as an entry thread with its light threads.
-func runEntry(r *core.Request, w *Worker, h *handler, p Phase) int {
+func runEntry(r *core.Request, w *worker, h *handler, p Phase) int {
 	run := w.takeRun()
-	run.ctx.R, run.ctx.Phase, run.ctx.Worker = r, p, w
+	run.ctx.r, run.ctx.phase, run.ctx.worker = r, p, w
 	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		run.end()
@@ -134,12 +134,12 @@ func runEntry(r *core.Request, w *Worker, h *handler, p Phase) int {
 // runFilter runs a handler that may not wait, on a thread of its own. exit is
 // what the code gave to ngx.exit; rc is a status when it did not run to its
 // end. use, when not nil, is called before and after with the context.
-func runFilter(r *core.Request, h *handler, p Phase, use func(ctx *Ctx)) (results []rt.Value, exit, rc int) {
+func runFilter(r *core.Request, h *handler, p Phase, use func(ctx *runCtx)) (results []rt.Value, exit, rc int) {
 	w := enter(r)
 	defer leave(r)
 	run := w.takeRun()
 	defer run.end()
-	run.ctx.R, run.ctx.Phase, run.ctx.Worker = r, p, w
+	run.ctx.r, run.ctx.phase, run.ctx.worker = r, p, w
 	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		return nil, core.OK, rc
@@ -154,8 +154,8 @@ func runFilter(r *core.Request, h *handler, p Phase, use func(ctx *Ctx)) (result
 	if use != nil {
 		use(&run.ctx)
 	}
-	if run.ctx.Exited {
-		exit = run.ctx.Exit
+	if run.ctx.exited {
+		exit = run.ctx.exit
 	} else if a, ok := abort.(exitAbort); ok {
 		exit = a.code
 	}
@@ -164,7 +164,7 @@ func runFilter(r *core.Request, h *handler, p Phase, use func(ctx *Ctx)) (result
 
 // enter gets the baton of the request's worker, choosing the worker first
 // when this is its first Lua handler.
-func enter(r *core.Request) *Worker {
+func enter(r *core.Request) *worker {
 	l := note.Of(r)
 	l.depth++
 	w := l.worker
@@ -206,7 +206,7 @@ func (cutAbort) LuaAbort()     {}
 
 // noteRun and forgetRun keep the handlers of requests that run on w. The caller holds
 // the baton.
-func (w *Worker) noteRun(run *entryRun) {
+func (w *worker) noteRun(run *entryRun) {
 	run.next = w.running
 	if run.next != nil {
 		run.next.prev = run
@@ -214,7 +214,7 @@ func (w *Worker) noteRun(run *entryRun) {
 	w.running = run
 }
 
-func (w *Worker) forgetRun(run *entryRun) {
+func (w *worker) forgetRun(run *entryRun) {
 	if run.prev != nil {
 		run.prev.next = run.next
 	} else {
@@ -227,7 +227,7 @@ func (w *Worker) forgetRun(run *entryRun) {
 }
 
 // abortRuns ends the handlers of requests that run on w.
-func (w *Worker) abortRuns() {
+func (w *worker) abortRuns() {
 	w.baton.Acquire()
 	var groups []*rt.ThreadGroup
 	for run := w.running; run != nil; run = run.next {

@@ -18,21 +18,21 @@ func ExecScript(modules []*core.Module, chunks rt.ChunkSet, key, script string, 
 	if err != nil {
 		return execFailed(err.Error())
 	}
-	defer w.State.Close()
+	defer w.state.Close()
 	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice == 0 {
 		out := bufio.NewWriterSize(os.Stdout, 64<<10)
 		defer func() { _ = out.Flush() }()
-		w.State.Stdout = out
+		w.state.Stdout = out
 	}
-	chunk := w.State.Chunk(key)
+	chunk := w.state.Chunk(key)
 	if chunk == nil {
 		return execFailed(fmt.Sprintf("%s is not among the compiled chunks", script))
 	}
 	// Servers log what is printed and warn of new globals; a script's output and
 	// globals are its own.
-	w.State.Globals.SetMeta(nil)
-	w.State.Loaded.GetStr("package").Table().SetStr("path", rt.String(DefaultScriptPath()))
-	w.State.Globals.SetStr("print", rt.NewGoFunction("print", rt.Print))
+	w.state.Globals.SetMeta(nil)
+	w.state.Loaded.GetStr("package").Table().SetStr("path", rt.String(DefaultScriptPath()))
+	w.state.Globals.SetStr("print", rt.NewGoFunction("print", rt.Print))
 	arg := rt.NewTable(len(args), 1)
 	arg.Set(rt.Int(0), rt.String(script))
 	values := make([]rt.Value, len(args))
@@ -40,16 +40,16 @@ func ExecScript(modules []*core.Module, chunks rt.ChunkSet, key, script string, 
 		values[i] = rt.String(a)
 		arg.SetInt(i+1, values[i])
 	}
-	w.State.Globals.SetStr("arg", rt.TableValue(arg))
+	w.state.Globals.SetStr("arg", rt.TableValue(arg))
 
 	w.baton.Acquire()
 	defer w.baton.Release()
 	if chunk.Err != "" {
-		return execFailed(w.State.ChunkError(chunk))
+		return execFailed(w.state.ChunkError(chunk))
 	}
-	run := &entryRun{thread: w.State.NewThread(), ctx: Ctx{Phase: PhaseTimer, Worker: w}}
+	run := &entryRun{thread: w.state.NewThread(), ctx: runCtx{phase: PhaseTimer, worker: w}}
 	run.thread.Host = &run.ctx
-	fn := w.State.Load(chunk, "")
+	fn := w.state.Load(chunk, "")
 	_, failure, abort := run.enter(fn, values)
 	switch exit, isExit := abort.(exitAbort); {
 	case failure != nil:
@@ -63,7 +63,7 @@ func ExecScript(modules []*core.Module, chunks rt.ChunkSet, key, script string, 
 }
 
 // scriptWorker makes the only worker of a server without addresses.
-func scriptWorker(modules []*core.Module, chunks rt.ChunkSet) (*Worker, error) {
+func scriptWorker(modules []*core.Module, chunks rt.ChunkSet) (*worker, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func NativeModules(modules []*core.Module) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.State.NativeModules(), nil
+	return w.state.NativeModules(), nil
 }
 
 // DefaultScriptPath is package.path of a plain script: LuaJIT's own, or what LUA_PATH

@@ -52,15 +52,15 @@ func semaphoreOf(th *rt.Thread, args []rt.Value) *semaphore {
 func semaphoreWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s := semaphoreOf(th, args)
 	c := ctxOf(th)
-	if c.Phase == PhaseInit {
+	if c.phase == PhaseInit {
 		th.Errorf(noRequest)
 	}
 	ms := int64(th.CheckNumber(args, 1) * 1000)
 	if ms < 0 {
 		th.Errorf("no negative number")
 	}
-	if !c.Phase.CanYield() {
-		return lib.Fail(th, "API disabled in the context of "+c.Phase.Directive())
+	if !c.phase.CanYield() {
+		return lib.Fail(th, "API disabled in the context of "+c.phase.Directive())
 	}
 	if s.resources > 0 && len(s.waiters) == 0 {
 		s.resources--

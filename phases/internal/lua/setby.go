@@ -43,7 +43,7 @@ func (o *setOp) Exec(r *core.Request) int {
 	for i := range o.args {
 		args[i] = o.args[i].Eval(r)
 	}
-	results, _, rc := runFilter(r, o.handler, PhaseSet, func(ctx *Ctx) { ctx.SetArgs = args })
+	results, _, rc := runFilter(r, o.handler, PhaseSet, func(ctx *runCtx) { ctx.setArgs = args })
 	if rc != core.OK {
 		r.ScriptStatus = 500
 		return core.StopScript

@@ -49,7 +49,7 @@ var dictMethods = lib.Functions{
 func (api *ngxAPI) sharedTable() *rt.Table {
 	api.dictMeta = dictMethods.Table(1)
 	api.dictMeta.SetStr("__index", rt.TableValue(api.dictMeta))
-	dicts := main.Of(api.worker.Cycle).dicts
+	dicts := main.Of(api.worker.cycle).dicts
 	t := rt.NewTable(0, len(dicts))
 	for _, d := range dicts {
 		object := rt.NewTable(1, 0)

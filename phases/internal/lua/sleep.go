@@ -13,7 +13,7 @@ func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("attempt to pass %d arguments, but accepted 1", len(args))
 	}
 	c := ctxOf(th)
-	if c.Phase == PhaseInit {
+	if c.phase == PhaseInit {
 		th.Errorf(noRequest)
 	}
 	ms := int64(th.CheckNumber(args, 0) * 1000)
@@ -30,7 +30,7 @@ func ngxSleep(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}()
 	th.Park().Wait(time.Duration(ms) * time.Millisecond)
 	expired = true
-	if r := c.R; r != nil {
+	if r := c.r; r != nil {
 		c.logf(errlog.Debug, "lua sleep timer expired: \"%s?%s\"", r.URI, r.Args)
 	} else {
 		c.logf(errlog.Debug, "lua sleep timer expired: \"?\"")

@@ -18,11 +18,11 @@ import (
 // openSockets adds ngx.socket to the ngx table.
 func (api *ngxAPI) openSockets() {
 	api.pools = cosocket.NewPools(func(line string) {
-		if log := api.worker.Cycle.Log; log != nil && log.Enabled(errlog.Debug) {
+		if log := api.worker.cycle.Log; log != nil && log.Enabled(errlog.Debug) {
 			log.Output(errlog.Debug, 0, line)
 		}
 	})
-	api.pools.Slots = socketSlots{api.worker.Cycle}
+	api.pools.Slots = socketSlots{api.worker.cycle}
 	l := cosocket.NewLib(
 		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
 		func(th *rt.Thread) string { return gateText(ctxOf(th), apiWait, noRequest) })
@@ -42,7 +42,7 @@ type socketSlots struct{ cycle *core.Cycle }
 // Dial implements cosocket.Slots.
 func (s socketSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
 	nc, err := s.cycle.Dial(dial)
-	if core.IsNoSlots(err) {
+	if core.IsConnLimit(err) {
 		err = &cosocket.NoSlotsError{Reason: err.Error()}
 	}
 	return nc, err
@@ -51,7 +51,7 @@ func (s socketSlots) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
 // socketHost is a request or timer as its sockets see it.
 type socketHost struct {
 	r    *core.Request // nil for a timer
-	c    *Ctx          // of a timer
+	c    *runCtx       // of a timer
 	api  *ngxAPI
 	cfg  cosocket.Config
 	loc  *core.Location // that cfg is of
@@ -63,17 +63,17 @@ type socketHost struct {
 // are its first sockets.
 func socketHostOf(th *rt.Thread) *socketHost {
 	c := ctxOf(th)
-	if c.Phase == PhaseInit {
+	if c.phase == PhaseInit {
 		th.Errorf(noRequest)
 	}
 	at := &c.sockets
-	if c.R != nil {
-		at = &note.Of(c.R).sockets
+	if c.r != nil {
+		at = &note.Of(c.r).sockets
 	}
 	if *at == nil {
-		h := &socketHost{r: c.R, c: c, api: apiOf(th)}
-		if *at = h; c.R != nil {
-			keepSockets(c.R, h)
+		h := &socketHost{r: c.r, c: c, api: apiOf(th)}
+		if *at = h; c.r != nil {
+			keepSockets(c.r, h)
 		}
 	}
 	return *at
@@ -116,7 +116,7 @@ func (h *socketHost) closeUnderBaton() {
 func (h *socketHost) Ended() bool { return h.over }
 
 // Waits implements cosocket.Host.
-func (h *socketHost) Waits(th *rt.Thread) bool { return ctxOf(th).Phase.CanYield() }
+func (h *socketHost) Waits(th *rt.Thread) bool { return ctxOf(th).phase.CanYield() }
 
 // location is where the request is, or was when it ended.
 func (h *socketHost) location() *core.Location {
@@ -160,10 +160,10 @@ func (h *socketHost) Log(level cosocket.Level, line string) {
 	h.context().log(socketLevels[level], line)
 }
 
-// context is a Ctx to log by. That of a request's first handler may be gone.
-func (h *socketHost) context() *Ctx {
+// context is a runCtx to log by. That of a request's first handler may be gone.
+func (h *socketHost) context() *runCtx {
 	if h.r != nil {
-		return &Ctx{R: h.r, Worker: h.api.worker}
+		return &runCtx{r: h.r, worker: h.api.worker}
 	}
 	return h.c
 }
@@ -180,7 +180,7 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var err error
-	th.Block(cancel, func() { address, err = l.Resolve(ctx, h.api.worker.Cycle.Log, name) })
+	th.Block(cancel, func() { address, err = l.Resolve(ctx, h.api.worker.cycle.Log, name) })
 	switch {
 	case err == nil:
 		return address, ""
@@ -193,8 +193,8 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 
 // TLS implements cosocket.Trust.
 func (h *socketHost) TLS() (*tls.Config, *openssl.Verifier) {
-	ssl := &loc.Of(h.location()).ssl
-	return ssl.Config.Clone(), ssl.Verifier
+	client := &loc.Of(h.location()).ssl
+	return client.Config.Clone(), client.Verifier
 }
 
 // DER implements cosocket.CertChain.

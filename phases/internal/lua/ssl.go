@@ -66,7 +66,7 @@ func sslTable() *rt.Table {
 // the phases.
 func handshakeOf(th *rt.Thread, phases ...Phase) *ssl.Handshake {
 	c := ctxOf(th)
-	if c.handshake == nil || !slices.Contains(phases, c.Phase) {
+	if c.handshake == nil || !slices.Contains(phases, c.phase) {
 		th.Errorf("API disabled in the current context")
 	}
 	return c.handshake
@@ -233,8 +233,8 @@ func helloName(th *rt.Thread) (string, bool) {
 	if c.handshake != nil {
 		return c.handshake.Hello.ServerName, true
 	}
-	if c.R != nil {
-		if s, ok := ssl.State(c.R); ok {
+	if c.r != nil {
+		if s, ok := ssl.State(c.r); ok {
 			return s.ServerName, true
 		}
 	}
@@ -258,8 +258,8 @@ func clientConn(th *rt.Thread) core.Downstream {
 	switch {
 	case c.handshake != nil:
 		return c.handshake.Conn
-	case c.R != nil:
-		return c.R.Main.Conn
+	case c.r != nil:
+		return c.r.Main.Conn
 	}
 	th.Errorf("API disabled in the current context")
 	return nil
@@ -307,8 +307,8 @@ func connVersion(th *rt.Thread) (uint16, bool) {
 		}
 		return 0, false
 	}
-	if c.R != nil {
-		if s, ok := ssl.State(c.R); ok {
+	if c.r != nil {
+		if s, ok := ssl.State(c.r); ok {
 			return s.Version, true
 		}
 	}

@@ -23,7 +23,7 @@ var ngxSSLSession = lib.Functions{
 // sessionOf is the session of the running code, nil outside its phases.
 func sessionOf(th *rt.Thread) *ssl.Session {
 	c := ctxOf(th)
-	if c.Phase == PhaseInit {
+	if c.phase == PhaseInit {
 		th.Errorf(noRequest)
 	}
 	if c.handshake == nil {

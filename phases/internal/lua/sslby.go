@@ -96,15 +96,15 @@ func debugHandshake(t *ssl.Handshake, msg string) {
 }
 
 // runHandshakeIn runs the handler in a worker whose baton is held. It has no request.
-func runHandshakeIn(w *Worker, t *ssl.Handshake, h *handler, p Phase) int {
+func runHandshakeIn(w *worker, t *ssl.Handshake, h *handler, p Phase) int {
 	host, _ := core.SplitAddr(t.Conn.RemoteAddr().String())
 	run := w.takeRun()
 	defer run.end()
-	run.ctx = Ctx{Phase: p, Worker: w, Loc: t.Listen.Default.Loc, handshake: t,
+	run.ctx = runCtx{phase: p, worker: w, loc: t.Listen.Default.Loc, handshake: t,
 		number: t.Conn.Number(), peer: ", client: " + host + ", server: " + t.Listen.Addr}
 	ctx, _ := t.SSL.Data.(*connCtx)
 	if ctx != nil {
-		run.ctx.Table = ctx.table
+		run.ctx.table = ctx.table
 	}
 	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
@@ -118,8 +118,8 @@ func runHandshakeIn(w *Worker, t *ssl.Handshake, h *handler, p Phase) int {
 	case failure != nil, abort != nil:
 		rc = 500
 	}
-	if run.ctx.Table != nil {
-		t.SSL.Data = &connCtx{w, run.ctx.Table}
+	if run.ctx.table != nil {
+		t.SSL.Data = &connCtx{w, run.ctx.table}
 	}
 	return rc
 }

@@ -9,12 +9,12 @@ import (
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
-// Worker is one Lua world: its state, and the baton that says who may run in
+// worker is one Lua world: its state, and the baton that says who may run in
 // it.
-type Worker struct {
-	ID    int
-	Cycle *core.Cycle
-	State *rt.State
+type worker struct {
+	id    int
+	cycle *core.Cycle
+	state *rt.State
 
 	baton     *rt.Baton
 	functions []rt.Value // by handler.index
@@ -27,19 +27,19 @@ type Worker struct {
 
 // takeWorker waits for a worker whose baton is free, trying the one of the
 // hint first.
-func takeWorker(c *core.Cycle, hint int) *Worker {
+func takeWorker(c *core.Cycle, hint int) *worker {
 	m := main.Of(c)
 	return m.workers[m.batons.Acquire(hint%len(m.workers)).ID]
 }
 
 // newWorker makes a Lua state for a baton.
-func newWorker(c *core.Cycle, id int, baton *rt.Baton) *Worker {
+func newWorker(c *core.Cycle, id int, baton *rt.Baton) *worker {
 	m := main.Of(c)
 	check := func(chunk *rt.Chunk) error { return checkModule(c, chunk) }
-	return &Worker{
-		ID:        id,
-		Cycle:     c,
-		State:     rt.NewState(rt.Options{Chunks: m.Chunks, Baton: baton, CheckModule: check}),
+	return &worker{
+		id:        id,
+		cycle:     c,
+		state:     rt.NewState(rt.Options{Chunks: m.Chunks, Baton: baton, CheckModule: check}),
 		baton:     baton,
 		functions: make([]rt.Value, len(m.handlers)),
 		files:     map[string]rt.Value{},
@@ -47,10 +47,10 @@ func newWorker(c *core.Cycle, id int, baton *rt.Baton) *Worker {
 }
 
 // open fills the worker's state and runs init_by_lua in it.
-func (w *Worker) open() error {
-	main.Of(w.Cycle).openState(w.State, w)
-	setPackagePaths(w.Cycle, w.State)
-	if h := main.Of(w.Cycle).init; h != nil {
+func (w *worker) open() error {
+	main.Of(w.cycle).openState(w.state, w)
+	setPackagePaths(w.cycle, w.state)
+	if h := main.Of(w.cycle).init; h != nil {
 		if err := w.runMain(h, PhaseInit); err != nil {
 			return fmt.Errorf("%s error: %w", h.label(), err)
 		}
@@ -60,7 +60,7 @@ func (w *Worker) open() error {
 
 // privateWorker makes a state that serves only r (lua_code_cache off) and
 // takes its baton; nil when init_by_lua fails in it.
-func privateWorker(r *core.Request) *Worker {
+func privateWorker(r *core.Request) *worker {
 	w := newWorker(r.Cycle, 0, rt.NewBaton())
 	w.users = 1
 	if err := w.open(); err != nil {
@@ -77,7 +77,7 @@ func privateWorker(r *core.Request) *Worker {
 }
 
 // hold notes one more user of a private state; the caller holds the baton.
-func (w *Worker) hold() {
+func (w *worker) hold() {
 	if w.users > 0 {
 		w.users++
 	}
@@ -85,15 +85,15 @@ func (w *Worker) hold() {
 
 // drop notes that a user of a private state has ended, and closes it after the
 // last one; the caller holds the baton.
-func (w *Worker) drop(log func(errlog.Level, string)) {
+func (w *worker) drop(log func(errlog.Level, string)) {
 	if w.users <= 0 {
 		return
 	}
 	log(errlog.Debug, fmt.Sprintf("decrementing the reference count for Lua VM: %d", w.users))
 	w.users--
 	if w.users == 0 {
-		log(errlog.Debug, fmt.Sprintf("lua close the global Lua VM %v", rt.Address{Pointer: w.State}))
-		if api, ok := w.State.Host.(*ngxAPI); ok {
+		log(errlog.Debug, fmt.Sprintf("lua close the global Lua VM %v", rt.Address{Pointer: w.state}))
+		if api, ok := w.state.Host.(*ngxAPI); ok {
 			api.pools.Shutdown()
 		}
 	}

@@ -46,13 +46,13 @@ func ngxCaptureMulti(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // capture1 makes the subrequests, waits for all of them and returns a table for
 // each.
-func capture1(th *rt.Thread, c *Ctx, queries []rt.Value) (rt.Value, int) {
+func capture1(th *rt.Thread, c *runCtx, queries []rt.Value) (rt.Value, int) {
 	subs := make([]*core.Request, 0, len(queries))
 	for i, q := range queries {
 		if !q.IsTable() {
 			th.Errorf("the query argument %d is not a table, but a %s", i, rt.TypeName(q))
 		}
-		sub := newCapture(th, c.R, i, q.Table())
+		sub := newCapture(th, c.r, i, q.Table())
 		if sub == nil {
 			for _, s := range subs {
 				s.Release()
@@ -67,7 +67,7 @@ func capture1(th *rt.Thread, c *Ctx, queries []rt.Value) (rt.Value, int) {
 	th.Block(nil, func() { runAll(subs) })
 	c.subrequests -= len(subs)
 	light.Subrequests -= len(subs)
-	if rc := c.R.Main.Killed; rc != 0 {
+	if rc := c.r.Main.Killed; rc != 0 {
 		for _, sub := range subs {
 			sub.Release()
 		}

@@ -87,7 +87,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if set.exiting && delay > 0 {
 		return lib.Fail(th, "process exiting")
 	}
-	if len(set.pending) >= main.Of(api.worker.Cycle).maxPendingTimers.V {
+	if len(set.pending) >= main.Of(api.worker.cycle).maxPendingTimers.V {
 		return lib.Fail(th, "too many pending timers")
 	}
 	t := &timer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), loc: c.location()}
@@ -124,12 +124,12 @@ func (api *ngxAPI) timerExpired() {
 // own. The caller holds the baton.
 func (t *timer) fire(premature bool) {
 	set, w, run := &t.api.timers, t.api.worker, t.run
-	run.ctx = Ctx{Phase: PhaseTimer, Worker: w, peer: t.peer, Loc: t.loc}
+	run.ctx = runCtx{phase: PhaseTimer, worker: w, peer: t.peer, loc: t.loc}
 	c := run.ctx // for log lines behind the end of the run
 	c.logf(errlog.Debug, "lua ngx.timer expired")
-	if limit := main.Of(w.Cycle).maxRunningTimers.V; set.running >= limit {
+	if limit := main.Of(w.cycle).maxRunningTimers.V; set.running >= limit {
 		c.logf(errlog.Alert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
-			w.State.FunctionSource(t.callback), limit)
+			w.state.FunctionSource(t.callback), limit)
 		run.end()
 		w.drop(c.log)
 		set.wake()
@@ -143,7 +143,7 @@ func (t *timer) fire(premature bool) {
 	}
 	set.running++
 	_, _, _ = run.call(t.callback, append([]rt.Value{rt.Bool(premature)}, t.args...)...) // it has logged what went wrong
-	if run.ctx.Table != nil {
+	if run.ctx.table != nil {
 		c.logf(errlog.Debug, "lua release ngx.ctx at ref 1")
 	}
 	run.end()
@@ -170,7 +170,7 @@ func (s *timerSet) wake() {
 func abortTimers(c *core.Cycle) {
 	for _, w := range main.Of(c).workers {
 		w.baton.Acquire()
-		if api, ok := w.State.Host.(*ngxAPI); ok {
+		if api, ok := w.state.Host.(*ngxAPI); ok {
 			api.pools.Shutdown() // callbacks shall find that nothing is kept any more
 			api.abortTimers()
 		}
@@ -182,7 +182,7 @@ func abortTimers(c *core.Cycle) {
 func waitTimers(c *core.Cycle) {
 	for _, w := range main.Of(c).workers {
 		w.baton.Acquire()
-		api, ok := w.State.Host.(*ngxAPI)
+		api, ok := w.state.Host.(*ngxAPI)
 		var idle chan struct{}
 		if ok && api.timers.busy() {
 			if api.timers.idle == nil {
@@ -205,7 +205,7 @@ func (api *ngxAPI) abortTimers() {
 	if n == 0 {
 		return
 	}
-	c := &Ctx{Phase: PhaseTimer, Worker: api.worker}
+	c := &runCtx{phase: PhaseTimer, worker: api.worker}
 	c.logf(errlog.Debug, "lua found %d pending timers to be aborted prematurely", n)
 	c.logf(errlog.Debug, "lua abort pending timers")
 	for len(set.pending) > 0 {

@@ -19,7 +19,7 @@ var ngxThread = lib.Functions{
 // threadSpawn is ngx.thread.spawn(f, ...): f runs at once, until it first waits.
 func threadSpawn(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	c := ctxOf(th)
-	if c.Phase == PhaseInit {
+	if c.phase == PhaseInit {
 		th.Errorf(noRequest)
 	}
 	checkLuaFunction(th, args, 0)

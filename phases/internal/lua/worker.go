@@ -14,19 +14,19 @@ var ngxWorker = lib.Functions{
 	}},
 	{"pid", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return rt.Int(os.Getpid()), 1 }},
 	{"pids", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if p := ctxOf(th).Phase; p == PhaseInit || p == PhaseInitWorker {
+		if p := ctxOf(th).phase; p == PhaseInit || p == PhaseInitWorker {
 			return lib.Fail(th, "API disabled in the current context")
 		}
 		return rt.NewArray(rt.Int(os.Getpid())), 1
 	}},
 	{"id", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		w := apiOf(th).worker
-		if ctxOf(th).Phase == PhaseInit && w.Cycle.Main.MasterProcess.OrDefault(true) {
+		if ctxOf(th).phase == PhaseInit && w.cycle.Main.MasterProcess.OrDefault(true) {
 			return rt.Nil, 1 // nginx's master runs init_by_lua
 		}
-		return rt.Int(w.ID), 1
+		return rt.Int(w.id), 1
 	}},
 	{"count", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		return rt.Int(max(apiOf(th).worker.Cycle.Main.WorkerProcesses.V, 1)), 1
+		return rt.Int(max(apiOf(th).worker.cycle.Main.WorkerProcesses.V, 1)), 1
 	}},
 }

@@ -12,12 +12,12 @@ import (
 // vmPool is the Lua states in which a worker's ngx.run_worker_thread runs code.
 type vmPool struct {
 	mu    sync.Mutex
-	idle  []*Worker
+	idle  []*worker
 	count int
 }
 
 // take gets a state that nobody uses, nil when there are too many.
-func (p *vmPool) take(w *Worker) *Worker {
+func (p *vmPool) take(w *worker) *worker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.idle); n > 0 {
@@ -25,14 +25,14 @@ func (p *vmPool) take(w *Worker) *Worker {
 		p.idle = p.idle[:n-1]
 		return vm
 	}
-	if p.count >= main.Of(w.Cycle).workerThreadPool.V {
+	if p.count >= main.Of(w.cycle).workerThreadPool.V {
 		return nil
 	}
 	p.count++
-	vm := newWorker(w.Cycle, w.ID, rt.NewBaton())
-	main.Of(w.Cycle).openState(vm.State, vm)
-	setPackagePaths(w.Cycle, vm.State)
-	keepThreadAPI(vm.State)
+	vm := newWorker(w.cycle, w.id, rt.NewBaton())
+	main.Of(w.cycle).openState(vm.state, vm)
+	setPackagePaths(w.cycle, vm.state)
+	keepThreadAPI(vm.state)
 	return vm
 }
 
@@ -54,7 +54,7 @@ func keepThreadAPI(st *rt.State) {
 	st.Globals.SetStr("ndk", rt.Nil)
 }
 
-func (p *vmPool) give(vm *Worker) {
+func (p *vmPool) give(vm *worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, vm)
@@ -73,11 +73,11 @@ func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		if !args[i].IsString() && !args[i].IsNumber() {
 			return no(what + " should be a string")
 		}
-		if i == 0 && c.Worker.Cycle.ThreadPools[textOf(th, args[0])] == nil {
+		if i == 0 && c.worker.cycle.ThreadPools[textOf(th, args[0])] == nil {
 			return no("thread pool " + textOf(th, args[0]) + " not found")
 		}
 	}
-	pool := c.Worker.Cycle.ThreadPools[textOf(th, args[0])]
+	pool := c.worker.cycle.ThreadPools[textOf(th, args[0])]
 	call := workerCall{module: textOf(th, args[1]), function: textOf(th, args[2])}
 	for _, v := range args[3:] {
 		copied, err := copyValue(v, 1)
@@ -87,7 +87,7 @@ func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		call.args = append(call.args, copied)
 	}
 	vms := &apiOf(th).vms
-	vm := vms.take(c.Worker)
+	vm := vms.take(c.worker)
 	if vm == nil {
 		return no("no available Lua vm")
 	}
@@ -120,10 +120,10 @@ type workerCall struct {
 }
 
 // run makes the call; nobody else uses vm meanwhile.
-func (call *workerCall) run(vm *Worker) {
-	th := vm.State.NewThread()
-	th.Host = &Ctx{Phase: PhaseInit, Worker: vm}
-	loaded, err := th.PCall(vm.State.Globals.GetStr("require"), rt.String(call.module))
+func (call *workerCall) run(vm *worker) {
+	th := vm.state.NewThread()
+	th.Host = &runCtx{phase: PhaseInit, worker: vm}
+	loaded, err := th.PCall(vm.state.Globals.GetStr("require"), rt.String(call.module))
 	if err != nil {
 		call.err = err.Error()
 		return

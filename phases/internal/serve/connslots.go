@@ -45,13 +45,13 @@ func (s *connSlots) take(log func(errlog.Level, string)) error {
 	if limit-s.used.Load() <= s.all.Load()/16 && s.spare != nil {
 		s.spare(func() {
 			if now := time.Now().Unix(); s.warned.Swap(now) != now {
-				log(errlog.Warn, (&core.NoSlotsError{Each: s.each.Load()}).Error()+", reusing connections")
+				log(errlog.Warn, (&core.ConnLimitError{Each: s.each.Load()}).Error()+", reusing connections")
 			}
 		})
 	}
 	if s.used.Add(1) > limit {
 		s.used.Add(-1)
-		return &core.NoSlotsError{Each: s.each.Load()}
+		return &core.ConnLimitError{Each: s.each.Load()}
 	}
 	return nil
 }

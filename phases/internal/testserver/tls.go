@@ -55,7 +55,7 @@ func Cert(t testing.TB, dir, name string) tls.Certificate {
 func (s *Server) AskTLS(config *tls.Config, host string) string {
 	config.InsecureSkipVerify = true
 	conn := tls.Client(s.Dial(), config)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
 	b, err := io.ReadAll(conn)
 	if err != nil {

@@ -80,7 +80,7 @@ func handler(r *core.Request) int {
 		if !rule.deny {
 			return core.OK
 		}
-		if r.Loc.SatisfyAny.V != core.SatisfyAny {
+		if r.Loc.Satisfy.V != core.SatisfyAny {
 			r.Log(errlog.Err, "access forbidden by rule")
 		}
 		return 403

@@ -23,7 +23,7 @@ func (x *exchange) connect(addr string) (nextKind, int) {
 	c, err := x.dial(x.watch.context(), addr)
 	if err != nil {
 		switch {
-		case core.IsNoSlots(err):
+		case core.IsConnLimit(err):
 			x.r.Log(errlog.Alert, err.Error())
 			return 0, 500
 		case core.IsTimeout(err):

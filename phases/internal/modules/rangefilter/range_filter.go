@@ -28,7 +28,7 @@ var (
 	}
 )
 
-var note = core.NewNote[core.Cut](nil)
+var note = core.NewNote[core.RangeCut](nil)
 
 // contentRange is the value of the Content-Range header.
 func contentRange(p *core.FilePart, total string) string {
@@ -74,7 +74,7 @@ func header(r *core.Request) int {
 }
 
 // multipartRanges makes the answer a multipart/byteranges.
-func multipartRanges(r *core.Request, c *core.Cut, total string) {
+func multipartRanges(r *core.Request, c *core.RangeCut, total string) {
 	o := &r.Out
 	boundary := fmt.Sprintf("%020d", core.TempNumbers.Add(1))
 	head := "\r\n--" + boundary + "\r\n"

@@ -6,29 +6,29 @@ import (
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
-// Ctx says on whose behalf Lua code runs: one handler of a request, a timer,
+// runCtx says on whose behalf Lua code runs: one handler of a request, a timer,
 // or one of the chunks of a worker's own life. It is the Host of the handler's
 // threads.
-type Ctx struct {
-	R      *core.Request // nil in init, init_worker, exit_worker and timers
-	Phase  Phase
-	Worker *Worker
+type runCtx struct {
+	r      *core.Request // nil in init, init_worker, exit_worker and timers
+	phase  Phase
+	worker *worker
 
-	SetArgs []string // set_by_lua: the values of the directive's arguments
+	setArgs []string // set_by_lua: the values of the directive's arguments
 
 	// Body filter: the piece of body, which ngx.arg reads and replaces.
-	Chunk []byte
-	EOF   bool
+	chunk []byte
+	eof   bool
 
 	// ngx.exit in a filter or the balancer, where it does not end the code.
-	Exited bool
-	Exit   int
+	exited bool
+	exit   int
 
-	Table *rt.Table // ngx.ctx of a context without a request
+	table *rt.Table // ngx.ctx of a context without a request
 
 	handshake *ssl.Handshake // of the TLS phases
 
-	Loc     *core.Location // a timer's configuration: that of where it was made
+	loc     *core.Location // a timer's configuration: that of where it was made
 	sockets *socketHost    // of a context without a request
 
 	number      int64    // for log lines: the connection's, 0 for none
@@ -38,17 +38,17 @@ type Ctx struct {
 }
 
 // ctxOf is the context of the running code.
-func ctxOf(th *rt.Thread) *Ctx { return th.Host.(*Ctx) }
+func ctxOf(th *rt.Thread) *runCtx { return th.Host.(*runCtx) }
 
 // location is the configuration that applies to the running code.
-func (c *Ctx) location() *core.Location {
+func (c *runCtx) location() *core.Location {
 	switch {
-	case c.R != nil:
-		return c.R.Loc
-	case c.Loc != nil:
-		return c.Loc
+	case c.r != nil:
+		return c.r.Loc
+	case c.loc != nil:
+		return c.loc
 	}
-	return c.Worker.Cycle.HTTP
+	return c.worker.cycle.HTTP
 }
 
 // What unwinds a handler. They pass through pcall; who runs the handler acts on
