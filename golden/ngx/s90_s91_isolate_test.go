@@ -12,7 +12,7 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// TestIsolateGlobals checks lua_isolate_globals: with it, which nginx does
+// TestIsolateGlobals checks S90 and S91: with lua_isolate_globals, which nginx does
 // not know, what a handler writes to its globals is seen in the same run and gone
 // with it, and the phases of a request share none.
 func TestIsolateGlobals(t *testing.T) {
