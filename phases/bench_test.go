@@ -26,6 +26,7 @@ var serveLoads = []struct {
 	{name: "echo", conf: `location /t { echo hello world; }`, allocs: 2},
 	{name: "rewrite", conf: `location /t { set $a 1; if ($arg_x = 2) { return 404; } rewrite ^/t(.*)$ /u$1; return 200 "$uri $a\n"; }`, allocs: 3},
 	{name: "lua", conf: `location /t { content_by_lua 'ngx.say("hello world")'; }`, allocs: 1},
+	{name: "gzip", conf: `location /t { more_set_input_headers "Accept-Encoding: gzip"; gzip on; gzip_types *; echo hello world; }`, allocs: 2},
 	{name: "proxy", allocs: 22,
 		http: `upstream u { server 127.0.0.1:$PORT; keepalive 2; keepalive_requests 1000000000; }`,
 		conf: `location /u { return 200 "hello world\n"; }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -31,7 +32,7 @@ var Module = &core.Module{
 
 var (
 	loc  = core.NewLocSlot(merge)
-	note = core.NewNote[writer](nil)
+	note = core.NewNote((*writer).release)
 )
 
 // config is what the gzip directives say.
@@ -136,11 +137,35 @@ func setDisable(c *core.Compiler, d *conf.Directive) error {
 // writer compresses the body of one response.
 type writer struct {
 	z       *gzip.Writer
+	level   int
 	out     *core.Request
 	next    core.Next // behind gzip, for what it makes
 	buf     []byte    // compressed and not yet framed
 	in      int64     // bytes before and behind the compression, for $gzip_ratio
 	written int64
+}
+
+// compressors are the spare ones of each level. One takes more than a megabyte.
+var compressors [gzip.BestCompression + 1]sync.Pool
+
+// begin prepares for r's response.
+func (g *writer) begin(r *core.Request, level int) {
+	g.out, g.level = r, level
+	if z, ok := compressors[level].Get().(*gzip.Writer); ok {
+		g.z = z
+		z.Reset(g)
+	} else {
+		g.z, _ = gzip.NewWriterLevel(g, level) // the directive has bounds
+	}
+	g.z.OS = 3 // as zlib says: Unix
+}
+
+// release forgets the response and hands the compressor back.
+func (g *writer) release() {
+	if g.z != nil {
+		compressors[g.level].Put(g.z)
+	}
+	*g = writer{buf: g.buf[:0]}
 }
 
 // gzipBuffer is how much is compressed before it is passed on, in bytes.
@@ -182,14 +207,8 @@ func header(r *core.Request) int {
 	if !accepted(r, g) {
 		return core.OK
 	}
-	z, err := gzip.NewWriterLevel(io.Discard, min(max(g.level.V, 1), 9))
-	if err != nil {
-		return core.OK
-	}
-	z.OS = 3 // as zlib says: Unix
 	w := note.Of(r)
-	w.z, w.out = z, r
-	z.Reset(w)
+	w.begin(r, g.level.V)
 	o.Headers.Add("Content-Encoding", "gzip")
 	o.ClearLength()
 	o.ClearRanges()

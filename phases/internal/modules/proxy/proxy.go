@@ -50,9 +50,9 @@ type vars struct{ host, port string }
 // variables are those of ngx_http_proxy_module.
 func variables() []core.Variable {
 	return []core.Variable{
-		{Name: "proxy_host", Volatile: true, Get: variable(func(v *vars) string { return v.host })},
-		{Name: "proxy_port", Volatile: true, Get: variable(func(v *vars) string { return v.port })},
-		{Name: "proxy_add_x_forwarded_for", Volatile: true, Get: core.Always(forwardedFor)},
+		{Name: "proxy_host", Hidden: true, Volatile: true, Get: variable(func(v *vars) string { return v.host })},
+		{Name: "proxy_port", Hidden: true, Volatile: true, Get: variable(func(v *vars) string { return v.port })},
+		{Name: "proxy_add_x_forwarded_for", Hidden: true, Volatile: true, Get: core.Always(forwardedFor)},
 	}
 }
 
