@@ -371,8 +371,8 @@ func (r *Request) SendContinue() bool {
 	return r.Conn.Interim(continueLine) == nil
 }
 
-// BodyBytes is the body that was read, from memory or from its file.
-func (b *RequestBody) BodyBytes() ([]byte, error) {
+// Bytes is the body that was read, from memory or from its file.
+func (b *RequestBody) Bytes() ([]byte, error) {
 	if b.File == "" {
 		return b.Data, nil
 	}

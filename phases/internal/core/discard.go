@@ -32,8 +32,8 @@ func Discarded[T any](name string) func(*Compiler) *Opt[T] {
 
 func discardFlag(name string) Setter { return SetFlag(Discarded[bool](name)) }
 
-// DiscardTime accepts a time in milliseconds, DiscardNumber a number, and so on: the
-// value has to be right, and stands once a level.
+// DiscardTime accepts a time in milliseconds. As with the others here, the value has to be
+// right and stands once a level.
 func DiscardTime(name string) Setter { return SetMsec(Discarded[time.Duration](name)) }
 
 // DiscardNumber accepts a number.

@@ -27,7 +27,7 @@ type SocketOptions struct {
 	Backlog   int // 0: the system's
 	Rcvbuf    int // bytes; 0: the system's
 	Sndbuf    int
-	Fastopen  int  // length of its queue; 0: none
+	FastOpen  int  // length of its queue; 0: none
 	Deferred  bool // accept only what has sent something
 	ReusePort bool
 	DualStack bool // ipv6only=off: the address takes IPv4 connections too
@@ -119,7 +119,7 @@ func (o *SocketOptions) read(arg string) error {
 		o.Backlog, ok = int(n), ok && n > 0
 	case "fastopen":
 		n, ok = ngxtext.ParseDecimal(value)
-		o.Fastopen = int(n)
+		o.FastOpen = int(n)
 	case "rcvbuf":
 		n, ok = ngxtext.ParseSize(value, false)
 		o.Rcvbuf = int(n)

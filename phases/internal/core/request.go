@@ -77,7 +77,7 @@ type Request struct {
 	ScriptStatus int     // what the running rewrite script answers
 	ScriptLog    bool    // rewrite_log where the script began
 	Vars         []VarSlot
-	sharesVars   bool // vars is the parent's
+	sharesVars   bool // Vars is the parent's
 	expectTested bool
 	regexInput   regex.Input
 	regexPlaces  []int

@@ -58,7 +58,7 @@ func putParsed[T, N any](field func(c *Compiler) *Opt[T], parse func(string) (N,
 
 func same[T any](v T) T { return v }
 
-// SetSize stores a number of bytes, giga-sized ones included when off is set.
+// SetSize stores a number of bytes (ngx_conf_set_size_slot).
 func SetSize(field func(c *Compiler) *Opt[int64]) Setter {
 	return putParsed(field, func(s string) (int64, bool) { return ngxtext.ParseSize(s, false) }, same)
 }
@@ -83,8 +83,8 @@ func SetNumber(field func(c *Compiler) *Opt[int]) Setter {
 	}
 }
 
-// Between stores a count within bounds (ngx_conf_check_num_bounds).
-func Between(low, high int, field func(c *Compiler) *Opt[int]) Setter {
+// SetBetween stores a count within bounds (ngx_conf_check_num_bounds).
+func SetBetween(low, high int, field func(c *Compiler) *Opt[int]) Setter {
 	set := SetNumber(field)
 	return func(c *Compiler, d *conf.Directive) error {
 		if err := set(c, d); err != nil {
@@ -159,7 +159,7 @@ func global[T any](f func(m *MainConf) *Opt[T]) func(*Compiler) *Opt[T] {
 	return func(c *Compiler) *Opt[T] { return f(&c.Cycle.Main) }
 }
 
-// SetMsec stores a time that may be written in ms; seconds one that may not.
+// SetMsec stores a time that may have milliseconds (ngx_conf_set_msec_slot).
 func SetMsec(field func(c *Compiler) *Opt[time.Duration]) Setter {
 	return putParsed(field, ngxtext.ParseTime, same)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Template is a text with variables and captures, compiled once: what nginx
-// calls a complex value. A text without any is kept in lit alone.
+// calls a complex value. A text without any is kept in Lit alone.
 type Template struct {
 	Lit   string
 	Parts []TemplatePart
@@ -17,7 +17,7 @@ type Template struct {
 // TemplatePart is one piece: a literal, a variable or a capture.
 type TemplatePart struct {
 	Lit     string
-	Index   int // of the variable, when kind is PartVar
+	Index   int // of the variable, when Kind is PartVar
 	capture int
 	Kind    PartKind
 }
@@ -132,7 +132,7 @@ func (r *Request) capture(n int) string {
 // IsStatic reports whether the text is the same for every request.
 func (t *Template) IsStatic() bool { return t.Parts == nil }
 
-// EvalEscaped is eval with captures escaped as arguments.
+// EvalEscaped is Eval with captures escaped as arguments.
 func (t *Template) EvalEscaped(r *Request, escape bool) string {
 	if !escape || t.Parts == nil {
 		return t.Eval(r)

@@ -9,7 +9,7 @@ import (
 )
 
 // Variable is one $name. A variable that the configuration mentions has an
-// index, the place of its value in Request.vars; others are only reached by
+// index, the place of its value in Request.Vars; others are only reached by
 // name (ngx.var).
 type Variable struct {
 	Name string

@@ -32,7 +32,7 @@ func setSystemOptions(fd int, o *core.SocketOptions) error {
 	for _, opt := range [...]struct{ level, option, value int }{
 		{syscall.SOL_SOCKET, soReusePort, asInt(o.ReusePort)},
 		{syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, asInt(o.Deferred)},
-		{syscall.IPPROTO_TCP, tcpFastOpen, o.Fastopen},
+		{syscall.IPPROTO_TCP, tcpFastOpen, o.FastOpen},
 		{syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, int(o.KeepAlive.Idle / time.Second)},
 		{syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, int(o.KeepAlive.Interval / time.Second)},
 		{syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, o.KeepAlive.Count},

@@ -19,7 +19,7 @@ func dup(from, to int) error { return syscall.Dup2(from, to) }
 // setSystemOptions refuses the options of a socket that only Linux is known to have.
 func setSystemOptions(_ int, o *core.SocketOptions) error {
 	k := o.KeepAlive
-	if o.ReusePort || o.Deferred || o.Fastopen > 0 || k.Idle > 0 || k.Interval > 0 || k.Count > 0 {
+	if o.ReusePort || o.Deferred || o.FastOpen > 0 || k.Idle > 0 || k.Interval > 0 || k.Count > 0 {
 		return errors.New("reuseport, deferred, fastopen and the times of so_keepalive need Linux")
 	}
 	return nil

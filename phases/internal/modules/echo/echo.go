@@ -335,7 +335,7 @@ func echoSendBody(r *core.Request) int {
 	if r.OwnBody != nil {
 		b = r.OwnBody
 	}
-	data, err := b.BodyBytes()
+	data, err := b.Bytes()
 	if err != nil {
 		r.Logf(errlog.Crit, "%v", err)
 		return 500
@@ -472,7 +472,7 @@ func echoRequestBodyVar(r *core.Request) (string, bool) {
 	if !b.Read {
 		return "", false
 	}
-	data, err := b.BodyBytes()
+	data, err := b.Bytes()
 	return string(data), err == nil && len(data) > 0
 }
 

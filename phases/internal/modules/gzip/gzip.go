@@ -68,7 +68,7 @@ func directives() []core.Directive {
 		{Name: "gzip_proxied", In: core.InHTTPSrvLoc, Args: core.TakeMore1, Set: setProxied},
 		{Name: "gzip_disable", In: core.InHTTPSrvLoc, Args: core.TakeMore1, Set: setDisable},
 		{Name: "gzip_min_length", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetSize(core.In(loc, func(g *config) *core.Opt[int64] { return &g.minLength }))},
-		{Name: "gzip_comp_level", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.Between(1, 9, core.In(loc, func(g *config) *core.Opt[int] { return &g.level }))},
+		{Name: "gzip_comp_level", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetBetween(1, 9, core.In(loc, func(g *config) *core.Opt[int] { return &g.level }))},
 		{Name: "gzip_vary", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: core.SetFlag(core.In(loc, func(g *config) *core.Opt[bool] { return &g.vary }))},
 		{Name: "gzip_http_version", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetEnum(core.In(loc, func(g *config) *core.Opt[int] { return &g.version }), "1.0", "1.1")},
 		{Name: "gzip_buffers", In: core.InHTTPSrvLoc, Args: core.Take2, Set: core.DiscardBuffers("gzip_buffers")},

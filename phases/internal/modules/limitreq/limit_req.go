@@ -68,7 +68,7 @@ func directives() []core.Directive {
 		{Name: "limit_req_zone", In: core.InHTTP, Args: core.Take3, Set: setZone},
 		{Name: "limit_req", In: core.InHTTPSrvLoc, Args: core.Take123, Set: setLimit},
 		{Name: "limit_req_log_level", In: core.InHTTPSrvLoc, Args: core.Take1, Set: setLogLevel},
-		{Name: "limit_req_status", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.Between(400, 599,
+		{Name: "limit_req_status", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetBetween(400, 599,
 			core.In(loc, func(c *config) *core.Opt[int] { return &c.status }))},
 		{Name: "limit_req_dry_run", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: core.SetFlag(
 			core.In(loc, func(c *config) *core.Opt[bool] { return &c.dryRun }))},

@@ -48,7 +48,7 @@ func (x *exchange) takeBody() int {
 	case !p.passBody.V:
 	case b.File != "" && r.ContentLength <= smallBody:
 		var err error
-		if x.body.data, err = b.BodyBytes(); err != nil {
+		if x.body.data, err = b.Bytes(); err != nil {
 			r.Log(errlog.Crit, err.Error())
 			return 500
 		}
