@@ -411,7 +411,15 @@ func (r *Request) SendFailed(err error) (late bool) {
 // filter: what the response had so far is forgotten, and what the modules noted,
 // that of the filter excepted. Its result is for the filter to return: the handler
 // whose response this was must not go on (ngx_http_filter_finalize_request).
+//
+// The page goes through the filters too. Two of them that take turns in refusing each
+// other's page are stopped as a cycle of redirects is.
 func (r *Request) FilterFinalize(filter string, status int) int {
+	if r.finalizes++; r.finalizes > maxURIChanges {
+		r.Log(errlog.Alert, "header filters refuse each other's error pages")
+		r.Terminate(500)
+		return Error
+	}
 	r.Out.reset()
 	r.clearContexts(filter)
 	r.FilterFinalized = true

@@ -91,6 +91,7 @@ type Request struct {
 	// FilterFinalized: a header filter answered with an error page; the
 	// connection ends with it.
 	FilterFinalized bool
+	finalizes       int // times that happened
 	ChunkedOut      bool
 	lastChunk       bool
 	RawSocket       bool // Lua writes the connection itself

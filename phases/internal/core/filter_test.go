@@ -1,0 +1,23 @@
+package core
+
+import "testing"
+
+// TestFilterFinalizeEnds has two header filters that refuse each other's error page for
+// ever: the request is given up.
+func TestFilterFinalizeEnds(t *testing.T) {
+	refuse := func(name string, page, status int) HeaderFilter {
+		return func(r *Request) int {
+			if r.Out.Status != page {
+				return OK
+			}
+			return r.FilterFinalize(name, status)
+		}
+	}
+	l := &Location{stages: stages{headerFilters: []HeaderFilter{refuse("a", 200, 412), refuse("b", 412, 200)}}}
+	r := &Request{Cycle: &Cycle{}, Loc: l, Server: &Server{Loc: l}, uriChanges: 1, HTTPMajor: 1}
+	r.Main = r
+	r.Out.Status = 200
+	if rc := r.SendHeader(); rc != Error || !r.Terminated {
+		t.Errorf("answer %d, terminated %v", rc, r.Terminated)
+	}
+}
