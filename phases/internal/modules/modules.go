@@ -16,6 +16,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/headersmore"
 	"github.com/moonphase/moonphase/phases/internal/modules/http2"
 	"github.com/moonphase/moonphase/phases/internal/modules/index"
+	"github.com/moonphase/moonphase/phases/internal/modules/limitconn"
 	"github.com/moonphase/moonphase/phases/internal/modules/limitreq"
 	"github.com/moonphase/moonphase/phases/internal/modules/log"
 	maps "github.com/moonphase/moonphase/phases/internal/modules/map"
@@ -53,6 +54,7 @@ func All() []*core.Module {
 		authrequest.Module,
 		access.Module,
 
+		limitconn.Module,
 		limitreq.Module,
 
 		geo.Module,
