@@ -266,16 +266,29 @@ func (r *Request) access() Phase {
 				kept = rc
 			}
 		default:
-			return r.finalize(rc)
+			return r.refuseAccess(rc)
 		}
 	}
 	if kept != 0 {
 		if kept == 403 {
 			r.Log(errlog.Err, "access forbidden by rule")
 		}
-		return r.finalize(kept)
+		return r.refuseAccess(kept)
 	}
 	return PrecontentPhase
+}
+
+// refuseAccess ends the access phase with an answer; a 401 waits as auth_delay says,
+// so that guessing passwords and measuring how long they take is slow
+// (ngx_http_core_auth_delay).
+func (r *Request) refuseAccess(rc int) Phase {
+	if d := r.Loc.authDelay.V; rc == 401 && d > 0 {
+		r.Log(errlog.Info, "delaying unauthorized request")
+		if !r.Sleep(d) {
+			rc = StatusClientClosed
+		}
+	}
+	return r.finalize(rc)
 }
 
 // postRewrite searches again when a rewrite changed the URI.

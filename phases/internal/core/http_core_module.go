@@ -32,6 +32,7 @@ func coreDirectives() []Directive {
 		{"root", InAnyLoc, Take1, setRoot},
 		{"alias", InLocation, Take1, setRoot},
 		{"internal", InLocation, Take0, setInternal},
+		{"auth_delay", InHTTPSrvLoc, Take1, SetMsec(Loc(func(l *Location) *Opt[time.Duration] { return &l.authDelay }))},
 		{"satisfy", InHTTPSrvLoc, Take1, SetEnum(Loc(func(l *Location) *Opt[int] { return &l.Satisfy }), "all", "any")},
 		{"default_type", InHTTPSrvLoc, Take1, SetText(Loc(func(l *Location) *Opt[string] { return &l.defaultType }))},
 		{"types", InHTTPSrvLoc, Take0 | TakeBlock, setTypes},

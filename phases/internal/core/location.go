@@ -57,6 +57,7 @@ type coreConf struct {
 	rootWritten bool
 	internal    bool
 	Satisfy     Opt[int]
+	authDelay   Opt[time.Duration] // before a 401 goes out
 	defaultType Opt[string]
 	types       map[string]string
 	ErrorPages  []ErrorPage
@@ -299,6 +300,7 @@ func (l *coreConf) merge(outer *coreConf) {
 	}
 	l.root.Merge(outer.root, Template{Lit: "html"})
 	l.Satisfy.Merge(outer.Satisfy, SatisfyAll)
+	l.authDelay.Merge(outer.authDelay, 0)
 	l.defaultType.Merge(outer.defaultType, "text/plain")
 	if l.types == nil {
 		if l.types = outer.types; l.types == nil {

@@ -1,11 +1,9 @@
 package core
 
 import (
-	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
@@ -208,15 +206,3 @@ func binaryRemoteAddr(r *Request) string {
 func noTCPInfo(*Request) (string, bool) { return "", false }
 
 // remoteUser is the user name of basic authentication.
-func remoteUser(r *Request) (string, bool) {
-	auth, ok := r.In.Get("Authorization")
-	if !ok || len(auth) < 6 || !ngxtext.EqualFold(auth[:6], "basic ") {
-		return "", false
-	}
-	plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(auth[6:]))
-	if err != nil {
-		return "", false
-	}
-	user, _, found := strings.Cut(string(plain), ":")
-	return user, found
-}
