@@ -6,6 +6,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/lua"
 	"github.com/moonphase/moonphase/phases/internal/modules/access"
+	"github.com/moonphase/moonphase/phases/internal/modules/authbasic"
 	"github.com/moonphase/moonphase/phases/internal/modules/authrequest"
 	"github.com/moonphase/moonphase/phases/internal/modules/autoindex"
 	"github.com/moonphase/moonphase/phases/internal/modules/charset"
@@ -52,6 +53,7 @@ func All() []*core.Module {
 
 		// Access: addresses are looked at before anybody is asked.
 		authrequest.Module,
+		authbasic.Module,
 		access.Module,
 
 		limitconn.Module,
