@@ -39,3 +39,22 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// TestParseIPPort has what nginx 1.22.1 takes for addresses in X-Forwarded-For.
+func TestParseIPPort(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"1.2.3.4", "1.2.3.4 0"}, {"1.2.3.4:5", "1.2.3.4 5"}, {"01.02.3.4", "1.2.3.4 0"}, {"::1", "::1 0"}, {"[::1]:8", "::1 8"},
+		{"::ffff:1.2.3.4", "::ffff:1.2.3.4 0"}, {"::1.2.3.4", "::1.2.3.4 0"}, {"::2", "::2 0"}, {"::1:2", "::0.1.0.2 0"}, {"::102", "::0.0.1.2 0"}, {"::", ":: 0"},
+		{"[::1]", ""}, {"1.2.3.4:", ""}, {"1.2.3.4:0", ""}, {"1.2.3.4:65536", ""}, {"255.255.255.255", ""}, {"fe80::1%lo", ""}, {"", ""},
+		{"unix:", ""}, {"unknown", ""}, {"[1.2.3.4]:5", "1.2.3.4 5"},
+	}
+	for _, tt := range tests {
+		got := ""
+		if ap, ok := ParseIPPort(tt.text); ok {
+			got = fmt.Sprint(Text(ap.Addr()), " ", ap.Port())
+		}
+		if got != tt.want {
+			t.Errorf("ParseIPPort(%q) is %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}

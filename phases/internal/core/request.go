@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -48,6 +49,7 @@ type Request struct {
 	Conn   Downstream // of the main request
 	Main   *Request   // the main request; r.Main == r in a main request
 	parent *Request   // nil in a main request
+	client net.Addr   // of a main request: see ClientAddr
 
 	Start time.Time
 
@@ -282,9 +284,8 @@ func (r *Request) logSuffix() string {
 	}
 	var b []byte
 	if m.Conn != nil {
-		host, _ := SplitAddr(m.Conn.RemoteAddr().String())
 		b = append(b, ", client: "...)
-		b = append(b, host...)
+		b = append(b, AddrHost(m.ClientAddr())...)
 	}
 	if m.Server != nil {
 		b = append(b, ", server: "...)

@@ -62,9 +62,9 @@ func builtinVariables() []Variable {
 		{Name: "server_name", Volatile: true, Get: Always(func(r *Request) string { return r.Server.Name })},
 		{Name: "server_protocol", Get: protocolVar},
 		{Name: "server_addr", Get: Always(func(r *Request) string { return AddrHost(r.Main.Conn.LocalAddr()) })},
-		{Name: "server_port", Get: Always(func(r *Request) string { return addrPort(r.Main.Conn.LocalAddr()) })},
-		{Name: "remote_addr", Get: Always(func(r *Request) string { return AddrHost(r.Main.Conn.RemoteAddr()) })},
-		{Name: "remote_port", Get: Always(func(r *Request) string { return addrPort(r.Main.Conn.RemoteAddr()) })},
+		{Name: "server_port", Get: Always(func(r *Request) string { return AddrPort(r.Main.Conn.LocalAddr()) })},
+		{Name: "remote_addr", Get: Always(func(r *Request) string { return AddrHost(r.ClientAddr()) })},
+		{Name: "remote_port", Get: Always(func(r *Request) string { return AddrPort(r.ClientAddr()) })},
 		{Name: "binary_remote_addr", Get: Always(binaryRemoteAddr)},
 		{Name: "remote_user", Get: remoteUser},
 		{Name: "scheme", Get: Always(func(r *Request) string {
@@ -195,7 +195,7 @@ func hostVar(r *Request) string {
 }
 
 func binaryRemoteAddr(r *Request) string {
-	addr, isUnix := ClientAddr(r.Main.Conn)
+	addr, isUnix := r.ClientIP()
 	if isUnix || !addr.IsValid() {
 		return "unix:"
 	}

@@ -129,9 +129,7 @@ func (c *runCtx) peerText() string {
 	if c.r == nil || c.r.Main.Conn == nil {
 		return c.peer
 	}
-	conn := c.r.Main.Conn
-	host, _ := core.SplitAddr(conn.RemoteAddr().String())
-	return ", client: " + host + ", server: " + c.r.Main.Listen.Addr
+	return ", client: " + core.AddrHost(c.r.ClientAddr()) + ", server: " + c.r.Main.Listen.Addr
 }
 
 // logf is log with a format.

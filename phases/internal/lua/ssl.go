@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
@@ -277,17 +278,27 @@ func sslServerAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 }
 
 func sslClientAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	if c := ctxOf(th); c.handshake == nil && c.r != nil {
+		if ip, _ := c.r.ClientIP(); ip.IsValid() {
+			return rawIP(th, ip)
+		}
+	}
 	return rawAddr(th, clientConn(th).RemoteAddr())
+}
+
+func rawIP(th *rt.Thread, ip netip.Addr) (rt.Value, int) {
+	kind := "inet6"
+	if ip.Is4() {
+		kind = "inet"
+	}
+	return th.Return2(rt.String(string(ip.AsSlice())), rt.String(kind))
 }
 
 // rawAddr gives an address as bytes and its kind.
 func rawAddr(th *rt.Thread, addr net.Addr) (rt.Value, int) {
 	switch a := addr.(type) {
 	case *net.TCPAddr:
-		if ip := a.IP.To4(); ip != nil {
-			return th.Return2(rt.String(string(ip)), rt.String("inet"))
-		}
-		return th.Return2(rt.String(string(a.IP.To16())), rt.String("inet6"))
+		return rawIP(th, a.AddrPort().Addr().Unmap())
 	case *net.UnixAddr:
 		return th.Return2(rt.String(a.Name), rt.String("unix"))
 	}

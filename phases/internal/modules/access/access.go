@@ -70,7 +70,8 @@ func setRule(c *core.Compiler, d *conf.Directive) error {
 
 // handler applies the first allow or deny that names the client.
 func handler(r *core.Request) int {
-	addr, isUnix := core.ClientAddr(r.Conn)
+	addr, isUnix := r.ClientIP()
+	addr = addr.Unmap()
 	rules := loc.Of(r.Loc).rules
 	for i := range rules {
 		rule := &rules[i]

@@ -74,7 +74,8 @@ func setGeo(c *core.Compiler, d *conf.Directive) error {
 func (g *table) lookup(r *core.Request) (string, bool) {
 	var addr netip.Addr
 	if g.client {
-		addr, _ = core.ClientAddr(r.Main.Conn)
+		addr, _ = r.ClientIP()
+		addr = addr.Unmap()
 	} else if a, err := netip.ParseAddr(g.source.Eval(r)); err == nil {
 		addr = a.Unmap()
 	}

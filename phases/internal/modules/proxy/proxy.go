@@ -68,7 +68,7 @@ func variable(of func(v *vars) string) func(*core.Request) (string, bool) {
 
 // forwardedFor is the client's address behind what proxies before us noted.
 func forwardedFor(r *core.Request) string {
-	addr := core.AddrHost(r.Main.Conn.RemoteAddr())
+	addr := core.AddrHost(r.ClientAddr())
 	if v, ok := core.HeaderByVar(r.In, "x_forwarded_for", ", "); ok {
 		return v + ", " + addr
 	}

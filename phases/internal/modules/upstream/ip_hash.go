@@ -43,7 +43,7 @@ func (ipHash) get(c *Choice, now time.Time) *Peer {
 // ipHashKey is what ip_hash looks at: the network of an IPv4 client, the address
 // of another.
 func ipHashKey(r *core.Request) string {
-	addr, isUnix := core.ClientAddr(r.Main.Conn)
+	addr, isUnix := r.ClientIP()
 	switch b := addr.AsSlice(); {
 	case isUnix || len(b) == 0:
 		return "\x00\x00\x00"
