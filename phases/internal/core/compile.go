@@ -162,9 +162,9 @@ func (c *Compiler) Outside(err error) error {
 	return nil
 }
 
-// missing is a complaint about what a directive names and this machine does not have;
+// Missing is a complaint about what a directive names and this machine does not have;
 // nil for those who build for another one.
-func (c *Compiler) missing(d *conf.Directive, format string, args ...any) error {
+func (c *Compiler) Missing(d *conf.Directive, format string, args ...any) error {
 	e := d.Errorf(format, args...)
 	e.Outside = true
 	return c.Outside(e)

@@ -56,13 +56,13 @@ func setUser(c *Compiler, d *conf.Directive) error {
 	u, err := user.Lookup(d.Args[0])
 	if err != nil {
 		f.Set = true
-		return c.missing(d, "getpwnam(\"%s\") failed", d.Args[0])
+		return c.Missing(d, "getpwnam(\"%s\") failed", d.Args[0])
 	}
 	group := d.Args[len(d.Args)-1]
 	g, err := user.LookupGroup(group)
 	if err != nil {
 		f.Set = true
-		return c.missing(d, "getgrnam(\"%s\") failed", group)
+		return c.Missing(d, "getgrnam(\"%s\") failed", group)
 	}
 	found := &ServerUser{Name: u.Username}
 	if found.UID, err = strconv.Atoi(u.Uid); err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/notmodified"
 	"github.com/moonphase/moonphase/phases/internal/modules/proxy"
 	"github.com/moonphase/moonphase/phases/internal/modules/rangefilter"
+	"github.com/moonphase/moonphase/phases/internal/modules/realip"
 	"github.com/moonphase/moonphase/phases/internal/modules/rewrite"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/modules/static"
@@ -58,6 +59,8 @@ func All() []*core.Module {
 
 		limitconn.Module,
 		limitreq.Module,
+
+		realip.Module, // whom the others count and let in is settled first
 
 		geo.Module,
 		maps.Module,
