@@ -121,7 +121,7 @@ func Parse(name, dir string, data []byte) (*Tree, error) {
 func ParseParam(text string) (*Tree, error) {
 	r := &reader{tree: &Tree{}}
 	s := &scanner{src: text, line: 1, param: true}
-	err := r.block(s, &r.tree.Directives, false)
+	err := r.block(s, &r.tree.Directives, nil)
 	return r.tree, r.result(err)
 }
 
@@ -135,5 +135,5 @@ func (r *reader) result(e *Error) error {
 
 func (r *reader) parse(name string, data []byte) *Error {
 	r.remember(name, data)
-	return r.block(r.scan(name, data), &r.tree.Directives, false)
+	return r.block(r.scan(name, data), &r.tree.Directives, nil)
 }

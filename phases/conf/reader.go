@@ -37,9 +37,12 @@ func (r *reader) scan(name string, data []byte) *scanner {
 	return &scanner{src: string(data), file: name, shortFile: short, line: 1}
 }
 
-// block reads directives into list up to the end of the file or, when nested,
-// to the closing brace. An error is also left in the list, where it happened.
-func (r *reader) block(s *scanner, list *[]*Directive, nested bool) *Error {
+// block reads directives into list up to the end of the file or, when outer is not
+// nil, to the closing brace of its block. An error is also left in the list, where it
+// happened.
+func (r *reader) block(s *scanner, list *[]*Directive, outer *Directive) *Error {
+	nested := outer != nil
+	rows := nested && outer.Name == "split_clients" // whose lines are values, an include too
 	fail := func(e *Error) *Error {
 		*list = append(*list, &Directive{File: e.File, Line: e.Line, Err: e})
 		return e
@@ -67,7 +70,7 @@ func (r *reader) block(s *scanner, list *[]*Directive, nested bool) *Error {
 		}
 		d := newDirective(s, words)
 		d.HasBlock = end == endOpen
-		if d.Name == "include" {
+		if d.Name == "include" && !rows {
 			if err := r.include(d, list); err != nil {
 				return err
 			}
@@ -84,7 +87,7 @@ func (r *reader) block(s *scanner, list *[]*Directive, nested bool) *Error {
 				d.Block = []*Directive{{File: err.File, Line: err.Line, Err: err}}
 				return err
 			}
-		} else if err := r.block(s, &d.Block, true); err != nil {
+		} else if err := r.block(s, &d.Block, d); err != nil {
 			return err
 		}
 		d.EndLine = s.line
@@ -148,7 +151,7 @@ func (r *reader) include(d *Directive, list *[]*Directive) *Error {
 			return fail(e)
 		}
 		r.remember(f, data)
-		if err := r.block(r.scan(f, data), list, false); err != nil {
+		if err := r.block(r.scan(f, data), list, nil); err != nil {
 			return err
 		}
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/rangefilter"
 	"github.com/moonphase/moonphase/phases/internal/modules/realip"
 	"github.com/moonphase/moonphase/phases/internal/modules/rewrite"
+	"github.com/moonphase/moonphase/phases/internal/modules/splitclients"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/modules/static"
 	"github.com/moonphase/moonphase/phases/internal/modules/stubstatus"
@@ -64,6 +65,7 @@ func All() []*core.Module {
 
 		geo.Module,
 		maps.Module,
+		splitclients.Module,
 		rewrite.Module, // behind server_rewrite_by_lua
 
 		ssl.Module, // its configurations are built when ngx_lua has put its hooks in
