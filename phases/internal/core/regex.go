@@ -26,9 +26,9 @@ type namedGroup struct {
 // engine's own bound. Tests lower it.
 var confMatchLimit int
 
-// Regex compiles a pattern of the configuration; its named groups become
-// variables.
-func (c *Compiler) Regex(pattern string, ignoreCase bool) (*Regex, error) {
+// Pattern compiles a pattern of the configuration for those who only ask whether it
+// matches: its groups have no use (ngx_regex_compile).
+func Pattern(pattern string, ignoreCase bool) (*Regex, error) {
 	var flags regex.Flags
 	if ignoreCase {
 		flags |= regex.Caseless
@@ -38,8 +38,17 @@ func (c *Compiler) Regex(pattern string, ignoreCase bool) (*Regex, error) {
 		return nil, regexError(pattern, err)
 	}
 	re.SetMatchLimit(confMatchLimit)
-	cr := &Regex{re: re, Text: pattern}
-	for _, n := range re.Names() {
+	return &Regex{re: re, Text: pattern}, nil
+}
+
+// Regex compiles a pattern of the configuration; its named groups become
+// variables (ngx_http_regex_compile).
+func (c *Compiler) Regex(pattern string, ignoreCase bool) (*Regex, error) {
+	cr, err := Pattern(pattern, ignoreCase)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range cr.re.Names() {
 		v, err := c.DefineVar(n.Name)
 		if err != nil {
 			return nil, err
@@ -78,18 +87,9 @@ func regexError(pattern string, err error) error {
 // Declined when s does not match, and Error when that could not be found out:
 // the engine gave up (ngx_http_regex_exec). Who asks must not take that for a no.
 func (re *Regex) Exec(r *Request, s string) int {
-	r.regexInput.Reset(s)
-	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)
-	if err != nil {
-		doing := ""
-		if r.Loc == nil { // looking for the server
-			doing = " while reading client request headers"
-		}
-		r.Logf(errlog.Alert, "pcre2_match() failed: %d on \"%s\" using \"%s\"%s", pcre2Code(err), s, re.Text, doing)
-		return Error
-	}
-	if ov == nil {
-		return Declined
+	ov, rc := re.match(r, s)
+	if rc != OK {
+		return rc
 	}
 	r.regexPlaces = ov
 	r.Captures = r.Captures[:0]
@@ -111,6 +111,30 @@ func (re *Regex) Exec(r *Request, s string) int {
 		r.Vars[g.index] = VarSlot{value: r.capture(g.group), set: true}
 	}
 	return OK
+}
+
+// Test is Exec for a place that has no use for captures.
+func (re *Regex) Test(r *Request, s string) int {
+	_, rc := re.match(r, s)
+	return rc
+}
+
+// match finds where the groups are; an error has been logged.
+func (re *Regex) match(r *Request, s string) (places []int, rc int) {
+	r.regexInput.Reset(s)
+	ov, err := re.re.Match(&r.regexInput, 0, r.regexPlaces)
+	if err != nil {
+		doing := ""
+		if r.Loc == nil { // looking for the server
+			doing = " while reading client request headers"
+		}
+		r.Logf(errlog.Alert, "pcre2_match() failed: %d on \"%s\" using \"%s\"%s", pcre2Code(err), s, re.Text, doing)
+		return nil, Error
+	}
+	if ov == nil {
+		return nil, Declined
+	}
+	return ov, OK
 }
 
 // pcre2Code is the number PCRE 2 gives an error of a match.

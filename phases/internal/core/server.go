@@ -277,3 +277,14 @@ func (s *Server) merge(modules []*Module, outer *Server) {
 	s.Underscores.Merge(outer.Underscores, false)
 	s.MergeSlashes.Merge(outer.MergeSlashes, true)
 }
+
+// EachName visits the words of server_name in the order of the file, "" when there is
+// none; re is that of one that is a pattern.
+func (s *Server) EachName(visit func(text string, re *Regex) error) error {
+	for i := range s.names {
+		if err := visit(s.names[i].text, s.names[i].re); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -25,6 +25,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/proxy"
 	"github.com/moonphase/moonphase/phases/internal/modules/rangefilter"
 	"github.com/moonphase/moonphase/phases/internal/modules/realip"
+	"github.com/moonphase/moonphase/phases/internal/modules/referer"
 	"github.com/moonphase/moonphase/phases/internal/modules/rewrite"
 	"github.com/moonphase/moonphase/phases/internal/modules/splitclients"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
@@ -66,6 +67,7 @@ func All() []*core.Module {
 		geo.Module,
 		maps.Module,
 		splitclients.Module,
+		referer.Module,
 		rewrite.Module, // behind server_rewrite_by_lua
 
 		ssl.Module, // its configurations are built when ngx_lua has put its hooks in
