@@ -51,7 +51,7 @@ func (r *Request) headerFilters() int {
 // connection (ngx_http_chunked_header_filter, ngx_http_header_filter). The head of
 // a subrequest goes nowhere: its text stands in the main request's answer.
 func (r *Request) writeHead() int {
-	r.HeadersSent = true
+	r.HeadersSent, r.headLoc = true, r.Loc
 	if r.parent != nil {
 		return OK
 	}
@@ -262,7 +262,7 @@ func (r *Request) ownOutput(p []byte, flags int) (done bool, rc int) {
 	case r != r.Main && r.HeaderOnly:
 		return true, OK
 	case r != r.Main:
-		return true, r.Main.Loc.postpone.passMain(r.Main, p, flags&^Last)
+		return true, r.Main.filters().postpone.passMain(r.Main, p, flags&^Last)
 	}
 	return false, OK
 }

@@ -21,3 +21,25 @@ func TestFilterFinalizeEnds(t *testing.T) {
 		t.Errorf("answer %d, terminated %v", rc, r.Terminated)
 	}
 }
+
+// TestFiltersOfHead: a request that moves on after its head was sent keeps the body
+// filters that have seen the head.
+func TestFiltersOfHead(t *testing.T) {
+	saw := ""
+	see := func(name string) []BodyFilter {
+		return []BodyFilter{func(r *Request, p []byte, flags int, next Next) int {
+			saw += name
+			return OK
+		}}
+	}
+	a := &Location{stages: stages{bodyFilters: see("a"), postpone: 1}}
+	b := &Location{stages: stages{bodyFilters: see("b"), postpone: 1}}
+	r := &Request{Loc: a}
+	r.Main = r
+	r.Output(nil, false)
+	r.headLoc, r.Loc = a, b
+	r.Output(nil, true)
+	if saw != "aa" {
+		t.Errorf("the body went through %q", saw)
+	}
+}

@@ -48,8 +48,7 @@ type Next uint8
 // list is of main requests only, the body of a subrequest goes on as a part of the
 // main request's (ngx_http_postpone_filter).
 func (n Next) Pass(r *Request, p []byte, flags int) int {
-	l := r.Loc
-	if n == l.postpone {
+	if n == r.filters().postpone {
 		if done, rc := r.ownOutput(p, flags); done {
 			return rc
 		}
@@ -59,10 +58,19 @@ func (n Next) Pass(r *Request, p []byte, flags int) int {
 
 // passMain is Pass for a place that is not postpone's.
 func (n Next) passMain(r *Request, p []byte, flags int) int {
-	if list := r.Loc.bodyFilters; int(n) < len(list) {
+	if list := r.filters().bodyFilters; int(n) < len(list) {
 		return list[n](r, p, flags, n+1)
 	}
 	return r.frame(p, flags)
+}
+
+// filters is the location whose filters a body goes through: the one whose have seen
+// the head, also when the request has moved on since.
+func (r *Request) filters() *Location {
+	if r.headLoc != nil {
+		return r.headLoc
+	}
+	return r.Loc
 }
 
 // rankedHandler is a handler with the place of its module, so that a request

@@ -93,7 +93,8 @@ type Request struct {
 	// FilterFinalized: a header filter answered with an error page; the
 	// connection ends with it.
 	FilterFinalized bool
-	finalizes       int // times that happened
+	finalizes       int       // times that happened
+	headLoc         *Location // where the request was when its head was sent
 	ChunkedOut      bool
 	lastChunk       bool
 	RawSocket       bool // Lua writes the connection itself
