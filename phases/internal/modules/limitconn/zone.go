@@ -8,6 +8,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/slab"
 )
 
 // counts is what limit_conn_zone says, and the connections of each key.
@@ -79,7 +80,7 @@ func initZone(z *core.Zone, old any) error {
 type table struct {
 	mu     sync.Mutex
 	byKey  map[string]*connections
-	memory *core.Slab
+	memory *slab.Memory
 }
 
 // connections is how many a key has.
@@ -97,7 +98,7 @@ const (
 )
 
 func newTable(z *core.Zone) *table {
-	t := &table{byKey: map[string]*connections{}, memory: core.NewSlab(z.Size)}
+	t := &table{byKey: map[string]*connections{}, memory: slab.New(z.Size)}
 	t.memory.Alloc(rootSize)
 	t.memory.Alloc(textSize + len(z.Name))
 	return t
