@@ -147,7 +147,7 @@ func (o *Response) Set(name, value string) {
 		o.ContentLength, o.CustomLength = n, true
 	case OutLastModified:
 		o.LastModified = -1
-		if t, ok := ParseHTTPTime(value); ok {
+		if t, ok := ngxtext.ParseHTTPTime(value); ok {
 			o.LastModified = t
 		}
 	case OutServer:

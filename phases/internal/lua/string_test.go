@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
@@ -95,7 +94,7 @@ func TestNgxText(t *testing.T) {
 			sec, _ := strconv.ParseFloat(arg, 64)
 			got = []string{ngxtext.FormatHTTPTime(max(int64(sec), 0)), ngxtext.CookieTime(int64(sec))}
 		case "ptime":
-			n, ok := core.ParseHTTPTime(col[1])
+			n, ok := ngxtext.ParseHTTPTime(col[1])
 			got = []string{nilOr(strconv.FormatInt(n, 10), ok)}
 		case "sql":
 			continue // its argument is in TestQuoteSQL

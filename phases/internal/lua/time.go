@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -41,7 +40,7 @@ var ngxTime = lib.Functions{
 		if !v.IsString() {
 			th.Errorf("string argument only")
 		}
-		sec, ok := core.ParseHTTPTime(v.Str())
+		sec, ok := ngxtext.ParseHTTPTime(v.Str())
 		if !ok {
 			return rt.Nil, 1
 		}

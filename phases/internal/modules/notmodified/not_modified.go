@@ -2,7 +2,10 @@
 // 304 and 412.
 package notmodified
 
-import "github.com/moonphase/moonphase/phases/internal/core"
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+)
 
 // Module is ngx_http_not_modified_filter_module.
 var Module = &core.Module{
@@ -51,7 +54,7 @@ func preconditionFailed(r *core.Request) int {
 // unmodifiedSince judges If-Unmodified-Since; a date that is none is before
 // every modification.
 func unmodifiedSince(r *core.Request, since string) bool {
-	t, ok := core.ParseHTTPTime(since)
+	t, ok := ngxtext.ParseHTTPTime(since)
 	return r.Out.LastModified >= 0 && ok && t >= r.Out.LastModified
 }
 
@@ -61,7 +64,7 @@ func modifiedSince(r *core.Request, since string) bool {
 	if r.Out.LastModified < 0 || mode == 0 {
 		return true
 	}
-	t, ok := core.ParseHTTPTime(since)
+	t, ok := ngxtext.ParseHTTPTime(since)
 	if !ok {
 		t = -1
 	}

@@ -75,7 +75,7 @@ func (x *exchange) copyHeader(name string, h *core.Header) {
 		o.ContentType, o.Charset = h.Value, ""
 	case "last-modified":
 		o.LastModified = -1
-		if t, ok := core.ParseHTTPTime(h.Value); ok {
+		if t, ok := ngxtext.ParseHTTPTime(h.Value); ok {
 			o.LastModified = t
 		}
 		o.Headers.Add(h.Name, h.Value)

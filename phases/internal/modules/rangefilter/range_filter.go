@@ -170,7 +170,7 @@ func ifRangeHolds(r *core.Request) bool {
 	if r.Out.LastModified < 0 {
 		return false
 	}
-	t, ok := core.ParseHTTPTime(cond)
+	t, ok := ngxtext.ParseHTTPTime(cond)
 	return ok && t == r.Out.LastModified
 }
 
