@@ -113,6 +113,7 @@ func directiveGroups() [][]Directive {
 		rightsDirectives(),
 		coreDirectives(),
 		clientDirectives(),
+		gzipDirectives(),
 		serverDirectives(),
 		acceptedDirectives(),
 	}

@@ -166,7 +166,7 @@ func (r *Request) AppendHead(b []byte) []byte {
 	default:
 		b = append(b, "Connection: close\r\n"...)
 	}
-	if r.VaryEncoding {
+	if r.VaryEncoding && l.GzipVary.V {
 		b = append(b, "Vary: Accept-Encoding\r\n"...)
 	}
 	if o.Location != "" && !completed {

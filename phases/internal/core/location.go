@@ -48,6 +48,7 @@ type Location struct {
 
 	coreConf
 	bodyConf
+	gzipConf
 }
 
 // coreConf is what ngx_http_core_module keeps for a location.
@@ -288,6 +289,7 @@ func (l *Location) merge(c *Compiler, outer *Location) error {
 	mergeSlots(c.modules, slotLocation, l.confs, outer.confs, l.Kind == MatchIf)
 	l.coreConf.merge(&outer.coreConf)
 	l.bodyConf.merge(&outer.bodyConf)
+	l.gzipConf.merge(&outer.gzipConf)
 	if l.Kind == MatchIf {
 		l.internal = outer.internal
 	}

@@ -98,7 +98,9 @@ type Request struct {
 	ChunkedOut      bool
 	lastChunk       bool
 	RawSocket       bool // Lua writes the connection itself
-	VaryEncoding    bool // Vary: Accept-Encoding goes out
+	VaryEncoding    bool // the answer is another one for clients that take gzip (r->gzip_vary)
+	gzipTested      bool // gzipOK is known
+	gzipOK          bool
 	Trailers        bool // fields follow the body (add_trailer)
 	SentTrailers    []Header
 	HeadBuf         []byte // room for the head, and then for a chunk

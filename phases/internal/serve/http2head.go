@@ -98,7 +98,7 @@ func appendHTTP2Head(b []byte, r *core.Request) []byte {
 		}
 		b = appendHpack(b, hpackLocation, location)
 	}
-	if r.VaryEncoding {
+	if r.VaryEncoding && r.Loc.GzipVary.V {
 		b = appendHpack(b, hpackVary, "Accept-Encoding")
 	}
 	return appendHpackFields(b, o.Headers)
