@@ -13,6 +13,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/echo"
 	"github.com/moonphase/moonphase/phases/internal/modules/geo"
 	"github.com/moonphase/moonphase/phases/internal/modules/gzip"
+	"github.com/moonphase/moonphase/phases/internal/modules/gzipstatic"
 	"github.com/moonphase/moonphase/phases/internal/modules/headers"
 	"github.com/moonphase/moonphase/phases/internal/modules/headersmore"
 	"github.com/moonphase/moonphase/phases/internal/modules/http2"
@@ -47,8 +48,9 @@ func All() []*core.Module {
 		http2.Module,
 
 		// Content: an index moves the request on, a listing is for want of one,
-		// and what both leave is a file.
+		// and what both leave is a file, packed where there is such a one.
 		static.Module,
+		gzipstatic.Module,
 		autoindex.Module,
 		index.Module,
 
