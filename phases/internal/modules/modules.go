@@ -32,6 +32,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/modules/static"
 	"github.com/moonphase/moonphase/phases/internal/modules/stubstatus"
+	"github.com/moonphase/moonphase/phases/internal/modules/sub"
 	"github.com/moonphase/moonphase/phases/internal/modules/tryfiles"
 	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
@@ -90,6 +91,7 @@ func All() []*core.Module {
 
 		// Filters of each request's own response.
 		charset.Module,
+		sub.Module,
 		headers.Module, // add_header is not what header_filter_by_lua changes
 		echo.Module,
 		lua.Module,
