@@ -57,3 +57,23 @@ func cutPort(text string) (host, port string, ok bool) {
 	}
 	return strings.Cut(text, ":")
 }
+
+// ParsePrefix reads an address or a network in CIDR form.
+func ParsePrefix(s string) (netip.Prefix, error) {
+	if addr, bits, ok := strings.Cut(s, "/"); ok {
+		return netip.ParsePrefix(addr + "/" + trimZeros(bits))
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
+}
+
+// trimZeros takes leading zeros from a number.
+func trimZeros(s string) string {
+	if trimmed := strings.TrimLeft(s, "0"); trimmed != "" || s == "" {
+		return trimmed
+	}
+	return "0"
+}

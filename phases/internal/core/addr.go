@@ -9,26 +9,6 @@ import (
 	"github.com/moonphase/moonphase/runtime/inet"
 )
 
-// ParsePrefix reads an address or a network in CIDR form.
-func ParsePrefix(s string) (netip.Prefix, error) {
-	if addr, bits, ok := strings.Cut(s, "/"); ok {
-		return netip.ParsePrefix(addr + "/" + trimZeros(bits))
-	}
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	return netip.PrefixFrom(a, a.BitLen()), nil
-}
-
-// trimZeros takes leading zeros from a number.
-func trimZeros(s string) string {
-	if trimmed := strings.TrimLeft(s, "0"); trimmed != "" || s == "" {
-		return trimmed
-	}
-	return "0"
-}
-
 // ClientAddr is the address of the client: the connection's, unless another one was
 // found to stand behind it (r->connection->sockaddr).
 func (r *Request) ClientAddr() net.Addr {

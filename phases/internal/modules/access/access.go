@@ -8,6 +8,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // Module is ngx_http_access_module.
@@ -54,7 +55,7 @@ func setRule(c *core.Compiler, d *conf.Directive) error {
 	case "unix:":
 		rule.unix = true
 	default:
-		p, err := core.ParsePrefix(arg)
+		p, err := inet.ParsePrefix(arg)
 		if err != nil {
 			return fmt.Errorf("invalid parameter \"%s\"", arg)
 		}

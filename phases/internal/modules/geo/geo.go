@@ -6,6 +6,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // Module is ngx_http_geo_module.
@@ -60,7 +61,7 @@ func setGeo(c *core.Compiler, d *conf.Directive) error {
 			g.def = line.Args[0]
 			continue
 		}
-		p, err := core.ParsePrefix(line.Name)
+		p, err := inet.ParsePrefix(line.Name)
 		if err != nil {
 			return line.Errorf("invalid network \"%s\"", line.Name)
 		}
