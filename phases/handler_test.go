@@ -56,7 +56,7 @@ func checkForeign(t *testing.T, client *http.Client, base string, proto string) 
 			t.Errorf("%s %s: %s %d %v\n%.300s\nwant %d %s", tt.method, tt.uri, resp.Proto, resp.StatusCode, err, body, tt.status, tt.want)
 		}
 		if tt.uri == "/headers" {
-			if got := strings.Join(resp.Header["X-A"], ","); got != "1,2" || resp.Header.Get("Server") != "nginx/1.22.1" {
+			if got := strings.Join(resp.Header["X-A"], ","); got != "1,2" || resp.Header.Get("Server") != "openresty/1.31.1.1" {
 				t.Errorf("%s: headers %v", tt.uri, resp.Header)
 			}
 		}

@@ -27,6 +27,7 @@ var oracle = flag.Bool("oracle", false, "record the answers of real nginx in tes
 // the directives of one server (server), more for http (http), files below the
 // prefix, and pairs of request N and response N.
 func TestServe(t *testing.T) {
+	t.Setenv("MOONPHASE_COMPAT", "1.22.1")
 	files, err := filepath.Glob("testdata/serve/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)

@@ -33,6 +33,7 @@ func main() {
 	flag.BoolVar(&o.keep, "keep", false, "keep the server roots of failed blocks")
 	flag.BoolVar(&o.race, "race", false, "build our server with the race detector; a report fails the block")
 	flag.Parse()
+	os.Setenv("MOONPHASE_COMPAT", "1.22.1") // whose ngx_lua the blocks are from
 	ok, err := run(o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "conform:", err)

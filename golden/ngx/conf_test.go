@@ -17,6 +17,7 @@ import (
 const asServer = "MOONPHASE_GOLDEN_SERVER"
 
 func TestMain(m *testing.M) {
+	os.Setenv("MOONPHASE_COMPAT", oracleRelease)
 	if os.Getenv(asServer) != "" {
 		os.Exit(phases.Main(os.Args[1:], phases.Binary{}))
 	}

@@ -48,6 +48,9 @@ import (
 
 var oracle = flag.Bool("oracle", false, "rewrite want.response and want.log with what nginx says")
 
+// oracleRelease is the nginx that answers were recorded from, unless a case says otherwise.
+const oracleRelease = "1.22.1"
+
 // oracleMain is what nginx needs to know before a configuration.
 const oracleMain = "user root;" +
 	" load_module /usr/lib/nginx/modules/ndk_http_module.so;" +

@@ -48,6 +48,7 @@ func main() {
 	runs := flag.Int("runs", 3, "runs of each probe on each server")
 	seconds := flag.Int("seconds", 3, "seconds a run")
 	flag.Parse()
+	os.Setenv("MOONPHASE_COMPAT", "1.22.1") // as the nginx beside it
 	if err := bench(*moonphase, *runs, *seconds); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-http:", err)
 		os.Exit(2)

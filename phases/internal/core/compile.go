@@ -68,6 +68,9 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 		discarded: map[discardedAt]any{},
 		place:     place{Level: InMain},
 	}
+	if err := c.chooseStack(tree); err != nil {
+		return nil, err
+	}
 	if opts.Prepare != nil {
 		opts.Prepare(c.Cycle)
 	}

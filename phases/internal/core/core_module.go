@@ -2,15 +2,18 @@ package core
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
 func mainDirectives() []Directive {
 	return []Directive{
+		{"compat", InMain, Take1, setCompat},
 		{"daemon", InMain, TakeFlag, SetFlag(global(func(m *MainConf) *Opt[bool] { return &m.Daemon }))},
 		{"master_process", InMain, TakeFlag, SetFlag(global(func(m *MainConf) *Opt[bool] { return &m.MasterProcess }))},
 		{"pid", InMain, Take1, SetText(global(func(m *MainConf) *Opt[string] { return &m.Pid }))},
@@ -24,6 +27,33 @@ func mainDirectives() []Directive {
 		{"http", InMain, Take0 | TakeBlock, setHTTP},
 		{"error_log", InMain | InAnyLoc, TakeMore1, setErrorLog},
 	}
+}
+
+// setCompat reads the version of nginx to be compatible with. chooseStack has looked at
+// its argument before all other directives, which depend on it.
+func setCompat(c *Compiler, d *conf.Directive) error {
+	return Discarded[string](d.Name)(c).Put(d.Args[0])
+}
+
+// chooseStack settles which OpenResty is spoken (directive compat, ours).
+func (c *Compiler) chooseStack(tree []*conf.Directive) error {
+	var at *conf.Directive
+	release := ""
+	for _, d := range tree {
+		if d.Name == "compat" && len(d.Args) == 1 {
+			at, release = d, d.Args[0]
+			break
+		}
+	}
+	stack, err := compat.Choose(release)
+	switch {
+	case err == nil:
+		c.Cycle.Stack = stack
+		return nil
+	case at == nil || os.Getenv(compat.Env) != "":
+		return fmt.Errorf("%s in %s of the environment", err, compat.Env)
+	}
+	return c.Located(at, err)
 }
 
 func setWorkerProcesses(c *Compiler, d *conf.Directive) error {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
@@ -23,6 +24,7 @@ type Cycle struct {
 	Listens []*Listen
 	servers []*Server
 
+	Stack   *compat.Stack // the OpenResty that is spoken
 	Modules []*Module
 	confs   []any // configuration of modules, by MainSlot
 
@@ -120,6 +122,7 @@ func newCycle(opts CompileOptions) *Cycle {
 		ConfPath: opts.ConfPath,
 		Log:      opts.Log,
 		Modules:  opts.Modules,
+		Stack:    compat.Newest(),
 		previous: opts.Previous,
 		confs:    freshSlots(opts.Modules, slotMain),
 		Vars:     newVariableSet(opts.Modules),

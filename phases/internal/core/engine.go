@@ -235,7 +235,7 @@ func (r *Request) UpdateLocation() {
 func (r *Request) keepaliveDisabled() bool {
 	disabled := r.Loc.keepaliveDisable.V
 	if r.Method != "POST" {
-		disabled &^= BrowserMSIE6
+		disabled &^= ngxtext.BrowserMSIE6
 	}
 	return disabled != 0 && r.browser()&disabled != 0
 }

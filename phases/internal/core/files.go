@@ -9,6 +9,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/openat"
 )
 
 // aliasWhole is the value of Location.alias where the alias stands for the whole
@@ -52,10 +53,10 @@ func (r *Request) OpenFile(path string) (*os.File, os.FileInfo, error) {
 	const flags = os.O_RDONLY | syscall.O_NONBLOCK
 	var file *os.File
 	var err error
-	if rule := &r.Loc.symlinks.V; rule.mode == symlinksAllowed {
+	if rule := &r.Loc.symlinks.V; rule.mode == openat.Allowed {
 		file, err = os.OpenFile(path, flags, 0)
 	} else {
-		file, err = openGuarded(path, rule.skip(r, path), rule.mode, flags)
+		file, err = openat.Open(path, rule.skip(r, path), rule.mode, flags)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -70,11 +71,11 @@ func (r *Request) OpenFile(path string) (*os.File, os.FileInfo, error) {
 
 // Stat looks at a file on the way that OpenFile takes to it.
 func (r *Request) Stat(path string) (os.FileInfo, error) {
-	if r.Loc.symlinks.V.mode == symlinksAllowed {
+	if r.Loc.symlinks.V.mode == openat.Allowed {
 		return os.Stat(path)
 	}
 	rule := &r.Loc.symlinks.V
-	file, err := openGuarded(path, rule.skip(r, path), rule.mode, lookFlags)
+	file, err := openat.Open(path, rule.skip(r, path), rule.mode, openat.Look)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/status"
 )
 
 // Flags of a piece of output.
@@ -116,11 +117,13 @@ func (r *Request) AppendHead(b []byte) []byte {
 	if o.StatusLine != "" {
 		b = append(b, o.StatusLine...)
 	} else {
-		b = appendStatus(b, o.Status)
+		b = status.AppendLine(b, o.Status)
 	}
 	b = append(b, '\r', '\n')
 	if !o.CustomServer {
-		b = append(b, ServerLine(l.ServerTokens.V)...)
+		b = append(b, "Server: "...)
+		b = append(b, l.ServerName...)
+		b = append(b, CRLF...)
 	}
 	if !o.CustomDate {
 		b = append(b, "Date: "...)
@@ -184,14 +187,6 @@ func AppendHeader(b []byte, name, value string) []byte {
 	b = append(b, ':', ' ')
 	b = append(b, value...)
 	return append(b, '\r', '\n')
-}
-
-// ServerLine is the Server header for a value of server_tokens.
-func ServerLine(tokens int) string {
-	if tokens == 0 {
-		return "Server: nginx\r\n"
-	}
-	return "Server: nginx/" + NginxVersion + "\r\n"
 }
 
 // AppendAbsoluteLocation completes a relative redirect with scheme, host and

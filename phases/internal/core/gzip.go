@@ -115,7 +115,7 @@ func (r *Request) acceptsGzip(g *gzipConf) bool {
 		return false
 	}
 	agent, hasAgent := r.In.Get("User-Agent")
-	if g.gzipNotMSIE6 && hasAgent && BrowserOf(agent)&BrowserMSIE6 != 0 {
+	if g.gzipNotMSIE6 && hasAgent && ngxtext.BrowserOf(agent)&ngxtext.BrowserMSIE6 != 0 {
 		return false
 	}
 	if r.In.Has("Via") && !gzipForProxy(r, g.gzipProxied.V) {

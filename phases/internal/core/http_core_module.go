@@ -58,7 +58,7 @@ func coreDirectives() []Directive {
 		{"log_not_found", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.LogNotFound }))},
 		{"if_modified_since", InHTTPSrvLoc, Take1, SetEnum(Loc(func(l *Location) *Opt[int] { return &l.IfModifiedSince }), "off", "exact", "before")},
 		{"etag", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.etag }))},
-		{"server_tokens", InHTTPSrvLoc, Take1, SetEnum(Loc(func(l *Location) *Opt[int] { return &l.ServerTokens }), "off", "on", "build")},
+		{"server_tokens", InHTTPSrvLoc, Take1, SetEnum(Loc(func(l *Location) *Opt[int] { return &l.serverTokens }), "off", "on", "build")},
 		{"chunked_transfer_encoding", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.chunkedEncoding }))},
 		{"port_in_redirect", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.portInRedirect }))},
 		{"server_name_in_redirect", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.nameInRedirect }))},
@@ -194,9 +194,9 @@ func setKeepaliveDisable(c *Compiler, d *conf.Directive) error {
 	if f.Set {
 		return ErrDuplicate
 	}
-	var set Browsers
+	var set ngxtext.Browsers
 	for _, arg := range d.Args {
-		bit, ok := map[string]Browsers{"none": 0, "msie6": BrowserMSIE6, "safari": BrowserSafari}[ngxtext.Lower(arg)]
+		bit, ok := map[string]ngxtext.Browsers{"none": 0, "msie6": ngxtext.BrowserMSIE6, "safari": ngxtext.BrowserSafari}[ngxtext.Lower(arg)]
 		if !ok {
 			return fmt.Errorf("invalid value \"%s\"", arg)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/phases/internal/resolver"
 )
 
@@ -67,7 +68,7 @@ type coreConf struct {
 	keepaliveHeader   Opt[time.Duration]
 	KeepaliveRequests Opt[int]
 	KeepaliveTime     Opt[time.Duration]
-	keepaliveDisable  Opt[Browsers]
+	keepaliveDisable  Opt[ngxtext.Browsers]
 	msiePadding       Opt[bool]
 	msieRefresh       Opt[bool]
 	outputBuffers     Opt[Buffers] // the pieces in which files go through filters; their number does not count
@@ -87,7 +88,8 @@ type coreConf struct {
 	IfModifiedSince   Opt[int] // off, exact, before
 	etag              Opt[bool]
 	symlinks          Opt[symlinkRule]
-	ServerTokens      Opt[int] // off, on, build
+	serverTokens      Opt[int] // off, on, build
+	ServerName        string   // what the Server header and error pages say
 	chunkedEncoding   Opt[bool]
 	portInRedirect    Opt[bool]
 	nameInRedirect    Opt[bool]
@@ -288,6 +290,10 @@ func (t *locationTree) redirects(uri string, found, outer *Location) *Location {
 func (l *Location) merge(c *Compiler, outer *Location) error {
 	mergeSlots(c.modules, slotLocation, l.confs, outer.confs, l.Kind == MatchIf)
 	l.coreConf.merge(&outer.coreConf)
+	l.ServerName = c.Cycle.Stack.Product
+	if l.serverTokens.V == 0 {
+		l.ServerName = c.Cycle.Stack.Name()
+	}
 	l.bodyConf.merge(&outer.bodyConf)
 	l.gzipConf.merge(&outer.gzipConf)
 	if l.Kind == MatchIf {
@@ -316,7 +322,7 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.keepaliveHeader.Merge(outer.keepaliveHeader, 0)
 	l.KeepaliveRequests.Merge(outer.KeepaliveRequests, 1000)
 	l.KeepaliveTime.Merge(outer.KeepaliveTime, time.Hour)
-	l.keepaliveDisable.Merge(outer.keepaliveDisable, BrowserMSIE6)
+	l.keepaliveDisable.Merge(outer.keepaliveDisable, ngxtext.BrowserMSIE6)
 	l.msiePadding.Merge(outer.msiePadding, true)
 	l.msieRefresh.Merge(outer.msieRefresh, false)
 	l.outputBuffers.Merge(outer.outputBuffers, Buffers{2, 32 << 10})
@@ -336,7 +342,7 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.IfModifiedSince.Merge(outer.IfModifiedSince, 1)
 	l.symlinks.Merge(outer.symlinks, symlinkRule{})
 	l.etag.Merge(outer.etag, true)
-	l.ServerTokens.Merge(outer.ServerTokens, 1)
+	l.serverTokens.Merge(outer.serverTokens, 1)
 	l.chunkedEncoding.Merge(outer.chunkedEncoding, true)
 	l.portInRedirect.Merge(outer.portInRedirect, true)
 	l.nameInRedirect.Merge(outer.nameInRedirect, false)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/status"
 )
 
 // ErrorPage is one error_page directive for one code.
@@ -100,7 +101,7 @@ func (r *Request) sendBuiltinPage(code int) {
 	if code >= 494 && code <= 497 {
 		r.ErrStatus = 400
 	}
-	page := builtinPage(code, r.Loc.ServerTokens.V, r.wantsPadding())
+	page := status.Page(code, r.Loc.ServerName, r.wantsPadding())
 	r.Out.ClearLength()
 	r.Out.ContentLength = int64(len(page))
 	if page != nil {
@@ -126,12 +127,12 @@ func (r *Request) sendPage(page []byte) {
 // wantsPadding reports whether the client is one that hides short error pages
 // (msie_padding).
 func (r *Request) wantsPadding() bool {
-	return r.HTTPMajor >= 1 && r.Loc.msiePadding.V && r.browser()&(BrowserMSIE|BrowserChrome) != 0
+	return r.HTTPMajor >= 1 && r.Loc.msiePadding.V && r.browser()&(ngxtext.BrowserMSIE|ngxtext.BrowserChrome) != 0
 }
 
 // refreshes reports whether the client is to be redirected by a page (msie_refresh).
 func (r *Request) refreshes() bool {
-	return r.Loc.msieRefresh.V && r.browser()&BrowserMSIE != 0
+	return r.Loc.msieRefresh.V && r.browser()&ngxtext.BrowserMSIE != 0
 }
 
 // sendRefresh answers with a page that leads to the redirect's target
@@ -150,4 +151,10 @@ func (r *Request) sendRefresh() {
 	o.Del("Last-Modified")
 	o.Del("ETag")
 	r.sendPage([]byte(page))
+}
+
+// browser is what the request's User-Agent says.
+func (r *Request) browser() ngxtext.Browsers {
+	agent, _ := r.In.Get("User-Agent")
+	return ngxtext.BrowserOf(agent)
 }

@@ -5,22 +5,15 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/openat"
 )
 
 // symlinkRule is disable_symlinks: which symbolic links on the way to a file make
 // its opening fail.
 type symlinkRule struct {
-	mode symlinkMode
+	mode openat.Links
 	from Template // the part of the path that is not looked at
 }
-
-type symlinkMode int
-
-const (
-	symlinksAllowed symlinkMode = iota
-	symlinksOwned               // a link and what it points to have the same owner
-	symlinksForbidden
-)
 
 // setDisableSymlinks reads `disable_symlinks off | on|if_not_owner [from=part]`.
 func setDisableSymlinks(c *Compiler, d *conf.Directive) error {
@@ -28,7 +21,7 @@ func setDisableSymlinks(c *Compiler, d *conf.Directive) error {
 	if f.Set {
 		return ErrDuplicate
 	}
-	modes := map[string]symlinkMode{"off": symlinksAllowed, "if_not_owner": symlinksOwned, "on": symlinksForbidden}
+	modes := map[string]openat.Links{"off": openat.Allowed, "if_not_owner": openat.Owned, "on": openat.Forbidden}
 	rule := symlinkRule{mode: -1}
 	for _, arg := range d.Args {
 		if part, ok := strings.CutPrefix(arg, "from="); ok {
@@ -50,9 +43,9 @@ func setDisableSymlinks(c *Compiler, d *conf.Directive) error {
 	switch {
 	case rule.mode < 0:
 		return fmt.Errorf("\"%s\" must have \"off\", \"on\" or \"if_not_owner\" parameter", d.Name)
-	case rule.mode == symlinksAllowed && len(d.Args) == 2:
+	case rule.mode == openat.Allowed && len(d.Args) == 2:
 		return fmt.Errorf("\"from=\" cannot be used with \"off\" parameter")
-	case rule.mode != symlinksAllowed && !canGuardSymlinks:
+	case rule.mode != openat.Allowed && !openat.Can:
 		return Refused("this system has no way to open files without following links")(c, d)
 	}
 	return f.Put(rule)

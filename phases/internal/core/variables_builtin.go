@@ -96,7 +96,7 @@ func builtinVariables() []Variable {
 		{Name: "msec", Volatile: true, Get: Always(func(*Request) string { return ngxtext.Milliseconds(time.Duration(time.Now().UnixNano())) })},
 		{Name: "time_local", Volatile: true, Get: Always(func(*Request) string { return time.Now().Format("02/Jan/2006:15:04:05 -0700") })},
 		{Name: "time_iso8601", Volatile: true, Get: Always(func(*Request) string { return time.Now().Format("2006-01-02T15:04:05-07:00") })},
-		{Name: "nginx_version", Get: Always(func(*Request) string { return NginxVersion })},
+		{Name: "nginx_version", Get: Always(func(r *Request) string { return r.Cycle.Stack.Release })},
 		{Name: "limit_rate", Volatile: true, Changeable: true, Get: Always(limitRateVar), Set: setLimitRateVar},
 		{Name: "connection_time", Volatile: true, Get: Always(func(r *Request) string { return ngxtext.Milliseconds(time.Since(r.Main.Conn.Opened())) })},
 		{Name: "tcpinfo_rtt", Get: noTCPInfo}, {Name: "tcpinfo_rttvar", Get: noTCPInfo},

@@ -24,7 +24,7 @@ http { access_log syslog:server=SYSLOG,severity=notice,nohostname;
 	_ = peer.SetReadDeadline(time.Now().Add(5 * time.Second))
 	for _, want := range []string{
 		`^<131>\w\w\w [ \d]\d \d\d:\d\d:\d\d err: \d+/\d+/\d+ \d+:\d+:\d+ \[error\] \d+#\d+: \*\d+ open\(\) ".*" failed \(2: No such file or directory\), client: .*host: "h"$`,
-		`^<189>\w\w\w [ \d]\d \d\d:\d\d:\d\d nginx: 127.0.0.1 - - \[.*\] "GET /404 HTTP/1.1" 404 153 "-" "-"$`,
+		`^<189>\w\w\w [ \d]\d \d\d:\d\d:\d\d nginx: 127.0.0.1 - - \[.*\] "GET /404 HTTP/1.1" 404 159 "-" "-"$`,
 	} {
 		b := make([]byte, 4096)
 		n, _, err := peer.ReadFrom(b)

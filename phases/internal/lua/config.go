@@ -6,19 +6,14 @@ import (
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
-// What this server says it is compatible with.
-const (
-	nginxVersionNumber = 1022001 // 1.22.1
-	ngxLuaVersion      = 10023   // 0.10.23
-)
-
 // configTable is the ngx.config table.
 func (api *ngxAPI) configTable() *rt.Table {
+	stack := api.worker.cycle.Stack
 	t := rt.NewTable(0, 6)
 	t.SetStr("subsystem", rt.String("http"))
 	t.SetStr("debug", rt.False)
-	t.SetStr("nginx_version", rt.Int(nginxVersionNumber))
-	t.SetStr("ngx_lua_version", rt.Int(ngxLuaVersion))
+	t.SetStr("nginx_version", rt.Int(int(stack.Nginx)))
+	t.SetStr("ngx_lua_version", rt.Int(int(stack.Lua)))
 	lib.Functions{
 		{"prefix", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return rt.String(apiOf(th).worker.cycle.Prefix), 1

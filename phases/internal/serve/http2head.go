@@ -75,7 +75,7 @@ func appendHTTP2Head(b []byte, r *core.Request) []byte {
 	o, l := &r.Out, r.Loc
 	b = appendHpackStatus(b, o.Status)
 	if !o.CustomServer {
-		b = appendHpack(b, hpackServer, serverValue(l.ServerTokens.V))
+		b = appendHpack(b, hpackServer, l.ServerName)
 	}
 	if !o.CustomDate {
 		b = appendHpack(b, hpackDate, core.HTTPDate())
@@ -151,10 +151,4 @@ func appendHpackInt(b []byte, first byte, bits int, n uint64) []byte {
 		b = append(b, 0x80|byte(n))
 	}
 	return append(b, byte(n))
-}
-
-// serverValue is the value of the Server header for one of server_tokens.
-func serverValue(tokens int) string {
-	line := core.ServerLine(tokens)
-	return line[len("Server: ") : len(line)-len(core.CRLF)]
 }

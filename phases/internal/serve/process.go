@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
@@ -161,7 +162,7 @@ func (p *Process) run(ready func()) int {
 		return 1
 	}
 	tuneRuntime(c)
-	p.log(errlog.Notice, "nginx/"+core.NginxVersion)
+	p.log(errlog.Notice, c.Stack.Product)
 	p.log(errlog.Notice, "OS: "+kernelVersion())
 	ready()
 	p.logs.LeaveConsole()
@@ -363,7 +364,7 @@ func TuneCollector() {
 }
 
 // setEnvironment leaves what the env directives name, and TZ, as nginx does for
-// its workers.
+// its workers; and the stack to be compatible with, for the next reload.
 func (p *Process) setEnvironment(c *core.Cycle) {
 	get := func(name string) (string, bool) {
 		for _, e := range p.env {
@@ -374,7 +375,7 @@ func (p *Process) setEnvironment(c *core.Cycle) {
 		return "", false
 	}
 	os.Clearenv()
-	for _, e := range append([]string{"TZ"}, c.Main.Env...) {
+	for _, e := range append([]string{"TZ", compat.Env}, c.Main.Env...) {
 		name, value, given := strings.Cut(e, "=")
 		if !given {
 			if value, given = get(name); !given {

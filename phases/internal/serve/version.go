@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 )
 
@@ -14,7 +15,11 @@ import (
 // "built with OpenSSL" and "pcre" in -V to know what to expect: the lines that have them
 // say what is there instead.
 func printVersion(o options, b Program) {
-	fmt.Fprintf(os.Stderr, "nginx version: nginx/%s\n", core.NginxVersion)
+	stack, err := compat.Choose("")
+	if err != nil {
+		stack = compat.Newest()
+	}
+	fmt.Fprintf(os.Stderr, "nginx version: %s\n", stack.Product)
 	fmt.Fprintf(os.Stderr, "moonphase version: %s\n", cmp.Or(b.Version, "unknown"))
 	if o.help {
 		fmt.Fprint(os.Stderr, usage)

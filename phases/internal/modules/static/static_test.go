@@ -34,7 +34,7 @@ http { server { listen ADDR; root html; log_not_found on;
 		{"/big", "", []string{"Content-Length: 320000", "abcdef"}},
 		{"/sub", "", []string{"HTTP/1.1 301 Moved Permanently", "Location: http://h:"}},
 		{"/sub/", "", []string{"HTTP/1.1 403 Forbidden"}},
-		{"/missing", "", []string{"HTTP/1.1 404 Not Found", "<center>nginx/1.22.1</center>"}},
+		{"/missing", "", []string{"HTTP/1.1 404 Not Found", "<center>openresty/1.31.1.1</center>"}},
 		{"/a.txt/", "", []string{"HTTP/1.1 404 Not Found"}},
 	}
 	for _, tt := range tests {

@@ -1,4 +1,4 @@
-package core
+package ngxtext
 
 import "strings"
 
@@ -42,10 +42,4 @@ func BrowserOf(agent string) (b Browsers) {
 		return BrowserSafari
 	}
 	return 0
-}
-
-// browser is what the request's User-Agent says.
-func (r *Request) browser() Browsers {
-	agent, _ := r.In.Get("User-Agent")
-	return BrowserOf(agent)
 }

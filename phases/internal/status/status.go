@@ -1,13 +1,8 @@
-package core
+// Package status has the texts of nginx's statuses: the status line and the body of
+// the page that it sends by itself (ngx_http_special_response.c).
+package status
 
 import "strconv"
-
-// NginxVersion is the nginx this server speaks for; scripts, the test suite
-// and clients look at it.
-const (
-	NginxVersion    = "1.22.1"
-	nginxVersionNum = 1022001
-)
 
 // statusTexts are nginx's status lines (ngx_http_header_filter_module.c), by status.
 // Statuses without a text there are sent as the bare number and a space.
@@ -26,8 +21,8 @@ var statusTexts = [...]string{
 	505: "505 HTTP Version Not Supported", 507: "507 Insufficient Storage",
 }
 
-// appendStatus writes the status line's text for status.
-func appendStatus(b []byte, status int) []byte {
+// AppendLine writes the status line's text for status.
+func AppendLine(b []byte, status int) []byte {
 	if status >= 0 && status < len(statusTexts) && statusTexts[status] != "" {
 		return append(b, statusTexts[status]...)
 	}
@@ -66,9 +61,9 @@ var nginxPages = map[int]string{
 // msiePadding keeps old browsers from showing a page of their own.
 const msiePadding = "<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n"
 
-// builtinPage is the body of nginx's own page for status; padded adds what
-// MSIE and Chrome need. It is nil for statuses that have none.
-func builtinPage(status int, tokens int, padded bool) []byte {
+// Page is the body of nginx's own page for status, signed by server; padded
+// adds what MSIE and Chrome need. It is nil for statuses that have none.
+func Page(status int, server string, padded bool) []byte {
 	page, ok := nginxPages[status]
 	if !ok {
 		title, ok := pageTitles[status]
@@ -77,11 +72,7 @@ func builtinPage(status int, tokens int, padded bool) []byte {
 		}
 		page = "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n"
 	}
-	name := "nginx"
-	if tokens != 0 {
-		name += "/" + NginxVersion
-	}
-	page += "<hr><center>" + name + "</center>\r\n</body>\r\n</html>\r\n"
+	page += "<hr><center>" + server + "</center>\r\n</body>\r\n</html>\r\n"
 	if padded && status >= 400 {
 		for range 6 {
 			page += msiePadding

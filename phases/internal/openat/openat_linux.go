@@ -1,4 +1,4 @@
-package core
+package openat
 
 import (
 	"os"
@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	canGuardSymlinks = true
-	lookFlags        = unix.O_PATH // to look at a file without the right to read it
+	Can  = true        // this system can open files without following links
+	Look = unix.O_PATH // flags that look at a file without the right to read it
 )
 
-// openGuarded opens a path component by component, the first skip bytes at once
+// Open opens a path component by component, the first skip bytes at once
 // and as usual. As in nginx a link before the last component is no folder
 // (ENOTDIR), the last one must not be a link (ELOOP).
-func openGuarded(path string, skip int, mode symlinkMode, flags int) (*os.File, error) {
+func Open(path string, skip int, mode Links, flags int) (*os.File, error) {
 	at, rest := "/", strings.TrimLeft(path, "/")
 	if skip > 0 {
 		at, rest = path[:skip], strings.TrimLeft(path[skip:], "/")
@@ -47,8 +47,8 @@ func openGuarded(path string, skip int, mode symlinkMode, flags int) (*os.File, 
 	}
 }
 
-func openComponent(at int, name string, mode symlinkMode, how int) (int, error) {
-	if mode == symlinksForbidden {
+func openComponent(at int, name string, mode Links, how int) (int, error) {
+	if mode == Forbidden {
 		return unix.Openat(at, name, how|unix.O_NOFOLLOW, 0)
 	}
 	fd, err := unix.Openat(at, name, how, 0)
