@@ -13,71 +13,98 @@ import (
 	"github.com/moonphase/moonphase/phases"
 )
 
-// asServer makes the test binary run as the server.
-const asServer = "MOONPHASE_GOLDEN_SERVER"
+// asServer makes the test binary run as the server. compatEnv says which release it
+// is then, the newest where it is empty.
+const (
+	asServer  = "MOONPHASE_GOLDEN_SERVER"
+	compatEnv = "MOONPHASE_COMPAT"
+)
 
 func TestMain(m *testing.M) {
-	os.Setenv("MOONPHASE_COMPAT", oracleRelease)
 	if os.Getenv(asServer) != "" {
 		os.Exit(phases.Main(os.Args[1:], phases.Binary{}))
 	}
+	os.Setenv(compatEnv, oracleRelease)
 	os.Exit(m.Run())
 }
 
-// TestConf compares what -t says of the configurations in the sections conf.
+// TestConf compares what -t says of the configurations in the sections conf and
+// newest.conf.
 func TestConf(t *testing.T) {
-	for _, c := range loadCases(t) {
-		if c.section("conf") != "" {
-			t.Run(c.name, func(t *testing.T) { testConf(t, c) })
+	for _, c := range loadCases(t, false) {
+		newest, _ := c.find("newest.conf")
+		if c.section("conf") != "" || newest != "" {
+			t.Run(c.name, func(t *testing.T) { testConf(t, c, newest) })
 		}
 	}
 }
 
-func testConf(t *testing.T, c *testCase) {
+func testConf(t *testing.T, c *testCase, newest string) {
 	prefix := t.TempDir()
 	for _, dir := range []string{"logs", "lua", "html"} {
 		if err := os.Mkdir(filepath.Join(prefix, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	writeFiles(t, prefix, c)
+	if _, err := writeFiles(prefix, c); err != nil {
+		t.Fatal(err)
+	}
 	writeCerts(t, prefix)
-	want := map[string]string{} // by the text that was judged
-	text := ""
-	for line := range strings.Lines(c.section("want.conf")) {
+	if *oracle {
+		recordConf(t, prefix, c)
+		return
+	}
+	recorded, _ := c.find("want.conf")
+	want := judgements(recorded)
+	for text := range strings.Lines(c.section("conf")) {
+		if got := judge(t, prefix, text, oracleRelease); got != want[text] {
+			t.Errorf("%sgot  %swant %s", text, got, want[text])
+		}
+	}
+	for text, want := range judgements(newest) {
+		if got := judge(t, prefix, text, ""); got != want {
+			t.Errorf("the newest: %sgot  %swant %s", text, got, want)
+		}
+	}
+}
+
+// recordConf writes down what nginx -t says.
+func recordConf(t *testing.T, prefix string, c *testCase) {
+	var all strings.Builder
+	for text := range strings.Lines(c.section("conf")) {
+		all.WriteString(text)
+		for line := range strings.Lines(judge(t, prefix, text, oracleRelease)) {
+			all.WriteString("\t" + line)
+		}
+	}
+	c.set("want.conf", all.String())
+	if err := os.WriteFile(c.path, txtar.Format(c.archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// judgements reads a section want.conf: what is said, by the text that it is said of.
+func judgements(section string) map[string]string {
+	said, text := map[string]string{}, ""
+	for line := range strings.Lines(section) {
 		if answer, ok := strings.CutPrefix(line, "\t"); ok {
-			want[text] += answer
+			said[text] += answer
 		} else {
 			text = line
 		}
 	}
-	var all strings.Builder
-	for text := range strings.Lines(c.section("conf")) {
-		got := judge(t, prefix, strings.ReplaceAll(text, "@PREFIX@", prefix))
-		if !*oracle && got != want[text] {
-			t.Errorf("%sgot  %swant %s", text, got, want[text])
-		}
-		all.WriteString(text)
-		for line := range strings.Lines(got) {
-			all.WriteString("\t" + line)
-		}
-	}
-	if *oracle {
-		c.set("want.conf", all.String())
-		if err := os.WriteFile(c.path, txtar.Format(c.archive), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return said
 }
 
 // logTime is what begins a line of the error log, which nginx says these things in
 // when its first log is the terminal.
 var logTime = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[\w+\]) \d+#\d+: `)
 
-// judge returns what -t says of a text, all in the first line of the file: the
+// judge returns what -t of a release says of a text, all in the first line of the file: the
 // complaints, or ok. A text without events{} stands in http{}. A server that listens nowhere does so on a socket of its own,
 // so that it matters to nobody which ports are taken.
-func judge(t *testing.T, prefix, text string) string {
+func judge(t *testing.T, prefix, text, release string) string {
+	text = strings.ReplaceAll(text, "@PREFIX@", prefix)
 	if !strings.Contains(text, "listen ") {
 		text = strings.ReplaceAll(text, "server {", "server { listen unix:"+prefix+"/logs/t.sock;")
 	}
@@ -91,7 +118,7 @@ func judge(t *testing.T, prefix, text string) string {
 	}
 	args := []string{"-p", prefix + "/", "-c", "nginx.conf", "-t"}
 	server := exec.Command(os.Args[0], args...)
-	server.Env = append(os.Environ(), asServer+"=1")
+	server.Env = append(os.Environ(), asServer+"=1", compatEnv+"="+release)
 	if *oracle {
 		server = exec.Command("nginx", append(args, "-g", oracleMain)...)
 	}

@@ -23,6 +23,23 @@
 //
 // In the first three @PORT@, @UPSTREAM@ and @PREFIX@ stand for the ports and for
 // the server's root, whose folder tls holds certificates (see writeCerts).
+//
+// What is wanted is what nginx 1.22.1 says, and the cases are served under
+// MOONPHASE_COMPAT=1.22.1. A case that has one of the sections below is served a
+// second time as the newest OpenResty, which is the default. -oracle leaves these
+// sections alone: nobody records them, so each says only what is known from elsewhere.
+//
+//	newest.response  the answers of the newest. One that is the line #same is that
+//	                 of want.response, with the newer name in its Server header
+//	newest.log       its lines of the log; as in want.log without this section
+//	newest.conf      texts and what -t says of them, in the form of want.conf; they need
+//	                 not stand in conf
+//	newest.http, newest.server, newest.upstream, newest.request
+//	                 in place of those above. A case that has nothing but these is not
+//	                 for 1.22.1
+//	strict.response, strict.log
+//	                 likewise, for both: where we refuse what 1.22.1 takes, because taking
+//	                 it is a danger. The first lines of the case say why
 package ngx
 
 import (
@@ -39,6 +56,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -58,24 +76,69 @@ const oracleMain = "user root;" +
 	" load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;" +
 	" load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;"
 
-// A testCase is one file.
+// oldProduct and newProduct are what the Server headers say.
+const (
+	oldProduct = "nginx/1.22.1"
+	newProduct = "openresty/1.31.1.1"
+)
+
+// A testCase is one file, as one release serves it.
 type testCase struct {
 	name    string
 	path    string
 	archive *txtar.Archive
+	newest  bool         // what is asked is the newest OpenResty
 	holder  net.Listener // keeps port until the server takes it
 	port    int
 	prefix  string    // of the server that serves it
 	behind  *upstream // nil without a section of that name
 }
 
-func (c *testCase) section(name string) string {
+// find returns a section, and whether it is there.
+func (c *testCase) find(name string) (string, bool) {
 	for _, f := range c.archive.Files {
 		if f.Name == name {
-			return string(f.Data)
+			return string(f.Data), true
 		}
 	}
-	return ""
+	return "", false
+}
+
+// section is a section that goes to the server, in the words of the release.
+func (c *testCase) section(name string) string {
+	data, ok := "", false
+	if c.newest && newestInputs[name] {
+		data, ok = c.find("newest." + name)
+	}
+	if !ok {
+		data, _ = c.find(name)
+	}
+	return data
+}
+
+var newestInputs = map[string]bool{"http": true, "server": true, "upstream": true, "request": true}
+
+// wanted is what the release answers or logs.
+func (c *testCase) wanted(name string) string {
+	want, _ := c.find("want." + name)
+	data, ok := "", false
+	if c.newest {
+		want = strings.ReplaceAll(want, oldProduct, newProduct)
+		data, ok = c.find("newest." + name)
+	}
+	if !ok {
+		data, ok = c.find("strict." + name)
+	}
+	if !ok {
+		return want
+	}
+	answers, recorded := strings.Split(data, parting), strings.Split(want, parting)
+	for i, answer := range answers {
+		if answer == "#same\n" && i < len(recorded) {
+			answers[i] = recorded[i]
+		}
+	}
+	return strings.Join(answers, parting)
 }
 
 // set replaces a section, or adds it behind the others; an empty one is left out.
@@ -92,57 +155,62 @@ func (c *testCase) set(name, data string) {
 }
 
 func TestServer(t *testing.T) {
-	var together []*testCase
-	for _, c := range loadCases(t) {
-		if c.served() && !c.alone() {
-			together = append(together, c)
-		}
-	}
-	testTogether(t, together)
+	testTogether(t, served(loadCases(t, false), false))
 }
 
 // TestAlone serves each case of the folder alone by itself: those whose directives
 // for the http block would change the others.
 func TestAlone(t *testing.T) {
-	for _, c := range loadCases(t) {
-		if c.alone() {
-			testTogether(t, []*testCase{c})
-		}
+	for _, c := range served(loadCases(t, false), true) {
+		testTogether(t, []*testCase{c})
 	}
 }
 
-// served tells whether the case has something to be asked for.
-func (c *testCase) served() bool { return c.section("request") != "" }
-
-func (c *testCase) alone() bool { return strings.HasPrefix(c.name, "alone/") }
-
-func testTogether(t *testing.T, cases []*testCase) {
-	prefix := t.TempDir()
-	writeRoot(t, prefix, cases)
-	var server *exec.Cmd
-	if *oracle {
-		if _, err := exec.LookPath("nginx"); err != nil {
-			t.Fatal("-oracle needs nginx with ngx_lua, echo and headers-more: ", err)
-		}
-		server = exec.Command("nginx", "-p", prefix+"/", "-c", "nginx.conf", "-g", "daemon off; "+oracleMain)
-	} else {
-		binary := filepath.Join(prefix, "server")
-		build := exec.Command("go", "run", "github.com/moonphase/moonphase/cmd/moonphase", "build", "-p", prefix, "-c", "nginx.conf", "-o", binary)
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build: %v\n%s", err, out)
-		}
-		server = exec.Command(binary, "-p", prefix+"/", "-c", "nginx.conf", "-g", "daemon off;")
+// TestNewest serves the cases that know what the newest OpenResty says.
+func TestNewest(t *testing.T) {
+	if *oracle { // there is nobody to ask
+		return
 	}
-	var ports []int
+	cases := loadCases(t, true)
+	testTogether(t, served(cases, false))
+	for _, c := range served(cases, true) {
+		testTogether(t, []*testCase{c})
+	}
+}
+
+// served picks the cases that have something to be asked for.
+func served(cases []*testCase, alone bool) []*testCase {
+	var picked []*testCase
 	for _, c := range cases {
-		c.holder.Close()
-		c.prefix = prefix
-		ports = append(ports, c.port)
+		if c.section("request") != "" && c.section("server") != "" && alone == strings.HasPrefix(c.name, "alone/") &&
+			(!c.newest || c.knows("newest.") || c.knows("strict.")) {
+			picked = append(picked, c)
+		}
 	}
-	serve(t, server, ports...)
-	log := &logTail{path: filepath.Join(prefix, "logs", "error.log"), prefix: prefix}
+	return picked
+}
+
+// knows tells whether the case has an answer or a log of the kind.
+func (c *testCase) knows(kind string) bool {
+	_, response := c.find(kind + "response")
+	_, log := c.find(kind + "log")
+	return response || log
+}
+
+// testTogether serves cases from one server, which is made for the first one that
+// is not filtered out by -run.
+func testTogether(t *testing.T, cases []*testCase) {
+	var prefix string
+	start := sync.OnceValue(func() error {
+		prefix = t.TempDir()
+		return serveTogether(t, prefix, cases)
+	})
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			if err := start(); err != nil {
+				t.Fatal(err)
+			}
+			log := &logTail{path: filepath.Join(prefix, "logs", "error.log"), prefix: prefix}
 			log.skip(t)
 			response := exchange(t, c)
 			logged := log.lines(t, c)
@@ -154,10 +222,46 @@ func testTogether(t *testing.T, cases []*testCase) {
 				}
 				return
 			}
-			diff(t, "want.response", response, c.section("want.response"))
-			diff(t, "want.log", logged, c.section("want.log"))
+			diff(t, "want.response", response, c.wanted("response"))
+			diff(t, "want.log", logged, c.wanted("log"))
 		})
 	}
+}
+
+// serveTogether builds and starts the server of cases, which ends with the test.
+func serveTogether(t *testing.T, prefix string, cases []*testCase) error {
+	if err := writeRoot(prefix, cases); err != nil {
+		return err
+	}
+	writeCerts(t, prefix)
+	release := oracleRelease
+	if cases[0].newest {
+		release = ""
+	}
+	env := append(os.Environ(), compatEnv+"="+release)
+	var server *exec.Cmd
+	if *oracle {
+		if _, err := exec.LookPath("nginx"); err != nil {
+			return fmt.Errorf("-oracle needs nginx with ngx_lua, echo and headers-more: %w", err)
+		}
+		server = exec.Command("nginx", "-p", prefix+"/", "-c", "nginx.conf", "-g", "daemon off; "+oracleMain)
+	} else {
+		binary := filepath.Join(prefix, "server")
+		build := exec.Command("go", "run", "github.com/moonphase/moonphase/cmd/moonphase", "build", "-p", prefix, "-c", "nginx.conf", "-o", binary)
+		build.Env = env
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build: %w\n%s", err, out)
+		}
+		server = exec.Command(binary, "-p", prefix+"/", "-c", "nginx.conf", "-g", "daemon off;")
+		server.Env = env
+	}
+	var ports []int
+	for _, c := range cases {
+		c.holder.Close()
+		c.prefix = prefix
+		ports = append(ports, c.port)
+	}
+	return start(t, server, ports...)
 }
 
 func diff(t *testing.T, what, got, want string) {
@@ -181,9 +285,11 @@ func diff(t *testing.T, what, got, want string) {
 	}
 }
 
-var sections = regexp.MustCompile(`^(conf|http|server|upstream|request|log|want\.(conf|response|log)|(lua|html)/.+)$`)
+var sections = regexp.MustCompile(`^(conf|(newest\.)?(http|server|upstream|request)|log|(want|newest)\.(conf|response|log)|` +
+	`strict\.(response|log)|(lua|html)/.+)$`)
 
-func loadCases(t *testing.T) []*testCase {
+// loadCases reads the cases and takes a port for each.
+func loadCases(t *testing.T, newest bool) []*testCase {
 	var paths []string
 	for _, pattern := range []string{"*/*.txtar", "modules/*/*.txtar"} {
 		found, err := filepath.Glob(pattern)
@@ -198,13 +304,13 @@ func loadCases(t *testing.T) []*testCase {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &testCase{name: strings.TrimSuffix(path, ".txtar"), path: path, archive: archive}
+		c := &testCase{name: strings.TrimSuffix(path, ".txtar"), path: path, archive: archive, newest: newest}
 		for _, f := range archive.Files {
 			if !sections.MatchString(f.Name) {
 				t.Fatalf("%s: unknown section %q", path, f.Name)
 			}
 		}
-		if c.section("conf") == "" && c.section("server") == "" || (c.section("server") == "") != (c.section("request") == "") {
+		if !c.whole() {
 			t.Fatalf("%s: needs the sections server and request, or conf", path)
 		}
 		if c.holder, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -218,6 +324,16 @@ func loadCases(t *testing.T) []*testCase {
 		cases = append(cases, c)
 	}
 	return cases
+}
+
+// whole tells whether there is something to be asked, and all that it takes.
+func (c *testCase) whole() bool {
+	has := func(name string) bool {
+		_, old := c.find(name)
+		_, newer := c.find("newest." + name)
+		return old || newer
+	}
+	return has("server") == has("request") && (has("server") || has("conf"))
 }
 
 // places fills in what a configuration cannot know: @PORT@ and the like.
@@ -239,26 +355,29 @@ func (c *testCase) mask(text string) string {
 }
 
 // writeRoot lays out the server root that holds all cases.
-func writeRoot(t *testing.T, prefix string, cases []*testCase) {
+func writeRoot(prefix string, cases []*testCase) error {
 	var http, servers strings.Builder
 	owner := map[string]string{}
 	for _, dir := range []string{"logs", "lua", "html"} {
 		if err := os.MkdirAll(filepath.Join(prefix, dir), 0o755); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
 	for _, c := range cases {
 		fill := c.places(prefix)
 		http.WriteString(fill.Replace(c.section("http")))
 		fmt.Fprintf(&servers, "server {\nlisten 127.0.0.1:%d;\n%s}\n", c.port, fill.Replace(c.section("server")))
-		for _, name := range writeFiles(t, prefix, c) {
+		names, err := writeFiles(prefix, c)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
 			if other := owner[name]; other != "" {
-				t.Fatalf("%s and %s both have a file %s", other, c.path, name)
+				return fmt.Errorf("%s and %s both have a file %s", other, c.path, name)
 			}
 			owner[name] = c.path
 		}
 	}
-	writeCerts(t, prefix)
 	// Listings and headers show when files were changed.
 	err := filepath.WalkDir(filepath.Join(prefix, "html"), func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -268,17 +387,15 @@ func writeRoot(t *testing.T, prefix string, cases []*testCase) {
 		return os.Chtimes(path, changed, changed)
 	})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	text := fmt.Sprintf("worker_processes 1;\nerror_log logs/error.log notice;\npid logs/nginx.pid;\nevents {}\n"+
 		"http {\naccess_log off;\ndefault_type text/plain;\nlua_package_path \"$prefix/lua/?.lua;;\";\n%s%s}\n", http.String(), servers.String())
-	if err := os.WriteFile(filepath.Join(prefix, "nginx.conf"), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return os.WriteFile(filepath.Join(prefix, "nginx.conf"), []byte(text), 0o644)
 }
 
 // writeFiles writes the files that a case brings along and returns their names.
-func writeFiles(t *testing.T, prefix string, c *testCase) []string {
+func writeFiles(prefix string, c *testCase) ([]string, error) {
 	var names []string
 	for _, f := range c.archive.Files {
 		if !strings.Contains(f.Name, "/") {
@@ -287,22 +404,29 @@ func writeFiles(t *testing.T, prefix string, c *testCase) []string {
 		names = append(names, f.Name)
 		path := filepath.Join(prefix, f.Name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	return names
+	return names, nil
 }
 
 // serve starts the server, waits until it listens on all ports, and ends it with the
 // test.
 func serve(t *testing.T, server *exec.Cmd, ports ...int) {
+	if err := start(t, server, ports...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start is serve for a test other than the one that is running.
+func start(t *testing.T, server *exec.Cmd, ports ...int) error {
 	var stderr bytes.Buffer
 	server.Stderr = &stderr
 	if err := server.Start(); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Wait() }()
@@ -323,7 +447,7 @@ func serve(t *testing.T, server *exec.Cmd, ports ...int) {
 			select {
 			case err := <-ended:
 				ended <- err
-				t.Fatalf("the server ended: %v\n%s", err, stderr.Bytes())
+				return fmt.Errorf("the server ended: %w\n%s", err, stderr.Bytes())
 			default:
 			}
 			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
@@ -332,11 +456,12 @@ func serve(t *testing.T, server *exec.Cmd, ports ...int) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("the server does not listen\n%s", stderr.Bytes())
+				return fmt.Errorf("the server does not listen\n%s", stderr.Bytes())
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
+	return nil
 }
 
 var (
@@ -354,6 +479,10 @@ func mask(answer string) string {
 	answer = long.ReplaceAllString(answer, "X...")
 	return volatile.ReplaceAllString(answer, "$1: *")
 }
+
+// probed is in a line about a connection by which start found out that the server
+// listens, which may come late.
+const probed = "client closed connection while waiting for request"
 
 // logTail reads what was added to the error log.
 type logTail struct {
@@ -391,6 +520,9 @@ func (l *logTail) lines(t *testing.T, c *testCase) string {
 	keep := regexp.MustCompile(cmp.Or(strings.TrimSpace(c.section("log")), "lua"))
 	for s := bufio.NewScanner(f); s.Scan(); {
 		line := s.Text()
+		if strings.Contains(line, probed) {
+			continue
+		}
 		if m := luaLine.FindStringSubmatch(line); m != nil {
 			if c.behind == nil && !keep.MatchString(m[2]) || c.behind != nil && m[1] == "[notice]" {
 				continue

@@ -37,3 +37,15 @@ func TestName(t *testing.T) {
 		t.Errorf("Name is %q", got)
 	}
 }
+
+// TestNames: each listed name tells the stacks apart.
+func TestNames(t *testing.T) {
+	for name := range names {
+		if Newest().Knows(name) == Oldest().Knows(name) {
+			t.Errorf("no difference: %s", name)
+		}
+	}
+	if !Oldest().Knows("server_name") || !Newest().Knows("$uri") {
+		t.Error("what all have is not known")
+	}
+}

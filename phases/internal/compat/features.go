@@ -6,6 +6,12 @@ type Feature int
 // The names say what the newer releases do.
 const (
 	JoinedHeaders Feature = iota
+	FirstUpstreamHeader
+	HTTP2Upstreams
+	KeptUpstreams
+	BoundedRanges
+	TargetOfConnect
+	LongErrorLines
 )
 
 // features tells since when a stack has each of them: both versions must be reached,
@@ -14,5 +20,11 @@ var features = [...]struct {
 	nginx, lua Version
 	does       string
 }{
-	JoinedHeaders: {1023000, 0, "$http_NAME, $sent_http_NAME and their kin join the values of a repeated header by a comma"},
+	JoinedHeaders:       {1023000, 0, "$http_NAME, $sent_http_NAME and their kin join the values of a repeated header by a comma"},
+	FirstUpstreamHeader: {1023000, 0, "of a header of an upstream that may come once, further lines are dropped with a warning"},
+	HTTP2Upstreams:      {1029004, 0, "proxy_http_version can be 2"},
+	KeptUpstreams:       {1029007, 0, "upstreams are asked with HTTP/1.1, and upstream{} keeps connections unless it is told not to"},
+	BoundedRanges:       {1029005, 0, "many small ranges are answered with the whole body, unless max_ranges is set"},
+	TargetOfConnect:     {1029003, 0, "CONNECT is refused for what it asks for before it is refused as a method"},
+	LongErrorLines:      {patched, 0, "lines of the error log are cut at 4096 bytes and not at 2048"},
 }

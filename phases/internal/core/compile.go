@@ -71,6 +71,7 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 	if err := c.chooseStack(tree); err != nil {
 		return nil, err
 	}
+	c.Cycle.Vars.forget(c.Cycle.Stack)
 	if opts.Prepare != nil {
 		opts.Prepare(c.Cycle)
 	}
@@ -99,7 +100,7 @@ func (c *Compiler) block(list []*conf.Directive) error {
 // one finds the row for d, checks its form as nginx does and runs it.
 func (c *Compiler) one(d *conf.Directive) error {
 	rows := c.table[d.Name]
-	if rows == nil {
+	if rows == nil || !c.Cycle.Stack.Knows(d.Name) {
 		return d.Errorf("unknown directive \"%s\"", d.Name)
 	}
 	var row *Directive

@@ -113,6 +113,9 @@ type bodyConf struct {
 	bodyTempPath   Opt[string]
 }
 
+// AnyRanges is max_ranges where it is not set.
+const AnyRanges = 1<<31 - 1
+
 // Listen is one address the server listens on, with its servers.
 type Listen struct {
 	Addr     string // "127.0.0.1:80", "unix:/path"
@@ -350,7 +353,7 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.recursiveErrors.Merge(outer.recursiveErrors, false)
 	l.RewriteLog.Merge(outer.RewriteLog, false)
 	l.UninitializedWarn.Merge(outer.UninitializedWarn, true)
-	l.MaxRanges.Merge(outer.MaxRanges, 1<<31-1)
+	l.MaxRanges.Merge(outer.MaxRanges, AnyRanges)
 	l.subrequestBuffer.Merge(outer.subrequestBuffer, 4096)
 	l.ErrorLog.Merge(outer.ErrorLog, nil)
 }

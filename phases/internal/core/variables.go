@@ -2,8 +2,10 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
@@ -66,6 +68,16 @@ func newVariableSet(modules []*Module) VariableSet {
 		v.ByName[name] = &Variable{Name: name, Index: -1, known: true, Get: p.Get(name[len(p.Prefix):])}
 	}
 	return v
+}
+
+// forget takes away what the OpenResty that is spoken does not have.
+func (v *VariableSet) forget(stack *compat.Stack) {
+	for name := range v.ByName {
+		if !stack.Knows("$" + name) {
+			delete(v.ByName, name)
+		}
+	}
+	v.families = slices.DeleteFunc(slices.Clone(v.families), func(f Family) bool { return !stack.Knows("$" + f.Prefix) })
 }
 
 // variable finds or makes the entry of a name.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
@@ -72,14 +73,21 @@ func requestHeaderVar(name string) func(*Request) (string, bool) {
 	case "x_forwarded_for":
 		return func(r *Request) (string, bool) { return HeaderByVar(r.In, name, ", ") }
 	}
-	return func(r *Request) (string, bool) {
-		for i := range r.In {
-			if SameAsVar(r.In[i].Name, name) {
-				return r.In[i].Value, true
-			}
-		}
-		return "", false
+	return func(r *Request) (string, bool) { return r.HeaderVar(r.In, name) }
+}
+
+// HeaderVar is the value that the lines of a header have as a variable: all of them
+// joined, or with an older OpenResty the first.
+func (r *Request) HeaderVar(list Headers, name string) (value string, ok bool) {
+	if r.Cycle.Stack.Has(compat.JoinedHeaders) {
+		return HeaderByVar(list, name, ", ")
 	}
+	for i := range list {
+		if SameAsVar(list[i].Name, name) {
+			return list[i].Value, true
+		}
+	}
+	return "", false
 }
 
 func responseHeaderVar(name string) func(*Request) (string, bool) {
@@ -114,14 +122,7 @@ func responseHeaderVar(name string) func(*Request) (string, bool) {
 	case "cache_control", "link":
 		return func(r *Request) (string, bool) { return HeaderByVar(r.Out.Headers, name, ", ") }
 	}
-	return func(r *Request) (string, bool) {
-		for i := range r.Out.Headers {
-			if SameAsVar(r.Out.Headers[i].Name, name) {
-				return r.Out.Headers[i].Value, true
-			}
-		}
-		return "", false
-	}
+	return func(r *Request) (string, bool) { return r.HeaderVar(r.Out.Headers, name) }
 }
 
 func sentTrailerVar(name string) func(*Request) (string, bool) {

@@ -217,7 +217,7 @@ func (x *exchange) finishConn() {
 	if c := x.conn; c != nil && x.in.Clean() && x.sender.finished() && !x.watch.gone() {
 		x.watch.hold(nil)
 		x.conn = nil
-		x.up.Pool.Put(c)
+		x.up.Pool.Put(c, x.conf)
 		return
 	}
 	x.drop()

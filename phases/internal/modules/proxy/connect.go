@@ -15,7 +15,7 @@ import (
 
 // connect gets a connection to addr: one that was kept, or a new one.
 func (x *exchange) connect(addr string) (nextKind, int) {
-	if c := x.up.Pool.Take(addr, x.tlsKind()); c != nil {
+	if c := x.up.Pool.Take(addr, x.tlsKind(), x.conf); c != nil {
 		x.cached = true
 		x.hold(c)
 		return 0, core.OK

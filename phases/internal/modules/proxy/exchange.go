@@ -228,6 +228,9 @@ func (x *exchange) talk(addr string) (nextKind, int) {
 		}
 		return x.badHead(err), core.OK
 	}
+	if x.conf.firstHeaders {
+		x.keepFirst()
+	}
 	x.try().Header = time.Since(x.begun)
 	x.try().Status = x.in.Head.Status
 	if x.in.Head.Bare {

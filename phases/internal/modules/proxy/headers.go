@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
@@ -12,6 +14,33 @@ import (
 var hiddenHeaders = map[string]bool{
 	"date": true, "server": true, "x-pad": true, "x-accel-expires": true, "x-accel-redirect": true,
 	"x-accel-limit-rate": true, "x-accel-buffering": true, "x-accel-charset": true,
+}
+
+// singleHeaders are the headers of an upstream that may come once.
+var singleHeaders = [...]string{
+	"Content-Type", "Date", "ETag", "Last-Modified", "Server", "Location", "Refresh", "Expires", "Accept-Ranges", "Content-Encoding", "Status",
+	"X-Accel-Redirect", "X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset",
+}
+
+// keepFirst drops further lines of headers that may come once.
+func (x *exchange) keepFirst() {
+	var first [len(singleHeaders)]*core.Header
+	list := x.st.Headers
+	kept := list[:0]
+	for _, h := range list {
+		i := slices.IndexFunc(singleHeaders[:], func(name string) bool { return ngxtext.EqualFold(name, h.Name) })
+		if i >= 0 && first[i] != nil {
+			x.r.Logf(errlog.Warn, "upstream sent duplicate header line: \"%s: %s\", previous value: \"%s: %s\", ignored",
+				h.Name, h.Value, first[i].Name, first[i].Value)
+			continue
+		}
+		kept = append(kept, h)
+		if i >= 0 {
+			first[i] = &kept[len(kept)-1]
+		}
+	}
+	clear(list[len(kept):])
+	x.st.Headers = kept
 }
 
 // ignorableHeaders are what proxy_ignore_headers may name.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
@@ -31,6 +32,14 @@ var (
 // location's proxy_pass.
 func build(b *core.Builder, l *core.Location) {
 	p := loc.Of(l)
+	kept := b.Cycle.Stack.Has(compat.KeptUpstreams)
+	p.closes, p.firstHeaders = !kept, b.Cycle.Stack.Has(compat.FirstUpstreamHeader)
+	if p.httpVersion.V == httpOfRelease {
+		p.httpVersion.V = http10
+		if kept {
+			p.httpVersion.V = http11
+		}
+	}
 	if l != b.Cycle.HTTP { // http{} itself serves nothing
 		if err := p.checkBuffers(); err != nil {
 			b.Fail(err)
@@ -80,7 +89,9 @@ type config struct {
 	pass *target
 
 	setHeaders       []setHeader
-	httpVersion      core.Opt[int] // 0: 1.0, 1: 1.1
+	httpVersion      core.Opt[int]
+	firstHeaders     bool // further lines of some headers of an upstream are dropped
+	closes           bool // requests say that theirs is the connection's last
 	buffering        core.Opt[bool]
 	requestBuffering core.Opt[bool]
 	passBody         core.Opt[bool]
@@ -140,7 +151,7 @@ func merge(p, outer *config, isIf bool) {
 		p.ignoreHeaders = outer.ignoreHeaders
 	}
 	p.mergeRedirects(outer)
-	p.httpVersion.Merge(outer.httpVersion, 0)
+	p.httpVersion.Merge(outer.httpVersion, httpOfRelease)
 	p.buffering.Merge(outer.buffering, true)
 	p.requestBuffering.Merge(outer.requestBuffering, true)
 	p.passBody.Merge(outer.passBody, true)
@@ -175,7 +186,7 @@ func directives() []core.Directive {
 	list := []core.Directive{
 		{Name: "proxy_pass", In: core.InLocation | core.InLocationIf | core.InLimitExcept, Args: core.Take1, Set: setPass},
 		{Name: "proxy_set_header", In: where, Args: core.Take2, Set: setSetHeader},
-		{Name: "proxy_http_version", In: where, Args: core.Take1, Set: core.SetEnum(core.In(loc, func(p *config) *core.Opt[int] { return &p.httpVersion }), "1.0", "1.1")},
+		{Name: "proxy_http_version", In: where, Args: core.Take1, Set: setHTTPVersion},
 		{Name: "proxy_buffering", In: where, Args: core.TakeFlag, Set: on(func(p *config) *core.Opt[bool] { return &p.buffering })},
 		{Name: "proxy_request_buffering", In: where, Args: core.TakeFlag, Set: on(func(p *config) *core.Opt[bool] { return &p.requestBuffering })},
 		{Name: "proxy_pass_request_body", In: where, Args: core.TakeFlag, Set: on(func(p *config) *core.Opt[bool] { return &p.passBody })},
@@ -228,6 +239,21 @@ func directives() []core.Directive {
 		core.Directive{Name: "proxy_force_ranges", In: where, Args: core.TakeFlag, Set: refusedUnless("off", "ranges of proxied responses would not be answered")},
 	)
 	return append(list, tlsclient.Directives(sslPrefix, func(c *core.Compiler) *tlsclient.Client { return &loc.At(c).ssl })...)
+}
+
+// Values of proxy_http_version.
+const (
+	http10 = iota
+	http11
+	httpOfRelease // as the OpenResty that is spoken does
+)
+
+// setHTTPVersion reads proxy_http_version.
+func setHTTPVersion(c *core.Compiler, d *conf.Directive) error {
+	if d.Args[0] == "2" && c.Cycle.Stack.Has(compat.HTTP2Upstreams) {
+		return core.Refused("HTTP/2 to upstreams")(c, d)
+	}
+	return core.SetEnum(core.In(loc, func(p *config) *core.Opt[int] { return &p.httpVersion }), "1.0", "1.1")(c, d)
 }
 
 // refusedUnless is refused for every value but the one that asks for nothing.

@@ -31,7 +31,7 @@ func (x *exchange) takeBody() int {
 	r, p := x.r, x.conf
 	own := r.OwnBody != nil || r != r.Main || r.Body.Read || r.Body.Discarded || r.Body.Taken
 	if !p.requestBuffering.V && !own && !p.setBody.Set && p.passBody.V &&
-		(r.ContentLength > 0 || r.Chunked && p.httpVersion.V == 1 && !bodyAhead(r.Conn)) {
+		(r.ContentLength > 0 || r.Chunked && p.httpVersion.V == http11 && !bodyAhead(r.Conn)) {
 		x.body = outgoing{live: true, chunked: r.Chunked}
 		r.Body.Read = true
 		if !r.SendContinue() {
@@ -91,7 +91,7 @@ func (x *exchange) build() int {
 	b = append(b, method...)
 	b = append(b, ' ')
 	b = append(b, x.st.URI...)
-	if p.httpVersion.V == 1 {
+	if p.httpVersion.V == http11 {
 		b = append(b, " HTTP/1.1\r\n"...)
 	} else {
 		b = append(b, " HTTP/1.0\r\n"...)
@@ -105,7 +105,7 @@ func (x *exchange) build() int {
 	if !p.setsHeader("host") {
 		b = core.AppendHeader(b, "Host", x.t.host)
 	}
-	if !p.setsHeader("connection") {
+	if p.closes && !p.setsHeader("connection") {
 		b = append(b, "Connection: close\r\n"...)
 	}
 	if n := x.bodyLength(); n >= 0 && !p.setsHeader("content-length") {

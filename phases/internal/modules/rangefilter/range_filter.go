@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
@@ -48,7 +49,7 @@ func header(r *core.Request) int {
 		o.Headers.Add("Accept-Ranges", "bytes")
 		return core.OK
 	}
-	ranges, ok := parseRanges(want[len("bytes="):], o.ContentLength, r.Loc.MaxRanges.V)
+	ranges, ok := parseRanges(want[len("bytes="):], o.ContentLength, r.Loc.MaxRanges.V, r.Cycle.Stack.Has(compat.BoundedRanges))
 	total := ngxtext.Itoa(o.ContentLength)
 	switch {
 	case !ok:
@@ -93,10 +94,18 @@ func multipartRanges(r *core.Request, c *core.RangeCut, total string) {
 	o.ContentLength = length
 }
 
+// A range among several costs about rangeHead bytes more than what it has of the body,
+// and such an answer may be longer than the body by rangeAllowance.
+const (
+	rangeHead      = 256
+	rangeAllowance = 4096
+)
+
 // parseRanges reads a list of "a-b", "a-" or "-n" of a body of size bytes. It
 // returns false for what 416 answers, and no ranges where the whole is due: when
-// they are more than limit or longer than the whole (ngx_http_range_parse).
-func parseRanges(list string, size int64, limit int) ([]core.FilePart, bool) {
+// they are more than limit or longer than the whole (ngx_http_range_parse). Where
+// nobody has set a limit, bounded counts the heads that go with several of them.
+func parseRanges(list string, size int64, limit int, bounded bool) ([]core.FilePart, bool) {
 	var ranges []core.FilePart
 	var sum int64
 	for {
@@ -125,7 +134,11 @@ func parseRanges(list string, size int64, limit int) ([]core.FilePart, bool) {
 	if len(ranges) == 0 {
 		return nil, false
 	}
-	if sum > size {
+	most := size
+	if bounded && len(ranges) > 1 && limit == core.AnyRanges {
+		sum, most = sum+int64(len(ranges))*rangeHead, size+rangeAllowance
+	}
+	if sum > most {
 		return nil, true
 	}
 	return ranges, true

@@ -20,6 +20,8 @@ type Conn struct {
 	addr string
 	kind any // the TLS settings it was made with: others must not use it
 
+	place any // while it is kept: the configuration of the location that used it
+
 	requests  int64 // sent on it
 	made      time.Time
 	idleSince time.Time

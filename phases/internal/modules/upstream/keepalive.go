@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/runtime/guard"
@@ -31,23 +32,32 @@ func keepaliveDirectives() []core.Directive {
 		}
 	}
 	return []core.Directive{
-		{Name: "keepalive", In: core.InUpstream, Args: core.Take1, Set: setKeepalive},
+		{Name: "keepalive", In: core.InUpstream, Args: core.Take12, Set: setKeepalive},
 		{Name: "keepalive_requests", In: core.InUpstream, Args: core.Take1, Set: setRequests},
 		{Name: "keepalive_time", In: core.InUpstream, Args: core.Take1, Set: pool(func(p *IdlePool) *time.Duration { return &p.life })},
 		{Name: "keepalive_timeout", In: core.InUpstream, Args: core.Take1, Set: pool(func(p *IdlePool) *time.Duration { return &p.timeout })},
 	}
 }
 
+// setKeepalive reads keepalive CONNECTIONS [local]. With an OpenResty whose upstreams
+// keep connections anyway, 0 is how to say that they shall not.
 func setKeepalive(c *core.Compiler, d *conf.Directive) error {
-	n, ok := ngxtext.ParseDecimal(d.Args[0])
-	if !ok || n == 0 {
-		return fmt.Errorf("invalid value \"%s\" in \"keepalive\" directive", d.Args[0])
-	}
+	byDefault := c.Cycle.Stack.Has(compat.KeptUpstreams)
 	p := &Server.At(c).Pool
-	if p.size != 0 {
+	if p.written {
 		return core.ErrDuplicate
 	}
-	p.size = int(n)
+	if len(d.Args) > 1 && !byDefault {
+		return d.Errorf("invalid number of arguments in \"keepalive\" directive")
+	}
+	n, ok := ngxtext.ParseDecimal(d.Args[0])
+	if !ok || n == 0 && !byDefault {
+		return fmt.Errorf("invalid value \"%s\" in \"keepalive\" directive", d.Args[0])
+	}
+	if len(d.Args) > 1 && d.Args[1] != "local" {
+		return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
+	}
+	p.size, p.local, p.written = int(n), len(d.Args) > 1, true
 	return nil
 }
 
@@ -80,6 +90,8 @@ func closeIdleUpstreams(c *core.Cycle) {
 // peer's end, is closed and not used again.
 type IdlePool struct {
 	size     int           // keepalive: connections a worker keeps, 0: none
+	local    bool          // they serve the location again that they were made for, no other
+	written  bool          // keepalive is in the block
 	timeout  time.Duration // keepalive_timeout
 	requests int64         // keepalive_requests
 	life     time.Duration // keepalive_time
@@ -92,19 +104,25 @@ type IdlePool struct {
 }
 
 // defaults settles what the directives of the block may change.
-func (p *IdlePool) defaults() { p.timeout, p.requests, p.life = time.Minute, 1000, time.Hour }
+func (p *IdlePool) defaults(stack *compat.Stack) {
+	p.timeout, p.requests, p.life = time.Minute, 1000, time.Hour
+	if stack.Has(compat.KeptUpstreams) {
+		p.size, p.local = 32, true
+	}
+}
 
 // idleCheck is how often idle connections are looked at. One that is taken is
 // looked at in any case.
 const idleCheck = 100 * time.Millisecond
 
-// Take gets a kept connection of a kind to addr, nil when there is none.
-func (p *IdlePool) Take(addr string, kind any) *Conn {
+// Take gets a kept connection of a kind to addr, nil when there is none; place is the
+// configuration of the location that asks.
+func (p *IdlePool) Take(addr string, kind, place any) *Conn {
 	if p.size == 0 {
 		return nil
 	}
 	for {
-		c := p.remove(addr, kind)
+		c := p.remove(addr, kind, place)
 		if c == nil || c.quiet() {
 			return c
 		}
@@ -112,11 +130,11 @@ func (p *IdlePool) Take(addr string, kind any) *Conn {
 	}
 }
 
-func (p *IdlePool) remove(addr string, kind any) *Conn {
+func (p *IdlePool) remove(addr string, kind, place any) *Conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := len(p.conns) - 1; i >= 0; i-- {
-		if c := p.conns[i]; c.addr == addr && c.kind == kind {
+		if c := p.conns[i]; c.addr == addr && c.kind == kind && (!p.local || c.place == place) {
 			p.conns = append(p.conns[:i], p.conns[i+1:]...)
 			return c
 		}
@@ -124,10 +142,11 @@ func (p *IdlePool) remove(addr string, kind any) *Conn {
 	return nil
 }
 
-// Put stores a clean connection, or closes it when it has served long enough. The
-// one that was idle longest makes room.
-func (p *IdlePool) Put(c *Conn) {
+// Put stores a clean connection that place has used, or closes it when it has served
+// long enough. The one that was idle longest makes room.
+func (p *IdlePool) Put(c *Conn, place any) {
 	now := time.Now()
+	c.place = place
 	if p.size == 0 || c.requests >= p.requests || now.Sub(c.made) > p.life || !c.quiet() {
 		c.Close()
 		return

@@ -155,16 +155,9 @@ func headers(r *core.Request) core.Headers {
 	return nil
 }
 
-// headerVar is $upstream_http_NAME: the first header of that name.
+// headerVar is $upstream_http_NAME.
 func headerVar(name string) func(*core.Request) (string, bool) {
-	return func(r *core.Request) (string, bool) {
-		for _, h := range headers(r) {
-			if core.SameAsVar(h.Name, name) {
-				return h.Value, true
-			}
-		}
-		return "", false
-	}
+	return func(r *core.Request) (string, bool) { return r.HeaderVar(headers(r), name) }
 }
 
 // cookieVar is $upstream_cookie_NAME: the value that Set-Cookie gives a

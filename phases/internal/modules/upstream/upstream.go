@@ -83,7 +83,7 @@ func setBlock(c *core.Compiler, d *conf.Directive) error {
 	level := c.NewLevel(core.Location{Kind: core.MatchServer, Server: srv})
 	u := Server.Of(srv)
 	u.Name = d.Args[0]
-	u.Pool.defaults()
+	u.Pool.defaults(c.Cycle.Stack)
 	if blocks.byName == nil {
 		blocks.byName = map[string]*Upstream{}
 	}
