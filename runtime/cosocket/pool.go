@@ -1,6 +1,7 @@
 package cosocket
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
+	"github.com/moonphase/moonphase/runtime/sockio"
 )
 
 // Pools are the keepalive pools of one worker. Unlike the rest of the package they
@@ -316,14 +318,14 @@ func stateOf(conn net.Conn) connState {
 	if err != nil {
 		return connEnded
 	}
+	_, isTLS := conn.(*tls.Conn)
 	state := connEnded
 	err = raw.Read(func(fd uintptr) bool {
-		var one [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		n, err := sockio.Peek(fd)
 		switch {
-		case err == syscall.EAGAIN, err == syscall.EINTR:
+		case err == syscall.EAGAIN:
 			state = connQuiet
-		case err == nil && n > 0:
+		case err == 0 && n > 0:
 			state = connData
 		}
 		return true
@@ -331,7 +333,7 @@ func stateOf(conn net.Conn) connState {
 	switch {
 	case err != nil:
 		return connEnded
-	case state == connData && underlying(conn) != conn:
+	case state == connData && isTLS:
 		return readRecords(conn)
 	}
 	return state
@@ -368,10 +370,14 @@ func underlying(conn net.Conn) net.Conn {
 
 // dial opens a connection if there may be one more.
 func (p *Pools) dial(open func() (net.Conn, error)) (net.Conn, error) {
-	if p.Slots == nil {
-		return open()
+	if p.Slots != nil {
+		return p.Slots.Dial(open)
 	}
-	return p.Slots.Dial(open)
+	nc, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return sockio.Wrap(nc), nil
 }
 
 // descriptor is a connection's file descriptor, for log lines; 0 when there is none.

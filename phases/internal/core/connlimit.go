@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"github.com/moonphase/moonphase/runtime/sockio"
 )
 
 // ConnLimit bounds the connections of the process (worker_connections).
@@ -29,8 +31,15 @@ func IsConnLimit(err error) bool {
 // Dial opens a connection to another server; it counts among the process's, where
 // these are bounded.
 func (c *Cycle) Dial(dial func() (net.Conn, error)) (net.Conn, error) {
-	if c.ConnLimit == nil {
-		return dial()
+	open := func() (net.Conn, error) {
+		nc, err := dial()
+		if err != nil {
+			return nil, err
+		}
+		return sockio.Wrap(nc), nil
 	}
-	return c.ConnLimit.Dial(dial)
+	if c.ConnLimit == nil {
+		return open()
+	}
+	return c.ConnLimit.Dial(open)
 }

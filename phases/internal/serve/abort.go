@@ -9,6 +9,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/http1"
 	"github.com/moonphase/moonphase/runtime/guard"
+	"github.com/moonphase/moonphase/runtime/sockio"
 )
 
 // abortWatch notices that the client has gone away while its request is being
@@ -62,9 +63,8 @@ func (w *abortWatch) wait(raw syscall.RawConn, gone, halt, done chan struct{}) {
 	for {
 		pending := false
 		err := raw.Read(func(fd uintptr) bool {
-			var b [1]byte
-			n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-			if err == syscall.EAGAIN || err == syscall.EINTR {
+			n, err := sockio.Peek(fd)
+			if err == syscall.EAGAIN {
 				return false
 			}
 			pending = n > 0 && !closeWait(fd)

@@ -17,6 +17,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	"github.com/moonphase/moonphase/runtime/sockio"
 )
 
 // conn is one client connection: it reads requests and gives them to the phases,
@@ -332,8 +333,10 @@ func (c *conn) ReadBodyWithin(p []byte, d time.Duration) (int, error) {
 // that is wanted (reset_timedout_connection): the system keeps nothing of it then.
 func (c *conn) resetLate(r *core.Request) {
 	if c.late && r.Loc.ResetTimedout.V {
-		if tc, ok := c.socket.(*net.TCPConn); ok {
-			_ = tc.SetLinger(0)
+		if below, ok := c.socket.(*sockio.Conn); ok {
+			if tc, ok := below.NetConn().(*net.TCPConn); ok {
+				_ = tc.SetLinger(0)
+			}
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
+	"github.com/moonphase/moonphase/runtime/sockio"
 )
 
 // listener is one open address. It outlives configurations: a reload gives it
@@ -189,7 +190,7 @@ func (l *listener) serve() {
 				continue
 			}
 			l.process.handled.Add(1)
-			guard.Go(l.accepted(nc).handle)
+			guard.Go(l.accepted(sockio.Wrap(nc)).handle)
 		case errors.Is(err, net.ErrClosed):
 			return
 		case errors.Is(err, syscall.ECONNABORTED):

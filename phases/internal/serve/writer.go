@@ -10,6 +10,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/http1"
 	"github.com/moonphase/moonphase/runtime/guard"
+	"github.com/moonphase/moonphase/runtime/sockio"
 )
 
 // writer is what a connection has to send. Bytes are collected and sent by one
@@ -158,18 +159,20 @@ func (o *writer) sendNow() bool {
 
 // writeOnce is called with the socket, which does not block.
 func (o *writer) writeOnce(fd uintptr) bool {
-	n, err := syscall.Write(int(fd), o.buf)
-	switch {
-	case err == nil:
-		o.sent += int64(n)
-		if n == len(o.buf) {
-			o.buf = o.buf[:0]
-		} else {
-			o.buf = append(o.buf[:0], o.buf[n:]...)
+	n := 0
+	for n < len(o.buf) {
+		m, err := sockio.Write(fd, o.buf[n:])
+		if err == syscall.EAGAIN {
+			break
 		}
-	case err != syscall.EAGAIN && err != syscall.EINTR:
-		o.fail(err)
+		if err != 0 {
+			o.fail(err)
+			return true
+		}
+		n += m
+		o.sent += int64(m)
 	}
+	o.buf = append(o.buf[:0], o.buf[n:]...)
 	return true
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/http1"
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/runtime/sockio"
 )
 
 // Conn is a connection to an upstream.
@@ -153,8 +154,7 @@ func (c *Conn) quiet() bool {
 	}
 	quiet := false
 	err := c.raw.Control(func(fd uintptr) {
-		var b [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		_, err := sockio.Peek(fd)
 		quiet = err == syscall.EAGAIN
 	})
 	return err == nil && quiet && (c.tls == nil || c.emptyTLS())
@@ -181,9 +181,8 @@ func (c *Conn) Readable() bool {
 	}
 	look := func() (ready bool) {
 		_ = c.raw.Control(func(fd uintptr) {
-			var b [1]byte
-			_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-			ready = err == nil
+			_, err := sockio.Peek(fd)
+			ready = err == 0
 		})
 		return ready
 	}
