@@ -4,6 +4,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/lua"
+	"github.com/moonphase/moonphase/phases/internal/lua/ngxre"
 	"github.com/moonphase/moonphase/phases/internal/lua/sources"
 	"github.com/moonphase/moonphase/phases/internal/serve"
 )
@@ -14,7 +15,7 @@ type Binary = sources.Binary
 // CheckRegex says why ngx.re refuses a pattern with these options, nil when it
 // does not.
 func CheckRegex(pattern, opts string) error {
-	return lua.CheckRegex(pattern, opts)
+	return ngxre.Check(pattern, opts)
 }
 
 // ChunkRef is one *_by_lua* directive: which Lua code it runs, and under which

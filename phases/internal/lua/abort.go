@@ -3,6 +3,7 @@ package lua
 import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
@@ -58,7 +59,7 @@ func (w *clientWatch) clientGone(baton *rt.Baton) {
 
 // onAbortFailed logs an error in the function given to ngx.on_abort.
 func onAbortFailed(th *rt.Thread, err *rt.Error) {
-	ctxOf(th).r.Logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
+	ctxOf(th).Request.Logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), entryTraceback(err))
 }
 
 // stop ends the watch; the caller holds the baton.
@@ -69,11 +70,11 @@ func (w *clientWatch) stop() {
 
 // ngxOnAbort is ngx.on_abort(callback).
 func ngxOnAbort(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	if c := ctxOf(th); c.r != nil && !loc.Of(c.r.Loc).checkClientAbort.V {
+	if c := ctxOf(th); c.Request != nil && !loc.Of(c.Request.Loc).checkClientAbort.V {
 		th.CheckFunction(args, 0)
 		return lib.Fail(th, "lua_check_client_abort is off")
 	}
-	c := gate(th, apiOutput, noRequest)
+	c := gate(th, caller.Output, caller.NoRequest)
 	f := th.CheckFunction(args, 0)
 	switch {
 	case c.onAbort.IsFunction():

@@ -3,7 +3,10 @@ package lua
 import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
+	"github.com/moonphase/moonphase/phases/internal/lua/ngxre"
+	"github.com/moonphase/moonphase/phases/internal/lua/ngxshared"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/cosocket"
 )
@@ -15,13 +18,11 @@ type ngxAPI struct {
 	ngx    *rt.Table
 
 	outBuf    []byte // what ngx.say puts together
-	regexes   regexCache
+	re        *ngxre.Lib
 	timers    timerSet
 	vms       vmPool
 	reqHeads  *rt.Table // metatable of what ngx.req.get_headers returns
 	respHeads *rt.Table
-	gmatch    *rt.Table // metatable of the iterators of ngx.re.gmatch
-	dictMeta  *rt.Table
 	pools     *cosocket.Pools
 	sockets   *cosocket.Lib
 }
@@ -50,22 +51,22 @@ func openNgx(st *rt.State, w *worker) {
 	ngxReqBody.AddTo(req)
 	sub("req", req)
 	sub("resp", ngxResp.Table(2))
-	sub("re", ngxRe.Table(0))
+	m := main.Of(w.cycle)
+	api.re = ngxre.New(ngxre.Limits{Cache: m.regexCacheMaxEntries.V, Match: m.regexMatchLimit.V})
+	sub("re", api.re.Table())
 	sub("timer", ngxTimer.Table(0))
 	sub("worker", ngxWorker.Table(0))
 	sub("location", ngxLocation.Table(0))
 	sub("thread", ngxThread.Table(0))
 	api.openSockets()
 	sub("config", api.configTable())
-	sub("shared", api.sharedTable())
+	sub("shared", ngxshared.Table(m.dicts))
 	sub("var", magic(varGet, varSet))
 	sub("header", magic(headerGet, headerSet))
 	sub("arg", magic(argGet, argSet))
 	api.reqHeads = rt.NewTable(0, 1)
 	api.reqHeads.SetStr("__index", rt.NewGoFunction("__index", headersIndex))
 	api.respHeads = api.reqHeads
-	api.gmatch = rt.NewTable(0, 1)
-	api.gmatch.SetStr("__call", rt.NewGoFunction("gmatch_iterator", reGmatchNext))
 
 	meta := rt.NewTable(0, 2)
 	meta.SetStr("__index", rt.NewGoFunction("__index", ngxIndex))
@@ -83,23 +84,14 @@ func openNgx(st *rt.State, w *worker) {
 
 // globalWrite sets a new global variable, and warns of it where requests share it.
 func globalWrite(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 3)
+	args = lib.Padded(args, 3)
 	th.RawSet(th.CheckTable(args, 0), args[1], args[2])
-	if c := ctxOf(th); c.phase != PhaseInit && c.phase != PhaseInitWorker && c.logEnabled(errlog.Warn) {
-		c.log(errlog.Warn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+textOrNil(th, args[1])+
+	if c := ctxOf(th); c.Phase != caller.PhaseInit && c.Phase != caller.PhaseInitWorker && c.LogEnabled(errlog.Warn) {
+		c.Log(errlog.Warn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+lib.TextOrNil(th, args[1])+
 			"') which may lead to race conditions between concurrent requests, so prefer the use of 'local' variables\n"+
 			th.Traceback("", 1))
 	}
 	return rt.Nil, 0
-}
-
-// padded adds nil to arguments that are fewer than n: a script can call the
-// functions in a metatable itself.
-func padded(args []rt.Value, n int) []rt.Value {
-	for len(args) < n {
-		args = append(args[:len(args):len(args)], rt.Nil)
-	}
-	return args
 }
 
 // magic makes a table whose fields are functions' doing.
@@ -114,7 +106,7 @@ func magic(get, set rt.GoFunc) *rt.Table {
 
 // ngxIndex reads the fields of ngx that are made up on the spot.
 func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 2)
+	args = lib.Padded(args, 2)
 	if !args[1].IsString() {
 		return rt.Nil, 1
 	}
@@ -132,7 +124,7 @@ func ngxIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 3)
+	args = lib.Padded(args, 3)
 	if args[1].IsString() {
 		switch args[1].Str() {
 		case "ctx":
@@ -149,68 +141,13 @@ func ngxNewIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // gate raises the error of a call in a phase that does not allow a group; missing is
 // the text for code that runs for no request at all.
-func gate(th *rt.Thread, g apiGroup, missing string) *runCtx {
-	c := ctxOf(th)
-	if refusal := gateText(c, g, missing); refusal != "" {
-		th.Errorf("%s", refusal)
-	}
-	return c
+func gate(th *rt.Thread, g caller.Group, missing string) *runCtx {
+	caller.Gate(th, g, missing)
+	return ctxOf(th)
 }
-
-// gateText is the message of the error that gate raises, "" for none.
-func gateText(c *runCtx, g apiGroup, missing string) string {
-	switch {
-	case c.phase == PhaseInit:
-		return missing
-	case !c.phase.allows(g):
-		return "API disabled in the context of " + c.phase.Directive()
-	}
-	return ""
-}
-
-const (
-	noRequest       = "no request found"
-	noRequestObject = "no request object found"
-)
 
 // requestOf is the request of the running code, which must have a real one.
-func requestOf(th *rt.Thread) *core.Request { return realRequest(th, noRequest) }
-
-func realRequest(th *rt.Thread, missing string) *core.Request {
-	c := ctxOf(th)
-	if c.r == nil {
-		if c.phase == PhaseInit {
-			th.Errorf("%s", missing)
-		}
-		th.Errorf("API disabled in the current context")
-	}
-	return c.r
-}
-
-// textOf is the string form that the API uses where LuaJIT code calls tostring.
-func textOf(th *rt.Thread, v rt.Value) string {
-	if v.IsString() {
-		return v.Str()
-	}
-	return th.ToStringMeta(v)
-}
-
-// textOrEmpty is textOf, with "" for nil and false.
-func textOrEmpty(th *rt.Thread, v rt.Value) string {
-	if !v.Truthy() {
-		return ""
-	}
-	return textOf(th, v)
-}
-
-// raiseAt raises a message with the position of a level of the stack: 1 is the
-// code that called the running function.
-func raiseAt(th *rt.Thread, level int, message string) {
-	th.Throw(rt.String(th.Where(level) + message))
-}
-
-// one is what functions return for success where ngx_lua returns 1.
-func one() (rt.Value, int) { return rt.Int(1), 1 }
+func requestOf(th *rt.Thread) *core.Request { return caller.Request(th, caller.NoRequest) }
 
 // ngxConstants are the numbers in the ngx table.
 var ngxConstants = []struct {
@@ -236,23 +173,4 @@ var ngxConstants = []struct {
 	{"HTTP_GATEWAY_TIMEOUT", 504}, {"HTTP_VERSION_NOT_SUPPORTED", 505}, {"HTTP_INSUFFICIENT_STORAGE", 507},
 	{"STDERR", 0}, {"EMERG", 1}, {"ALERT", 2}, {"CRIT", 3}, {"ERR", 4}, {"WARN", 5},
 	{"NOTICE", 6}, {"INFO", 7}, {"DEBUG", 8},
-}
-
-// optBool is argument i, which must be a boolean where it is given.
-func optBool(th *rt.Thread, args []rt.Value, i int) bool {
-	if i >= len(args) {
-		return false
-	}
-	if !args[i].IsBool() {
-		th.ArgTypeError(args, i, "boolean")
-	}
-	return args[i].Truthy()
-}
-
-// textOrNil is textOf, with "nil" for nil as tostring gives it.
-func textOrNil(th *rt.Thread, v rt.Value) string {
-	if v.IsNil() {
-		return "nil"
-	}
-	return textOf(th, v)
 }

@@ -1,24 +1,28 @@
 package lua
 
-import rt "github.com/moonphase/moonphase/runtime"
+import (
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
+	rt "github.com/moonphase/moonphase/runtime"
+)
 
 // argGet is ngx.arg[i]: the arguments of set_by_lua, or the chunk and the end mark
 // of a body filter.
 func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 2)
+	args = lib.Padded(args, 2)
 	c := ctxOf(th)
 	i := -1
 	if args[1].IsNumber() {
 		i = int(args[1].Num())
 	}
-	switch c.phase {
-	case PhaseInit:
-		th.Errorf(noRequest)
-	case PhaseSet:
+	switch c.Phase {
+	case caller.PhaseInit:
+		th.Errorf(caller.NoRequest)
+	case caller.PhaseSet:
 		if i > 0 && i <= len(c.setArgs) && c.setArgs[i-1] != "" {
 			return rt.String(c.setArgs[i-1]), 1
 		}
-	case PhaseBodyFilter:
+	case caller.PhaseBodyFilter:
 		switch i {
 		case 1:
 			return rt.String(string(c.chunk)), 1
@@ -33,19 +37,19 @@ func argGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // argSet is ngx.arg[i] = value in a body filter.
 func argSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 3)
+	args = lib.Padded(args, 3)
 	c := ctxOf(th)
-	if c.phase == PhaseInit {
+	if c.Phase == caller.PhaseInit {
 		return rt.Nil, 0
 	}
-	if c.phase != PhaseBodyFilter {
-		th.Errorf("API disabled in the context of %s", c.phase.Directive())
+	if c.Phase != caller.PhaseBodyFilter {
+		th.Errorf("API disabled in the context of %s", c.Phase.Directive())
 	}
 	switch i := th.CheckInt(args, 1); i {
 	case 1:
 		switch v := args[2]; {
 		case v.IsString(), v.IsNumber():
-			c.chunk = []byte(textOf(th, v))
+			c.chunk = []byte(lib.Text(th, v))
 		case v.IsNil():
 			c.chunk = nil
 		case v.IsTable():

@@ -2,6 +2,7 @@ package lua
 
 import (
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -11,7 +12,7 @@ import (
 func queryArgument(th *rt.Thread, args []rt.Value, i int) string {
 	switch v := args[i]; {
 	case v.IsString(), v.IsNumber():
-		return textOf(th, v)
+		return lib.Text(th, v)
 	case v.IsTable():
 		return encodeArgs(th, v.Table())
 	}
@@ -51,7 +52,7 @@ func appendArg(th *rt.Thread, b []byte, key string, v rt.Value) []byte {
 	case v.IsString(), v.IsNumber():
 		b = appendArgKey(b, key)
 		b = append(b, '=')
-		return ngxtext.AppendEscaped(b, textOf(th, v), escapeTypeComponent)
+		return ngxtext.AppendEscaped(b, lib.Text(th, v), escapeTypeComponent)
 	case v.IsBool() && v.Truthy():
 		return appendArgKey(b, key)
 	case v.IsBool():
@@ -86,7 +87,7 @@ func decodeArgs(th *rt.Thread, c *runCtx, s string, limit int, t *rt.Table) (rt.
 		addMulti(t, rt.String(key), v)
 	})
 	if truncated {
-		c.logf(errlog.Debug, "lua hit query args limit %d", limit)
+		c.Logf(errlog.Debug, "lua hit query args limit %d", limit)
 		return th.Return2(rt.TableValue(t), rt.String("truncated"))
 	}
 	return rt.TableValue(t), 1
@@ -118,22 +119,16 @@ func ngxGetURIArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	t := rt.NewTable(0, 4)
 	if v := rt.ArgAt(args, 1); v.IsTable() {
 		t = v.Table()
-		clearTable(t)
+		lib.ClearTable(t)
 	}
 	return decodeArgs(th, ctxOf(th), r.Args, limit, t)
-}
-
-func clearTable(t *rt.Table) {
-	for k, _, _ := t.Next(rt.Nil); !k.IsNil(); k, _, _ = t.Next(k) {
-		t.Set(k, rt.Nil)
-	}
 }
 
 func ngxSetURIArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 {
 		th.Errorf("expecting 1 argument but seen %d", len(args))
 	}
-	r := realRequest(th, noRequestObject)
+	r := caller.Request(th, caller.NoRequestObject)
 	r.SetArgs(escapeBytes(queryArgument(th, args, 0), func(c byte) bool { return c <= ' ' || c == 0x7F }), true)
 	return rt.Nil, 0
 }
@@ -143,7 +138,7 @@ func ngxGetPostArgs(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) > 1 {
 		th.Errorf("expecting 0 or 1 arguments but seen %d", len(args))
 	}
-	r := realRequest(th, noRequestObject)
+	r := caller.Request(th, caller.NoRequestObject)
 	limit := maxArgs
 	if len(args) == 1 { // nil does not stand for the default
 		limit = th.CheckInt(args, 0)

@@ -3,13 +3,14 @@ package lua
 import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 )
 
 // bodyFilterBy runs body_filter_by_lua on a piece of the body. What a script makes
 // empty goes no further unless it ends or flushes the body
 // (ngx_http_lua_body_filter).
 func bodyFilterBy(r *core.Request, p []byte, flags int, next core.Next) int {
-	h := handlerOf(r.Loc, PhaseBodyFilter)
+	h := handlerOf(r.Loc, caller.PhaseBodyFilter)
 	if h == nil || r.HeaderOnly {
 		return next.Pass(r, p, flags)
 	}
@@ -21,7 +22,7 @@ func bodyFilterBy(r *core.Request, p []byte, flags int, next core.Next) int {
 	}
 	first := true
 	eof := flags&core.Last != 0
-	results, code, rc := runFilter(r, h, PhaseBodyFilter, func(ctx *runCtx) {
+	results, code, rc := runFilter(r, h, caller.PhaseBodyFilter, func(ctx *runCtx) {
 		if first {
 			ctx.chunk, ctx.eof, first = p, eof, false
 			return

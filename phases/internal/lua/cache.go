@@ -27,7 +27,7 @@ type handler struct {
 // sharedCode gives it.
 func (c *runCtx) code(h *handler) (rt.Value, int) {
 	f, rc := c.sharedCode(h)
-	if rc == core.OK && loc.Of(c.location()).isolateGlobals.V {
+	if rc == core.OK && loc.Of(c.Location()).isolateGlobals.V {
 		f = c.worker.state.Isolated(f)
 	}
 	return f, rc
@@ -54,7 +54,7 @@ func (c *runCtx) sharedCode(h *handler) (rt.Value, int) {
 		}
 		return f, rc
 	}
-	path := core.FullPath(w.cycle.Prefix, h.path.Eval(c.r))
+	path := core.FullPath(w.cycle.Prefix, h.path.Eval(c.Request))
 	if f, ok := w.files[path]; ok {
 		return f, core.OK
 	}
@@ -74,7 +74,7 @@ func (c *runCtx) sharedCode(h *handler) (rt.Value, int) {
 
 // notCompiled refuses a file that exists and that this binary does not have.
 func (c *runCtx) notCompiled(path string) int {
-	c.logf(errlog.Err, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, sources.Rebuild)
+	c.Logf(errlog.Err, "failed to load external Lua file \"%s\": it was not compiled into this binary %s", path, sources.Rebuild)
 	return 500
 }
 
@@ -96,7 +96,7 @@ func (c *runCtx) missingFile(path string) int {
 	if errors.As(err, &pe) {
 		text = conf.Strerror(pe.Err)
 	}
-	c.logf(errlog.Err, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
+	c.Logf(errlog.Err, "failed to load external Lua file \"%s\": cannot %s %s: %s", path, verb, path, text)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 404
 	}
@@ -113,16 +113,16 @@ func (c *runCtx) load(chunk *rt.Chunk, name, path string) (rt.Value, int) {
 			return rt.Nil, status
 		}
 		if err := checker.Check(chunk, path); err != nil {
-			c.logf(errlog.Err, "failed to load external Lua file \"%s\": it %v %s", path, err, sources.Rebuild)
+			c.Logf(errlog.Err, "failed to load external Lua file \"%s\": it %v %s", path, err, sources.Rebuild)
 			return rt.Nil, 500
 		}
 	}
 	f := w.state.Load(chunk, name) // gives the chunk its name
 	if text := w.state.ChunkError(chunk); text != "" {
 		if path != "" {
-			c.logf(errlog.Err, "failed to load external Lua file \"%s\": %s", path, text)
+			c.Logf(errlog.Err, "failed to load external Lua file \"%s\": %s", path, text)
 		} else {
-			c.logf(errlog.Err, "failed to load inlined Lua code: %s", text)
+			c.Logf(errlog.Err, "failed to load inlined Lua code: %s", text)
 		}
 		return rt.Nil, 500
 	}

@@ -10,12 +10,13 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 )
 
 // ChunkRef is one *_by_lua* directive: which Lua code it runs, and under which
 // names ngx_lua knows that code.
 type ChunkRef struct {
-	Phase     Phase
+	Phase     caller.Phase
 	Directive string // as written: "content_by_lua_block"
 
 	// Name is the chunk name: "=content_by_lua(nginx.conf:50)" or
@@ -111,7 +112,7 @@ const (
 )
 
 // directiveOf splits the name of a Lua directive into its phase and its form.
-func directiveOf(name string) (Phase, luaForm, bool) {
+func directiveOf(name string) (caller.Phase, luaForm, bool) {
 	form := luaInline
 	tag := name
 	if t, ok := strings.CutSuffix(name, "_block"); ok {
@@ -122,12 +123,8 @@ func directiveOf(name string) (Phase, luaForm, bool) {
 	if !strings.HasSuffix(tag, "_by_lua") {
 		return 0, 0, false
 	}
-	for p := range phaseTable {
-		if phaseTable[p].tag == tag {
-			return Phase(p), form, true
-		}
-	}
-	return 0, 0, false
+	p, ok := caller.ByTag(tag)
+	return p, form, ok
 }
 
 // chunkRefOf describes the Lua directive d.
@@ -138,7 +135,7 @@ func chunkRefOf(d *conf.Directive, prefix string) (ChunkRef, error) {
 	}
 	ref := ChunkRef{Phase: phase, Directive: d.Name, File: d.File, Line: d.Line}
 	arg := 0 // of the code or the path
-	if phase == PhaseSet {
+	if phase == caller.PhaseSet {
 		arg = 1 // behind the variable
 	}
 	if form == luaBlock {
@@ -159,9 +156,9 @@ func chunkRefOf(d *conf.Directive, prefix string) (ChunkRef, error) {
 		err.Level = "error"
 		return ref, err
 	}
-	tag := phaseTable[phase].tag
+	tag := phase.Tag()
 	ref.Name = inlineName(tag, d.ShortFile, d.Line)
-	if phase == PhaseSSLClientHello {
+	if phase == caller.PhaseSSLClientHello {
 		ref.Name = "=" + tag // ngx_lua 0.10.23 gives this phase's code no place
 	}
 	ref.Key = tag + "_nhli_" + md5Hex(ref.Source)
@@ -174,7 +171,7 @@ func (c *ChunkRef) setPath(path, prefix string) {
 	if !strings.HasPrefix(path, "/") {
 		c.Path = strings.TrimSuffix(prefix, "/") + "/" + path
 	}
-	if c.HasVars = strings.Contains(path, "$") && phaseTable[c.Phase].variables; c.HasVars {
+	if c.HasVars = strings.Contains(path, "$") && c.Phase.HasVariables(); c.HasVars {
 		return
 	}
 	c.Name = "@" + c.Path

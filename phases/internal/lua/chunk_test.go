@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 )
 
 // The names and keys are those in the debug log of nginx 1.22.1 with ngx_lua
@@ -37,17 +38,17 @@ types { content_by_lua x; }
 		t.Fatal(err)
 	}
 	want := []ChunkRef{
-		{Phase: PhaseInit, Name: "=init_by_lua(nginx.conf:1)", Line: 1, SourceLine: 1, Col: 20},
-		{Phase: PhaseServerRewrite, Name: "=server_rewrite_by_lua(nginx.conf:2)", Key: "server_rewrite_by_lua_nhli_a284030ac57b91f308eddd8acac45eae", Line: 2, SourceLine: 2, Col: 39},
-		{Phase: PhaseContent, Name: "=content_by_lua(nginx.conf:4)", Key: "content_by_lua_nhli_be514941a31f359f2c07d1391dd18af1", Line: 4, SourceLine: 4, Col: 2},
-		{Phase: PhaseContent, Name: "=content_by_lua(nginx.conf:13)", Key: "content_by_lua_nhli_a119cdb63f9ea8b1247d30fbe561b113", Line: 13, SourceLine: 9, Col: 31},
-		{Phase: PhaseContent, Name: "@/tmp/e/o/lua/err.lua", Key: "nhlf_852c90d4e270bd0957b3407158406a3f", Path: "/tmp/e/o/lua/err.lua", Line: 14},
-		{Phase: PhaseContent, Path: "/tmp/e/o/lua/$x.lua", HasVars: true, Line: 15},
-		{Phase: PhaseContent, Name: "@/tmp/e/o/lua/err.lua", Key: "nhlf_6f91cbf30307d6ceb97c5b24ac60156f", Path: "/tmp/e/o/lua/err.lua", Line: 16},
-		{Phase: PhaseSet, Name: "=set_by_lua(nginx.conf:17)", Key: "set_by_lua_nhli_7b84364dca1e48dc6384bb4f4b566a3d", Line: 17, SourceLine: 17, Col: 32},
-		{Phase: PhaseSet, Name: "=set_by_lua(nginx.conf:17)", Key: "set_by_lua_nhli_58af5a0c439063b1c52a05bde527dc3d", Line: 17, SourceLine: 17, Col: 88},
-		{Phase: PhaseSet, Name: "@/tmp/e/o/lua/err.lua", Key: "nhlf_852c90d4e270bd0957b3407158406a3f", Path: "/tmp/e/o/lua/err.lua", Line: 18},
-		{Phase: PhaseAccess, Name: "=access_by_lua(nginx.conf:18)", Line: 18, SourceLine: 18},
+		{Phase: caller.PhaseInit, Name: "=init_by_lua(nginx.conf:1)", Line: 1, SourceLine: 1, Col: 20},
+		{Phase: caller.PhaseServerRewrite, Name: "=server_rewrite_by_lua(nginx.conf:2)", Key: "server_rewrite_by_lua_nhli_a284030ac57b91f308eddd8acac45eae", Line: 2, SourceLine: 2, Col: 39},
+		{Phase: caller.PhaseContent, Name: "=content_by_lua(nginx.conf:4)", Key: "content_by_lua_nhli_be514941a31f359f2c07d1391dd18af1", Line: 4, SourceLine: 4, Col: 2},
+		{Phase: caller.PhaseContent, Name: "=content_by_lua(nginx.conf:13)", Key: "content_by_lua_nhli_a119cdb63f9ea8b1247d30fbe561b113", Line: 13, SourceLine: 9, Col: 31},
+		{Phase: caller.PhaseContent, Name: "@/tmp/e/o/lua/err.lua", Key: "nhlf_852c90d4e270bd0957b3407158406a3f", Path: "/tmp/e/o/lua/err.lua", Line: 14},
+		{Phase: caller.PhaseContent, Path: "/tmp/e/o/lua/$x.lua", HasVars: true, Line: 15},
+		{Phase: caller.PhaseContent, Name: "@/tmp/e/o/lua/err.lua", Key: "nhlf_6f91cbf30307d6ceb97c5b24ac60156f", Path: "/tmp/e/o/lua/err.lua", Line: 16},
+		{Phase: caller.PhaseSet, Name: "=set_by_lua(nginx.conf:17)", Key: "set_by_lua_nhli_7b84364dca1e48dc6384bb4f4b566a3d", Line: 17, SourceLine: 17, Col: 32},
+		{Phase: caller.PhaseSet, Name: "=set_by_lua(nginx.conf:17)", Key: "set_by_lua_nhli_58af5a0c439063b1c52a05bde527dc3d", Line: 17, SourceLine: 17, Col: 88},
+		{Phase: caller.PhaseSet, Name: "@/tmp/e/o/lua/err.lua", Key: "nhlf_852c90d4e270bd0957b3407158406a3f", Path: "/tmp/e/o/lua/err.lua", Line: 18},
+		{Phase: caller.PhaseAccess, Name: "=access_by_lua(nginx.conf:18)", Line: 18, SourceLine: 18},
 	}
 	got, errs := FindChunks(tree.Directives, "/tmp/e/o/")
 	if len(errs) > 0 || len(got) != len(want) {

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
+	"github.com/moonphase/moonphase/phases/internal/lua/ngxshared"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 	"github.com/moonphase/moonphase/phases/shdict"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -11,7 +13,7 @@ import (
 
 // locConf is what the Lua module's directives say in a location.
 type locConf struct {
-	handlers [numPhases]*handler // by phase; the server's level holds server_rewrite
+	handlers [caller.NumPhases]*handler // by phase; the server's level holds server_rewrite
 
 	codeCache            core.Opt[bool]
 	needBody             core.Opt[bool]
@@ -72,7 +74,7 @@ type mainConf struct {
 	// the functions it installs lead back to requests.
 	openState func(*rt.State, *worker)
 
-	sharedDicts          []sharedDict
+	sharedDicts          []ngxshared.Dict
 	packagePath          core.Opt[string]
 	packageCPath         core.Opt[string]
 	maxPendingTimers     core.Opt[int]
@@ -95,12 +97,6 @@ type mainConf struct {
 	init       *handler
 	initWorker *handler
 	exitWorker *handler
-}
-
-// sharedDict is one lua_shared_dict.
-type sharedDict struct {
-	name string
-	size int64
 }
 
 func mergeMain(m, outer *mainConf, _ bool) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -24,15 +25,15 @@ var ngxControl = lib.Functions{
 // ngxExit is ngx.exit(status). In the filters and the balancer it does not end
 // the code, so there it only notes the status.
 func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := gate(th, apiExit, noRequest)
+	c := gate(th, caller.Exit, caller.NoRequest)
 	code := th.CheckInt(args, 0)
 	if code == core.Again || code == core.Done {
 		th.Errorf("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE")
 	}
-	if r := c.r; r != nil {
+	if r := c.Request; r != nil {
 		r.Logf(errlog.Debug, "lua exit with code %d", code)
 		if r.HeadersSent && code >= 300 && !closesConnection(code) &&
-			c.phase.allows(apiOutput) {
+			c.Phase.Allows(caller.Output) {
 			if code != r.Out.Status {
 				r.Logf(errlog.Err, "attempt to set status %d via ngx.exit after sending out the response status %d", code, r.Out.Status)
 			}
@@ -42,7 +43,7 @@ func ngxExit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			r.Out.Status = code
 		}
 	}
-	if !c.phase.CanYield() {
+	if !c.Phase.CanYield() {
 		c.exit, c.exited = code, true
 		return rt.Nil, 0
 	}
@@ -62,14 +63,14 @@ func ngxExec(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 && len(args) != 2 {
 		th.Errorf("expecting one or two arguments, but got %d", len(args))
 	}
-	if ctxOf(th).phase == PhaseInit {
-		th.Errorf(noRequestObject)
+	if ctxOf(th).Phase == caller.PhaseInit {
+		th.Errorf(caller.NoRequestObject)
 	}
 	uri := th.CheckString(args, 0)
 	if uri == "" {
 		th.Errorf("The uri argument is empty")
 	}
-	r := gate(th, apiOutput, noRequestObject).r
+	r := gate(th, caller.Output, caller.NoRequestObject).Request
 	hasArgs := strings.IndexByte(uri, '?') >= 0
 	uri, query, ok := r.OpenTarget(uri)
 	if !ok {
@@ -106,7 +107,7 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("only ngx.HTTP_MOVED_TEMPORARILY, ngx.HTTP_MOVED_PERMANENTLY, ngx.HTTP_PERMANENT_REDIRECT, " +
 			"ngx.HTTP_SEE_OTHER, and ngx.HTTP_TEMPORARY_REDIRECT are allowed")
 	}
-	r := gate(th, apiOutput, noRequestObject).r
+	r := gate(th, caller.Output, caller.NoRequestObject).Request
 	checkPending(th, 0)
 	if r.HeadersSent {
 		th.Errorf("attempt to call ngx.redirect after sending out the headers")
@@ -118,4 +119,14 @@ func ngxRedirect(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	r.Out.Headers.Add("Location", uri) // one that the script has set stays, as in nginx
 	r.Out.Status = status
 	panic(exitAbort{status})
+}
+
+// ngxGetPhase is ngx.get_phase().
+func ngxGetPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	return rt.String(ctxOf(th).Phase.String()), 1
+}
+
+// ngxGetRawPhase is ngx.get_raw_phase(r).
+func ngxGetRawPhase(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	return rt.Int(ctxOf(th).Phase.Raw()), 1
 }

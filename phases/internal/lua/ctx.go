@@ -3,6 +3,7 @@ package lua
 import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -22,10 +23,10 @@ func ctxReleased(main *core.Request) { main.Log(errlog.Debug, "lua release ngx.c
 // ctxTable is ngx.ctx.
 func ctxTable(th *rt.Thread) *rt.Table {
 	c := ctxOf(th)
-	if c.phase == PhaseInit {
-		th.Errorf(noRequest)
+	if c.Phase == caller.PhaseInit {
+		th.Errorf(caller.NoRequest)
 	}
-	r := c.r
+	r := c.Request
 	switch {
 	case r == nil && c.table == nil:
 		c.table = rt.NewTable(0, 4)
@@ -51,10 +52,10 @@ func setCtxTable(th *rt.Thread, v rt.Value) {
 	}
 	c := ctxOf(th)
 	switch {
-	case c.phase == PhaseInit:
-		th.Errorf(noRequest)
-	case c.r != nil:
-		setCtx(c.r, v.Table())
+	case c.Phase == caller.PhaseInit:
+		th.Errorf(caller.NoRequest)
+	case c.Request != nil:
+		setCtx(c.Request, v.Table())
 	default:
 		c.table = v.Table()
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/ngxshared"
 	"github.com/moonphase/moonphase/phases/internal/lua/sources"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
@@ -88,14 +89,14 @@ func setSharedDict(c *core.Compiler, d *conf.Directive) error {
 		return fmt.Errorf("invalid lua shared dict size \"%s\"", d.Args[1])
 	}
 	for _, other := range main.At(c).sharedDicts {
-		if other.name == name {
+		if other.Name == name {
 			return fmt.Errorf("lua_shared_dict \"%s\" is already defined as \"%s\"", name, name)
 		}
 	}
 	if _, err := c.Zone("lua_shared_dict", name, n); err != nil {
 		return err
 	}
-	main.At(c).sharedDicts = append(main.At(c).sharedDicts, sharedDict{name: name, size: n})
+	main.At(c).sharedDicts = append(main.At(c).sharedDicts, ngxshared.Dict{Name: name, Size: n})
 	return nil
 }
 

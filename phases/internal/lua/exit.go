@@ -5,6 +5,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -19,8 +20,8 @@ func failed(r *core.Request) int {
 
 // ended is the answer of a handler that came to its end, or to
 // ngx.exit(ngx.OK).
-func ended(r *core.Request, p Phase) int {
-	if p == PhaseContent {
+func ended(r *core.Request, p caller.Phase) int {
+	if p == caller.PhaseContent {
 		return finishOutput(r)
 	}
 	if r.HeadersSent { // output that is only kept back (HTTP/1.0) ends nothing
@@ -29,14 +30,14 @@ func ended(r *core.Request, p Phase) int {
 		}
 		return 200
 	}
-	if p == PhaseAccess {
+	if p == caller.PhaseAccess {
 		return core.OK
 	}
 	return core.Declined
 }
 
 // aborted acts on what unwound a handler.
-func aborted(r *core.Request, abort rt.Abort, p Phase) int {
+func aborted(r *core.Request, abort rt.Abort, p caller.Phase) int {
 	switch a := abort.(type) {
 	case exitAbort:
 		return exited(r, a.code, p)
@@ -73,7 +74,7 @@ func aborted(r *core.Request, abort rt.Abort, p Phase) int {
 //	others               the status's page
 //
 // A code below 200 and 204 give a main request up whose body has begun and not ended.
-func exited(r *core.Request, code int, p Phase) int {
+func exited(r *core.Request, code int, p caller.Phase) int {
 	r.Logf(errlog.Debug, "lua exit with code %d", code)
 	if !r.HeadersSent && r.Out.Status == 0 && code >= 200 {
 		r.Out.Status = code
@@ -85,9 +86,9 @@ func exited(r *core.Request, code int, p Phase) int {
 			return rc
 		}
 		return min(code, 200)
-	case code == core.OK, code == core.Declined && p != PhaseContent && p != PhaseAccess:
+	case code == core.OK, code == core.Declined && p != caller.PhaseContent && p != caller.PhaseAccess:
 		return ended(r, p)
-	case code == core.Declined && p == PhaseAccess:
+	case code == core.Declined && p == caller.PhaseAccess:
 		return core.Declined
 	case code == core.Declined && (!r.HeadersSent || r.OutputEnded):
 		return core.OK

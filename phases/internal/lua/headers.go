@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -14,7 +15,7 @@ var ngxResp = lib.Functions{{"get_headers", ngxRespGetHeaders}}
 
 // ngxRespGetHeaders is ngx.resp.get_headers(limit, raw).
 func ngxRespGetHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	r := realRequest(th, noRequestObject)
+	r := caller.Request(th, caller.NoRequestObject)
 	raw := rt.ArgAt(args, 1).Truthy()
 	g := headerGatherer{what: "response", limit: headerLimit(th, args), raw: raw, t: rt.NewTable(0, len(r.Out.Headers)+4)}
 	o := &r.Out
@@ -85,7 +86,7 @@ func (g *headerGatherer) result(th *rt.Thread, meta *rt.Table) (rt.Value, int) {
 		g.t.SetMeta(meta)
 	}
 	if g.truncated {
-		ctxOf(th).logf(errlog.Debug, "lua exceeding %s header limit %d > %d", g.what, g.total, g.limit)
+		ctxOf(th).Logf(errlog.Debug, "lua exceeding %s header limit %d > %d", g.what, g.total, g.limit)
 		return th.Return2(rt.TableValue(g.t), rt.String("truncated"))
 	}
 	return rt.TableValue(g.t), 1
@@ -94,7 +95,7 @@ func (g *headerGatherer) result(th *rt.Thread, meta *rt.Table) (rt.Value, int) {
 // headersIndex is the __index of a table of headers: names in lower case, with
 // hyphens.
 func headersIndex(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 2)
+	args = lib.Padded(args, 2)
 	if !args[1].IsString() {
 		return rt.Nil, 1
 	}

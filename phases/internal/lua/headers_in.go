@@ -31,7 +31,7 @@ func ngxReqSetHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if rt.ArgAt(args, 0).IsNil() {
 		th.Errorf("bad 'name' argument: string expected, got nil")
 	}
-	name := escapeHeaderName(textOf(th, args[0]))
+	name := escapeHeaderName(lib.Text(th, args[0]))
 	if v := rt.ArgAt(args, 1); v.IsNil() {
 		setRequestHeader(r, name, nil)
 	} else if !setRequestHeader(r, name, headerValues(th, v)) {
@@ -44,13 +44,13 @@ func ngxReqSetHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // lua-resty-core, the elements of a table become strings in the table itself.
 func headerValues(th *rt.Thread, v rt.Value) []string {
 	if !v.IsTable() {
-		return []string{escapeHeaderValue(textOf(th, v))}
+		return []string{escapeHeaderValue(lib.Text(th, v))}
 	}
 	list := v.Table()
 	values := make([]string, list.Len())
 	for i := range values {
 		elem := list.Int(i + 1)
-		text := textOf(th, elem)
+		text := lib.Text(th, elem)
 		if !elem.IsString() {
 			list.SetInt(i+1, rt.String(text))
 		}
@@ -60,7 +60,7 @@ func headerValues(th *rt.Thread, v rt.Value) []string {
 }
 
 func ngxReqClearHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	setRequestHeader(requestOf(th), escapeHeaderName(textOrNil(th, rt.ArgAt(args, 0))), nil)
+	setRequestHeader(requestOf(th), escapeHeaderName(lib.TextOrNil(th, rt.ArgAt(args, 0))), nil)
 	return rt.Nil, 0
 }
 

@@ -5,15 +5,16 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
 // headerGet is ngx.header.name.
 func headerGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 2)
+	args = lib.Padded(args, 2)
 	r := requestOf(th)
-	name := headerName(r, textOf(th, args[1]))
+	name := headerName(r, lib.Text(th, args[1]))
 	switch core.Classify(name) {
 	case core.OutContentType, core.OutContentLength:
 		if v, ok := r.Out.Get(name); ok && v != "" {
@@ -59,9 +60,9 @@ func headerName(r *core.Request, name string) string {
 
 // headerSet is ngx.header.name = value.
 func headerSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 3)
+	args = lib.Padded(args, 3)
 	r := requestOf(th)
-	name := textOf(th, args[1])
+	name := lib.Text(th, args[1])
 	if r.HeadersSent {
 		r.Log(errlog.Err, "attempt to set ngx.header.HEADER after sending out response headers")
 		return rt.Nil, 0

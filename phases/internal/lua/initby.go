@@ -7,6 +7,8 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
+	"github.com/moonphase/moonphase/phases/internal/lua/ngxshared"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -18,7 +20,7 @@ func initWorkers(c *core.Cycle) error {
 	m.batons = rt.NewBatonPool(n)
 	m.openState = openNgx
 	var err error
-	if m.dicts, err = openDicts(m.sharedDicts); err != nil {
+	if m.dicts, err = ngxshared.Open(m.sharedDicts); err != nil {
 		return err
 	}
 	for i := range n {
@@ -37,7 +39,7 @@ func initWorkers(c *core.Cycle) error {
 
 // everyWorker runs a handler of the workers' own phases in each of them; an error is
 // logged.
-func everyWorker(c *core.Cycle, h *handler, p Phase) {
+func everyWorker(c *core.Cycle, h *handler, p caller.Phase) {
 	if h == nil {
 		return
 	}
@@ -53,7 +55,7 @@ func everyWorker(c *core.Cycle, h *handler, p Phase) {
 func (h *handler) label() string { return strings.TrimSuffix(h.ref.Directive, "_block") }
 
 // runMain runs a chunk that belongs to no request.
-func (w *worker) runMain(h *handler, p Phase) error {
+func (w *worker) runMain(h *handler, p caller.Phase) error {
 	w.baton.Acquire()
 	defer w.baton.Release()
 	if h.chunk == nil {
@@ -63,9 +65,9 @@ func (w *worker) runMain(h *handler, p Phase) error {
 	if text := w.state.ChunkError(h.chunk); text != "" {
 		return errors.New(text)
 	}
-	run := &entryRun{thread: w.state.NewThread(), ctx: runCtx{phase: p, worker: w}} // those that are kept are for requests
-	if p == PhaseInitWorker {
-		run.ctx.number = core.ConnNumbers.Add(1) // it counts as a connection
+	run := &entryRun{thread: w.state.NewThread(), ctx: newCtx(w, p)} // those that are kept are for requests
+	if p == caller.PhaseInitWorker {
+		run.ctx.Number = core.ConnNumbers.Add(1) // it counts as a connection
 	}
 	_, failure, abort := run.call(fn)
 	switch {

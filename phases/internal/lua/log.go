@@ -1,11 +1,9 @@
 package lua
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -35,7 +33,7 @@ func ngxPrintLog(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // its folder; messages about an argument do not count the level.
 func logLua(th *rt.Thread, level errlog.Level, args []rt.Value) {
 	c := ctxOf(th)
-	if !c.logEnabled(level) {
+	if !c.LogEnabled(level) {
 		return
 	}
 	b := append(make([]byte, 0, 256), "[lua] "...)
@@ -56,7 +54,7 @@ func logLua(th *rt.Thread, level errlog.Level, args []rt.Value) {
 	for i, v := range args {
 		b = appendLogText(th, b, v, i)
 	}
-	c.log(level, string(b))
+	c.Log(level, string(b))
 }
 
 // appendLogText appends one argument of a log call.
@@ -93,51 +91,5 @@ func appendScalar(b []byte, v rt.Value) []byte {
 	return strconv.AppendBool(b, v.Truthy())
 }
 
-func (c *runCtx) logEnabled(level errlog.Level) bool {
-	if c.r != nil {
-		log := c.r.Logger()
-		return log != nil && log.Enabled(level)
-	}
-	log := c.logger()
-	return log != nil && log.Enabled(level)
-}
-
-// logger is the error log of a context without a request.
-func (c *runCtx) logger() errlog.Logger {
-	if c.loc != nil && c.loc.ErrorLog.V != nil {
-		return c.loc.ErrorLog.V
-	}
-	return c.worker.cycle.Log
-}
-
-// log writes a line to the error log of the context.
-func (c *runCtx) log(level errlog.Level, msg string) {
-	if c.r != nil {
-		c.r.Log(level, msg)
-		return
-	}
-	if log := c.logger(); log != nil && log.Enabled(level) {
-		if c.phase != PhaseInit && c.phase != PhaseExitWorker {
-			msg += ", context: " + c.phase.Directive() + c.peer
-		}
-		log.Output(level, c.number, msg)
-	}
-}
-
-// peerText describes the client and the listening address of the context.
-func (c *runCtx) peerText() string {
-	if c.r == nil || c.r.Main.Conn == nil {
-		return c.peer
-	}
-	return ", client: " + core.AddrHost(c.r.ClientAddr()) + ", server: " + c.r.Main.Listen.Addr
-}
-
-// logf is log with a format.
-func (c *runCtx) logf(level errlog.Level, format string, args ...any) {
-	if c.logEnabled(level) {
-		c.log(level, fmt.Sprintf(format, args...))
-	}
-}
-
 // logDefect writes a Defect that a script sees as an error: pcall may hide it.
-func logDefect(th *rt.Thread, d *guard.Defect) { ctxOf(th).log(errlog.Alert, d.Error()) }
+func logDefect(th *rt.Thread, d *guard.Defect) { ctxOf(th).Log(errlog.Alert, d.Error()) }

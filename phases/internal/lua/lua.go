@@ -2,7 +2,10 @@
 // that run compiled chunks, and the ngx API.
 package lua
 
-import "github.com/moonphase/moonphase/phases/internal/core"
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
+)
 
 // Module is ngx_http_lua_module.
 var Module = &core.Module{
@@ -29,36 +32,36 @@ func build(b *core.Builder, l *core.Location) {
 	if err := b.Outside(conf.ssl.Build(b.Compiler, sslPrefix)); err != nil {
 		b.Fail(err)
 	}
-	has := func(p Phase) bool { return conf.handlers[p] != nil }
+	has := func(p caller.Phase) bool { return conf.handlers[p] != nil }
 	if l.IsServer() {
 		hookSSL(l)
 	}
-	if has(PhaseServerRewrite) {
+	if has(caller.PhaseServerRewrite) {
 		b.Handle(core.ServerRewritePhase, serverRewriteBy)
 	}
-	if has(PhaseRewrite) {
+	if has(caller.PhaseRewrite) {
 		handleAt(b, core.RewritePhase, main.rewriteNoPostpone.V, rewriteBy)
 	}
-	if has(PhaseAccess) {
+	if has(caller.PhaseAccess) {
 		handleAt(b, core.AccessPhase, main.accessNoPostpone.V, accessBy)
 	}
-	if has(PhasePrecontent) {
+	if has(caller.PhasePrecontent) {
 		b.HandleLast(core.PrecontentPhase, precontentBy)
 	}
-	if has(PhaseHeaderFilter) {
+	if has(caller.PhaseHeaderFilter) {
 		b.FilterHeader(headerFilterBy)
 	}
 	if main.captures {
 		b.FilterHeader(captureHeader)
 	}
-	if has(PhaseBodyFilter) {
+	if has(caller.PhaseBodyFilter) {
 		b.FilterBody(bodyFilterBy)
 		l.SeesPieces = true
 	}
 	if main.captures {
 		b.FilterBody(captureBody)
 	}
-	if has(PhaseLog) {
+	if has(caller.PhaseLog) {
 		b.Handle(core.LogPhase, logBy)
 	}
 }

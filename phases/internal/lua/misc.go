@@ -3,6 +3,7 @@ package lua
 import (
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -24,7 +25,7 @@ var ngxReq = lib.Functions{
 }
 
 func ngxHTTPVersion(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	r := realRequest(th, noRequestObject)
+	r := caller.Request(th, caller.NoRequestObject)
 	switch {
 	case r.HTTPMajor == 0:
 		return rt.Number(0.9), 1
@@ -36,7 +37,7 @@ func ngxHTTPVersion(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // ngxRawHeader is ngx.req.raw_header(no_request_line).
 func ngxRawHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	r := realRequest(th, noRequestObject)
+	r := caller.Request(th, caller.NoRequestObject)
 	if r.HTTPMajor == 2 {
 		th.Errorf("http2 requests not supported yet")
 	}
@@ -50,10 +51,10 @@ func ngxRawHeader(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 func ngxStartTime(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	c := ctxOf(th)
 	switch {
-	case c.phase == PhaseInit:
-		th.Errorf(noRequest)
-	case c.r == nil:
+	case c.Phase == caller.PhaseInit:
+		th.Errorf(caller.NoRequest)
+	case c.Request == nil:
 		return rt.Number(float64(nowMillis()) / 1000), 1
 	}
-	return rt.Number(float64(c.r.Main.Start.UnixMilli()) / 1000), 1
+	return rt.Number(float64(c.Request.Main.Start.UnixMilli()) / 1000), 1
 }

@@ -1,6 +1,8 @@
 package lua
 
 import (
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -29,16 +31,16 @@ var ndkFunctions = map[string]func(s string) string{
 
 // ndkGet is ndk.set_var.name.
 func ndkGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 2)
-	name := textOrNil(th, args[1])
+	args = lib.Padded(args, 2)
+	name := lib.TextOrNil(th, args[1])
 	f := ndkFunctions[name]
 	if f == nil {
 		th.Errorf("ndk.set_var: directive \"%s\" not found or does not use ndk_set_var_value", name)
 	}
 	return rt.NewGoFunction(name, func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if ctxOf(th).phase == PhaseInit {
-			th.Errorf(noRequest)
+		if ctxOf(th).Phase == caller.PhaseInit {
+			th.Errorf(caller.NoRequest)
 		}
-		return rt.String(f(textOrNil(th, rt.ArgAt(args, 0)))), 1
+		return rt.String(f(lib.TextOrNil(th, rt.ArgAt(args, 0)))), 1
 	}), 1
 }

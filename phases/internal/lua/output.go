@@ -5,6 +5,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -147,7 +148,7 @@ func ngxPrint(th *rt.Thread, args []rt.Value) (rt.Value, int) { return echo(th, 
 
 // echo sends the arguments, and a newline when asked to.
 func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
-	r := gate(th, apiOutput, noRequestObject).r
+	r := gate(th, caller.Output, caller.NoRequestObject).Request
 	switch {
 	case r.RawSocket:
 		return lib.Fail(th, "raw request socket acquired")
@@ -170,7 +171,7 @@ func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
 	if !write(r, b) {
 		return lib.Fail(th, "nginx output filter error")
 	}
-	return one()
+	return lib.One()
 }
 
 // maxOutBuf is the longest output buffer that is kept for the next call, in bytes.
@@ -206,8 +207,8 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) > 1 {
 		th.Errorf("attempt to pass %d arguments, but accepted 0 or 1", len(args))
 	}
-	wait := optBool(th, args, 0)
-	r := gate(th, apiOutput, noRequestObject).r
+	wait := lib.OptBool(th, args, 0)
+	r := gate(th, caller.Output, caller.NoRequestObject).Request
 	switch {
 	case r.RawSocket:
 		return lib.Fail(th, "raw request socket acquired")
@@ -235,7 +236,7 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return lib.Fail(th, "client aborted")
 		}
 	}
-	return one()
+	return lib.One()
 }
 
 // ngxEOF is ngx.eof().
@@ -243,7 +244,7 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("no argument is expected")
 	}
-	r := gate(th, apiOutput, noRequestObject).r
+	r := gate(th, caller.Output, caller.NoRequestObject).Request
 	switch {
 	case r.RawSocket:
 		return lib.Fail(th, "raw request socket acquired")
@@ -256,16 +257,16 @@ func ngxEOF(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if r == r.Main {
 		_ = r.Conn.Push()
 	}
-	return one()
+	return lib.One()
 }
 
 // ngxSendHeaders is ngx.send_headers().
 func ngxSendHeaders(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	r := gate(th, apiOutput, noRequest).r
+	r := gate(th, caller.Output, caller.NoRequest).Request
 	if !sendHeader(r) {
 		return lib.Fail(th, "nginx output filter error")
 	}
-	return one()
+	return lib.One()
 }
 
 // getStatus reads ngx.status.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -35,12 +36,12 @@ func TestPhaseGroups(t *testing.T) {
 	if len(names) < 90 {
 		t.Fatalf("only %d names: %v", len(names), names)
 	}
-	for p := PhaseInit; p < numPhases; p++ {
+	for p := caller.PhaseInit; p < caller.NumPhases; p++ {
 		refused := vetRefuses(t, p, names)
 		for _, name := range names {
 			text := askPhase(w, p, name)
-			got := strings.Contains(text, "API disabled in the c") || strings.HasPrefix(text, "no request") || text == noBodyRequest || strings.HasSuffix(text, ": "+noRequest)
-			if p == PhaseInit && name == "ngx.get_raw_phase" {
+			got := strings.Contains(text, "API disabled in the c") || strings.HasPrefix(text, "no request") || text == noBodyRequest || strings.HasSuffix(text, ": "+caller.NoRequest)
+			if p == caller.PhaseInit && name == "ngx.get_raw_phase" {
 				continue // its argument is a request, which init_by_lua cannot have
 			}
 			if got != refused[name] {
@@ -84,10 +85,10 @@ func apiWorker(t *testing.T) *worker {
 
 // vetRefuses uses each name in a chunk that the phase's directive runs, or in a timer,
 // and gives those that vet says are refused there.
-func vetRefuses(t *testing.T, p Phase, names []string) map[string]bool {
+func vetRefuses(t *testing.T, p caller.Phase, names []string) map[string]bool {
 	t.Helper()
-	directive, begin, end := phaseTable[p].tag, "", ""
-	if p == PhaseTimer {
+	directive, begin, end := p.Tag(), "", ""
+	if p == caller.PhaseTimer {
 		directive, begin, end = "init_worker_by_lua", "ngx.timer.at(0, function() ", " end)"
 	}
 	var program transpile.VetProgram
@@ -113,13 +114,13 @@ func vetRefuses(t *testing.T, p Phase, names []string) map[string]bool {
 }
 
 // askPhase calls a function, or reads a field, in a phase, and gives the error's text.
-func askPhase(w *worker, p Phase, name string) (text string) {
-	run := &entryRun{thread: w.state.NewThread(), ctx: runCtx{phase: p, worker: w}}
-	if phaseTable[p].variables || p == PhaseBalancer {
+func askPhase(w *worker, p caller.Phase, name string) (text string) {
+	run := &entryRun{thread: w.state.NewThread(), ctx: newCtx(w, p)}
+	if p.HasVariables() || p == caller.PhaseBalancer {
 		r := w.cycle.NewRequest(nil, w.cycle.Listens[0])
 		r.Main, r.Loc = r, r.Server.Loc
 		r.Body.Read = true
-		run.ctx.r = r
+		run.ctx.Request = r
 	}
 	w.baton.Acquire()
 	defer w.baton.Release()

@@ -3,6 +3,7 @@ package lua
 import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 )
 
 // setPhase gives the current level a handler.
@@ -17,21 +18,21 @@ func setPhase(c *core.Compiler, d *conf.Directive) error {
 		return core.ErrDuplicate
 	}
 	l.handlers[p] = h
-	if p.allows(apiOutput) {
+	if p.Allows(caller.Output) {
 		main.At(c).captures = true
 	}
-	if p == PhaseContent {
+	if p == caller.PhaseContent {
 		c.Loc.Handler = contentBy
 	}
 	return nil
 }
 
 // handlerOf is the handler that a phase runs in this location, nil without one.
-func handlerOf(l *core.Location, p Phase) *handler { return loc.Of(l).handlers[p] }
+func handlerOf(l *core.Location, p caller.Phase) *handler { return loc.Of(l).handlers[p] }
 
 // runLuaPhase runs the handler of a phase from server_rewrite to content and gives the
 // answer for the phase engine.
-func runLuaPhase(r *core.Request, p Phase) int {
+func runLuaPhase(r *core.Request, p caller.Phase) int {
 	l := loc.Of(r.Loc)
 	if l.needBody.V {
 		if rc := r.ReadBody(nil); rc != core.OK {

@@ -1,6 +1,9 @@
 package lua
 
-import "github.com/moonphase/moonphase/phases/internal/core"
+import (
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
+)
 
 // precontentBy runs precontent_by_lua.
-func precontentBy(r *core.Request) int { return runLuaPhase(r, PhasePrecontent) }
+func precontentBy(r *core.Request) int { return runLuaPhase(r, caller.PhasePrecontent) }

@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -15,7 +16,7 @@ func ngxInitBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) > 1 {
 		th.Errorf("expecting 0 or 1 argument but seen %d", len(args))
 	}
-	r, b := replaceableBody(th, noRequest)
+	r, b := replaceableBody(th, caller.NoRequest)
 	size := int(r.Loc.BodyBufferSize.V)
 	if len(args) == 1 {
 		if size = th.CheckInt(args, 0); size < 0 {
@@ -28,7 +29,7 @@ func ngxInitBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // bodyBeingWritten is the body that init_body began.
 func bodyBeingWritten(th *rt.Thread) (*core.Request, *core.RequestBody) {
-	r := realRequest(th, noRequest)
+	r := caller.Request(th, caller.NoRequest)
 	b := r.RequestBody()
 	if b.Writer == nil {
 		th.Errorf("request_body not initialized")
@@ -76,7 +77,7 @@ func ngxReadBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	r := gate(th, apiOutput, noBodyRequest).r
+	r := gate(th, caller.Output, noBodyRequest).Request
 	rc := r.ReadBody(func(wait func()) { th.Block(r.Conn.InterruptRead, wait) })
 	if rc >= 300 {
 		panic(exitAbort{rc})
@@ -88,7 +89,7 @@ func ngxDiscardBody(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	r := realRequest(th, noBodyRequest)
+	r := caller.Request(th, noBodyRequest)
 	if r.DiscardBody() != core.OK {
 		th.Errorf("failed to discard request body")
 	}
@@ -102,7 +103,7 @@ func ngxGetBodyData(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	b := realRequest(th, noBodyRequest).RequestBody()
+	b := caller.Request(th, noBodyRequest).RequestBody()
 	if b.File != "" || len(b.Data) == 0 {
 		return rt.Nil, 1
 	}
@@ -113,7 +114,7 @@ func ngxGetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 0 {
 		th.Errorf("expecting 0 arguments but seen %d", len(args))
 	}
-	if b := realRequest(th, noBodyRequest).RequestBody(); b.File != "" {
+	if b := caller.Request(th, noBodyRequest).RequestBody(); b.File != "" {
 		return rt.String(b.File), 1
 	}
 	return rt.Nil, 1
@@ -122,7 +123,7 @@ func ngxGetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // replaceableBody is the body, which must have been read, for the functions that
 // set another one.
 func replaceableBody(th *rt.Thread, missing string) (*core.Request, *core.RequestBody) {
-	r := realRequest(th, missing)
+	r := caller.Request(th, missing)
 	b := r.RequestBody()
 	switch {
 	case b.Discarded:
@@ -160,7 +161,7 @@ func ngxSetBodyFile(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.Errorf("expecting 1 or 2 arguments but seen %d", len(args))
 	}
 	name := th.CheckString(args, 0)
-	r, b := replaceableBody(th, noRequest)
+	r, b := replaceableBody(th, caller.NoRequest)
 	info, err := os.Stat(name)
 	if err != nil {
 		th.Errorf("stat() \"%s\" failed", name)

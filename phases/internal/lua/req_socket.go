@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/cosocket"
@@ -22,7 +23,7 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	}
 	raw := rt.ArgAt(args, 0).Truthy()
 	c := ctxOf(th)
-	if r := c.r; r != nil {
+	if r := c.Request; r != nil {
 		switch {
 		case r.IsSubrequest():
 			th.Errorf("attempt to read the request body in a subrequest")
@@ -32,7 +33,7 @@ func ngxReqSocket(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 			return lib.Fail(th, "chunked request bodies not supported yet")
 		}
 	}
-	gate(th, apiOutput, noRequest)
+	gate(th, caller.Output, caller.NoRequest)
 	h := socketHostOf(th)
 	if raw {
 		return h.rawSocket(th)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -40,14 +41,14 @@ func (w *worker) takeRun() *entryRun {
 // worker's baton.
 func (run *entryRun) call(fn rt.Value, args ...rt.Value) (results []rt.Value, failure *rt.Error, abort rt.Abort) {
 	run.thread.Host = &run.ctx
-	run.group.Coroutines, run.group.Context = run.ctx.phase.coroutines(), run.ctx.phase.Directive()
+	run.group.Coroutines, run.group.Context = run.ctx.Phase.Coroutines(), run.ctx.Phase.Directive()
 	results, failure, abort = run.enter(fn, args)
 	run.spent = failure != nil || abort != nil
 	if failure != nil && abort == nil {
 		run.ctx.logFailure(failure)
 	}
 	if d, ok := abort.(*guard.Defect); ok {
-		run.ctx.log(errlog.Alert, d.Error())
+		run.ctx.Log(errlog.Alert, d.Error())
 	}
 	return results, failure, abort
 }
@@ -69,8 +70,8 @@ func (run *entryRun) end() {
 	if run.spent || len(w.runs) >= main.Of(w.cycle).threadCacheMax.V {
 		return
 	}
-	if run.ctx.logEnabled(errlog.Debug) {
-		run.ctx.log(errlog.Debug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
+	if run.ctx.LogEnabled(errlog.Debug) {
+		run.ctx.Log(errlog.Debug, fmt.Sprintf("lua caching unused lua thread %v (ref 1)", rt.Address{Pointer: run.thread}))
 	}
 	run.ctx = runCtx{}
 	w.runs = append(w.runs, run)
@@ -80,11 +81,11 @@ func (run *entryRun) end() {
 // phases are told by who runs them.
 func (c *runCtx) logFailure(e *rt.Error) {
 	switch {
-	case c.phase == PhaseInit, c.phase == PhaseInitWorker, c.phase == PhaseExitWorker:
-	case c.r != nil && !c.phase.CanYield():
-		c.logf(errlog.Err, "failed to run %s: %s\n%s", c.phase.Directive(), errorText(e), e.Traceback)
+	case c.Phase == caller.PhaseInit, c.Phase == caller.PhaseInitWorker, c.Phase == caller.PhaseExitWorker:
+	case c.Request != nil && !c.Phase.CanYield():
+		c.Logf(errlog.Err, "failed to run %s: %s\n%s", c.Phase.Directive(), errorText(e), e.Traceback)
 	default:
-		c.logf(errlog.Err, "lua entry thread aborted: runtime error: %s\n%s", errorText(e), entryTraceback(e))
+		c.Logf(errlog.Err, "lua entry thread aborted: runtime error: %s\n%s", errorText(e), entryTraceback(e))
 	}
 }
 
@@ -102,9 +103,9 @@ func entryTraceback(e *rt.Error) string {
 }
 
 // runEntry runs the handler's code as an entry thread with its light threads.
-func runEntry(r *core.Request, w *worker, h *handler, p Phase) int {
+func runEntry(r *core.Request, w *worker, h *handler, p caller.Phase) int {
 	run := w.takeRun()
-	run.ctx.r, run.ctx.phase, run.ctx.worker = r, p, w
+	run.ctx.begin(w, r, p)
 	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		run.end()
@@ -134,12 +135,12 @@ func runEntry(r *core.Request, w *worker, h *handler, p Phase) int {
 // runFilter runs a handler that may not wait, on a thread of its own. exit is
 // what the code gave to ngx.exit; rc is a status when it did not run to its
 // end. use, when not nil, is called before and after with the context.
-func runFilter(r *core.Request, h *handler, p Phase, use func(ctx *runCtx)) (results []rt.Value, exit, rc int) {
+func runFilter(r *core.Request, h *handler, p caller.Phase, use func(ctx *runCtx)) (results []rt.Value, exit, rc int) {
 	w := enter(r)
 	defer leave(r)
 	run := w.takeRun()
 	defer run.end()
-	run.ctx.r, run.ctx.phase, run.ctx.worker = r, p, w
+	run.ctx.begin(w, r, p)
 	fn, rc := run.ctx.code(h)
 	if rc != core.OK {
 		return nil, core.OK, rc

@@ -2,7 +2,7 @@ package lua
 
 import (
 	"github.com/moonphase/moonphase/phases/internal/core"
-	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -10,8 +10,7 @@ import (
 // or one of the chunks of a worker's own life. It is the Host of the handler's
 // threads.
 type runCtx struct {
-	r      *core.Request // nil in init, init_worker, exit_worker and timers
-	phase  Phase
+	caller.Context
 	worker *worker
 
 	setArgs []string // set_by_lua: the values of the directive's arguments
@@ -24,15 +23,9 @@ type runCtx struct {
 	exited bool
 	exit   int
 
-	table *rt.Table // ngx.ctx of a context without a request
+	table   *rt.Table   // ngx.ctx of a context without a request
+	sockets *socketHost // of a context without a request
 
-	handshake *ssl.Handshake // of the TLS phases
-
-	loc     *core.Location // a timer's configuration: that of where it was made
-	sockets *socketHost    // of a context without a request
-
-	number      int64    // for log lines: the connection's, 0 for none
-	peer        string   // timers: the client of the request that began it all, for log lines
 	subrequests int      // captures that some light thread of the handler waits for
 	onAbort     rt.Value // the function given to ngx.on_abort
 }
@@ -40,15 +33,14 @@ type runCtx struct {
 // ctxOf is the context of the running code.
 func ctxOf(th *rt.Thread) *runCtx { return th.Host.(*runCtx) }
 
-// location is the configuration that applies to the running code.
-func (c *runCtx) location() *core.Location {
-	switch {
-	case c.r != nil:
-		return c.r.Loc
-	case c.loc != nil:
-		return c.loc
-	}
-	return c.worker.cycle.HTTP
+// begin says who runs: a request, or nil, in a phase.
+func (c *runCtx) begin(w *worker, r *core.Request, p caller.Phase) {
+	c.worker, c.Cycle, c.Request, c.Phase = w, w.cycle, r, p
+}
+
+// newCtx is the context of code that runs for no request.
+func newCtx(w *worker, p caller.Phase) runCtx {
+	return runCtx{worker: w, Context: caller.Context{Cycle: w.cycle, Phase: p}}
 }
 
 // What unwinds a handler. They pass through pcall; who runs the handler acts on

@@ -8,6 +8,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -47,7 +48,7 @@ func ExecScript(modules []*core.Module, chunks rt.ChunkSet, key, script string, 
 	if chunk.Err != "" {
 		return execFailed(w.state.ChunkError(chunk))
 	}
-	run := &entryRun{thread: w.state.NewThread(), ctx: runCtx{phase: PhaseTimer, worker: w}}
+	run := &entryRun{thread: w.state.NewThread(), ctx: newCtx(w, caller.PhaseTimer)}
 	run.thread.Host = &run.ctx
 	fn := w.state.Load(chunk, "")
 	_, failure, abort := run.enter(fn, values)

@@ -3,6 +3,7 @@ package lua
 import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -43,7 +44,7 @@ func (o *setOp) Exec(r *core.Request) int {
 	for i := range o.args {
 		args[i] = o.args[i].Eval(r)
 	}
-	results, _, rc := runFilter(r, o.handler, PhaseSet, func(ctx *runCtx) { ctx.setArgs = args })
+	results, _, rc := runFilter(r, o.handler, caller.PhaseSet, func(ctx *runCtx) { ctx.setArgs = args })
 	if rc != core.OK {
 		r.ScriptStatus = 500
 		return core.StopScript

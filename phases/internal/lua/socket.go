@@ -2,7 +2,6 @@ package lua
 
 import (
 	"context"
-	"crypto"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/cosocket"
 	"github.com/moonphase/moonphase/runtime/openssl"
@@ -25,7 +25,7 @@ func (api *ngxAPI) openSockets() {
 	api.pools.Slots = socketSlots{api.worker.cycle}
 	l := cosocket.NewLib(
 		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
-		func(th *rt.Thread) string { return gateText(ctxOf(th), apiWait, noRequest) })
+		func(th *rt.Thread) string { return caller.Of(th).Refusal(caller.Wait, caller.NoRequest) })
 	api.sockets = l
 	tcp := rt.NewGoFunction("tcp", l.TCP)
 	t := rt.NewTable(0, 4)
@@ -63,17 +63,17 @@ type socketHost struct {
 // are its first sockets.
 func socketHostOf(th *rt.Thread) *socketHost {
 	c := ctxOf(th)
-	if c.phase == PhaseInit {
-		th.Errorf(noRequest)
+	if c.Phase == caller.PhaseInit {
+		th.Errorf(caller.NoRequest)
 	}
 	at := &c.sockets
-	if c.r != nil {
-		at = &note.Of(c.r).sockets
+	if c.Request != nil {
+		at = &note.Of(c.Request).sockets
 	}
 	if *at == nil {
-		h := &socketHost{r: c.r, c: c, api: apiOf(th)}
-		if *at = h; c.r != nil {
-			keepSockets(c.r, h)
+		h := &socketHost{r: c.Request, c: c, api: apiOf(th)}
+		if *at = h; c.Request != nil {
+			keepSockets(c.Request, h)
 		}
 	}
 	return *at
@@ -116,7 +116,7 @@ func (h *socketHost) closeUnderBaton() {
 func (h *socketHost) Ended() bool { return h.over }
 
 // Waits implements cosocket.Host.
-func (h *socketHost) Waits(th *rt.Thread) bool { return ctxOf(th).phase.CanYield() }
+func (h *socketHost) Waits(th *rt.Thread) bool { return ctxOf(th).Phase.CanYield() }
 
 // location is where the request is, or was when it ended.
 func (h *socketHost) location() *core.Location {
@@ -126,7 +126,7 @@ func (h *socketHost) location() *core.Location {
 	if h.r != nil {
 		return h.r.Loc
 	}
-	return h.c.location()
+	return h.c.Location()
 }
 
 // Config implements cosocket.Host.
@@ -152,20 +152,20 @@ var socketLevels = [...]errlog.Level{cosocket.Debug: errlog.Debug, cosocket.Erro
 
 // Logs implements cosocket.Host.
 func (h *socketHost) Logs(level cosocket.Level) bool {
-	return h.context().logEnabled(socketLevels[level])
+	return h.context().LogEnabled(socketLevels[level])
 }
 
 // Log implements cosocket.Host.
 func (h *socketHost) Log(level cosocket.Level, line string) {
-	h.context().log(socketLevels[level], line)
+	h.context().Log(socketLevels[level], line)
 }
 
-// context is a runCtx to log by. That of a request's first handler may be gone.
-func (h *socketHost) context() *runCtx {
+// context is what to log by. That of a request's first handler may be gone.
+func (h *socketHost) context() *caller.Context {
 	if h.r != nil {
-		return &runCtx{r: h.r, worker: h.api.worker}
+		return &caller.Context{Request: h.r, Cycle: h.api.worker.cycle}
 	}
-	return h.c
+	return &h.c.Context
 }
 
 // Open implements cosocket.Host.
@@ -196,9 +196,3 @@ func (h *socketHost) TLS() (*tls.Config, *openssl.Verifier) {
 	client := &loc.Of(h.location()).ssl
 	return client.Config.Clone(), client.Verifier
 }
-
-// DER implements cosocket.CertChain.
-func (c *sslChain) DER() [][]byte { return c.chain }
-
-// Key implements cosocket.PrivateKey.
-func (k *sslKey) Key() crypto.PrivateKey { return k.key }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/moonphase/moonphase/phases/internal/lua"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/testserver"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -17,8 +16,8 @@ func TestSessionScripts(t *testing.T) {
 	testserver.Cert(t, dir, "one.test")
 	kept := map[string]rt.Value{}
 	var calls []string
-	call := func(th *rt.Thread, f func(*rt.Thread, []rt.Value) (rt.Value, int), args ...rt.Value) rt.Value {
-		v, _ := f(th, args)
+	call := func(th *rt.Thread, name string, args ...rt.Value) rt.Value {
+		v, _ := rt.CallList(th, th.State.Loaded.GetStr("ngx.ssl.session").Table().GetStr(name), "", args)
 		return v
 	}
 	chunk := func(phase, source string, main func(th *rt.Thread)) *rt.Chunk {
@@ -29,18 +28,18 @@ func TestSessionScripts(t *testing.T) {
 	}
 	chunks := rt.ChunkSet{
 		chunk("ssl_session_store_by_lua", " store ", func(th *rt.Thread) {
-			id := call(th, lua.SSLSessionID).Str()
+			id := call(th, "get_session_id").Str()
 			if len(id) != 2*ssl.SessionIDLen {
 				t.Errorf("session id %q", id)
 			}
-			kept[id] = call(th, lua.SSLSerialized)
+			kept[id] = call(th, "get_serialized_session")
 		}),
 		chunk("ssl_session_fetch_by_lua", " fetch ", func(th *rt.Thread) {
-			if call(th, lua.SSLSetSerialized, rt.String("no session")).Truthy() {
+			if call(th, "set_serialized_session", rt.String("no session")).Truthy() {
 				t.Error("what is no session is taken for one")
 			}
-			if session, ok := kept[call(th, lua.SSLSessionID).Str()]; ok {
-				call(th, lua.SSLSetSerialized, session)
+			if session, ok := kept[call(th, "get_session_id").Str()]; ok {
+				call(th, "set_serialized_session", session)
 			}
 		}),
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 )
 
@@ -18,20 +19,20 @@ var (
 
 // tlsCallbacks are how the debug log calls the phases: where they begin, who
 // handles them, who has called the handler and what it says when all is well.
-var tlsCallbacks = map[Phase]struct {
+var tlsCallbacks = map[caller.Phase]struct {
 	begin, handler, callback string
 	good                     int
 }{
-	PhaseSSLClientHello:  {"ssl client hello: connection reusable: 0", "lua_client_hello_by_lua", "client hello cb", 1},
-	PhaseSSLCert:         {"", "lua_certificate_by_lua", "cert cb", 1},
-	PhaseSSLSessionFetch: {"ssl session fetch: connection reusable: 0", "ssl_session_fetch_by_lua*", "sess get cb", 1},
-	PhaseSSLSessionStore: {"ssl session store: connection reusable: 0", "ssl_session_store_by_lua*", "sess new cb", 0},
+	caller.PhaseSSLClientHello:  {"ssl client hello: connection reusable: 0", "lua_client_hello_by_lua", "client hello cb", 1},
+	caller.PhaseSSLCert:         {"", "lua_certificate_by_lua", "cert cb", 1},
+	caller.PhaseSSLSessionFetch: {"ssl session fetch: connection reusable: 0", "ssl_session_fetch_by_lua*", "sess get cb", 1},
+	caller.PhaseSSLSessionStore: {"ssl session store: connection reusable: 0", "ssl_session_store_by_lua*", "sess new cb", 0},
 }
 
 // hookSSL puts the code of a server's TLS phases into its handshakes.
 func hookSSL(l *core.Location) {
 	hooks := ssl.Server.Of(l.Server)
-	hook := func(p Phase, failed error) func(*ssl.Handshake) error {
+	hook := func(p caller.Phase, failed error) func(*ssl.Handshake) error {
 		if handlerOf(l, p) == nil {
 			return nil
 		}
@@ -42,21 +43,21 @@ func hookSSL(l *core.Location) {
 			return nil
 		}
 	}
-	hooks.OnClientHello = hook(PhaseSSLClientHello, errHelloPhase)
-	hooks.OnCertificate = hook(PhaseSSLCert, errCertPhase)
-	hooks.OnSessionStore = hook(PhaseSSLSessionStore, nil)
-	hooks.OnSessionFetch = hook(PhaseSSLSessionFetch, nil)
+	hooks.OnClientHello = hook(caller.PhaseSSLClientHello, errHelloPhase)
+	hooks.OnCertificate = hook(caller.PhaseSSLCert, errCertPhase)
+	hooks.OnSessionStore = hook(caller.PhaseSSLSessionStore, nil)
+	hooks.OnSessionFetch = hook(caller.PhaseSSLSessionFetch, nil)
 }
 
 // runHandshake runs the server's handler of a TLS phase and tells whether the
 // handshake may go on.
-func runHandshake(t *ssl.Handshake, p Phase) bool {
+func runHandshake(t *ssl.Handshake, p caller.Phase) bool {
 	h := handlerOf(t.Server.Loc, p)
 	if h == nil { // asked for by the address's default server
 		logNoScript(t)
 		return false
 	}
-	if p == PhaseSSLSessionStore && t.Version >= tls.VersionTLS13 {
+	if p == caller.PhaseSSLSessionStore && t.Version >= tls.VersionTLS13 {
 		debugHandshake(t, fmt.Sprintf("ssl_session_store_by_lua*: skipped since TLS version >= 1.3 (%x)", t.Version))
 		return true
 	}
@@ -96,12 +97,13 @@ func debugHandshake(t *ssl.Handshake, msg string) {
 }
 
 // runHandshakeIn runs the handler in a worker whose baton is held. It has no request.
-func runHandshakeIn(w *worker, t *ssl.Handshake, h *handler, p Phase) int {
+func runHandshakeIn(w *worker, t *ssl.Handshake, h *handler, p caller.Phase) int {
 	host, _ := core.SplitAddr(t.Conn.RemoteAddr().String())
 	run := w.takeRun()
 	defer run.end()
-	run.ctx = runCtx{phase: p, worker: w, loc: t.Listen.Default.Loc, handshake: t,
-		number: t.Conn.Number(), peer: ", client: " + host + ", server: " + t.Listen.Addr}
+	run.ctx = newCtx(w, p)
+	run.ctx.Loc, run.ctx.Handshake, run.ctx.Number = t.Listen.Default.Loc, t, t.Conn.Number()
+	run.ctx.Peer = ", client: " + host + ", server: " + t.Listen.Addr
 	ctx, _ := t.SSL.Data.(*connCtx)
 	if ctx != nil {
 		run.ctx.table = ctx.table
@@ -113,7 +115,7 @@ func runHandshakeIn(w *worker, t *ssl.Handshake, h *handler, p Phase) int {
 	_, failure, abort := run.call(fn)
 	switch a, exited := abort.(exitAbort); {
 	case exited:
-		run.ctx.logf(errlog.Debug, "lua exit with code %d", a.code)
+		run.ctx.Logf(errlog.Debug, "lua exit with code %d", a.code)
 		rc = a.code
 	case failure != nil, abort != nil:
 		rc = 500

@@ -6,6 +6,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -51,7 +52,7 @@ func (w *worker) open() error {
 	main.Of(w.cycle).openState(w.state, w)
 	setPackagePaths(w.cycle, w.state)
 	if h := main.Of(w.cycle).init; h != nil {
-		if err := w.runMain(h, PhaseInit); err != nil {
+		if err := w.runMain(h, caller.PhaseInit); err != nil {
 			return fmt.Errorf("%s error: %w", h.label(), err)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 var ngxText = lib.Functions{
 	{"escape_uri", ngxEscapeURI},
 	{"unescape_uri", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		return rt.String(ngxtext.UnescapeArg(textOrEmpty(th, rt.ArgAt(args, 0)))), 1
+		return rt.String(ngxtext.UnescapeArg(lib.TextOrEmpty(th, rt.ArgAt(args, 0)))), 1
 	}},
 	{"encode_args", ngxEncodeArgs},
 	{"decode_args", ngxDecodeArgs},
@@ -28,15 +28,15 @@ var ngxText = lib.Functions{
 		return stringOrNil(ngxtext.DecodeBase64MIME(onlyString(th, args)))
 	}},
 	{"md5", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		sum := md5.Sum([]byte(textOrEmpty(th, rt.ArgAt(args, 0))))
+		sum := md5.Sum([]byte(lib.TextOrEmpty(th, rt.ArgAt(args, 0))))
 		return rt.String(hex.EncodeToString(sum[:])), 1
 	}},
 	{"md5_bin", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		sum := md5.Sum([]byte(textOrEmpty(th, rt.ArgAt(args, 0))))
+		sum := md5.Sum([]byte(lib.TextOrEmpty(th, rt.ArgAt(args, 0))))
 		return rt.String(string(sum[:])), 1
 	}},
 	{"sha1_bin", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		sum := sha1.Sum([]byte(textOrEmpty(th, rt.ArgAt(args, 0))))
+		sum := sha1.Sum([]byte(lib.TextOrEmpty(th, rt.ArgAt(args, 0))))
 		return rt.String(string(sum[:])), 1
 	}},
 	{"hmac_sha1", ngxHMACSHA1},
@@ -66,7 +66,7 @@ func onlyString(th *rt.Thread, args []rt.Value) string {
 }
 
 func ngxEncodeBase64(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	s := textOrEmpty(th, rt.ArgAt(args, 0))
+	s := lib.TextOrEmpty(th, rt.ArgAt(args, 0))
 	bare := rt.ArgAt(args, 1)
 	if bare.Truthy() && !bare.IsBool() {
 		th.Errorf("bad no_padding: boolean expected, got %s", rt.TypeName(bare))
@@ -84,7 +84,7 @@ func ngxHMACSHA1(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 }
 
 func ngxCRC32(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	sum := crc32.ChecksumIEEE([]byte(textOrEmpty(th, rt.ArgAt(args, 0))))
+	sum := crc32.ChecksumIEEE([]byte(lib.TextOrEmpty(th, rt.ArgAt(args, 0))))
 	return rt.Number(float64(sum)), 1
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -22,7 +23,7 @@ func ngxCapture(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) != 1 && len(args) != 2 {
 		th.Errorf("expecting one or two arguments")
 	}
-	c := gate(th, apiCapture, noRequestObject)
+	c := gate(th, caller.Capture, caller.NoRequestObject)
 	return capture1(th, c, []rt.Value{rt.NewArray(args...)})
 }
 
@@ -36,7 +37,7 @@ func ngxCaptureMulti(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if n == 0 {
 		th.Errorf("at least one subrequest should be specified")
 	}
-	c := gate(th, apiCapture, noRequestObject)
+	c := gate(th, caller.Capture, caller.NoRequestObject)
 	queries := make([]rt.Value, n)
 	for i := range queries {
 		queries[i] = list.Int(i + 1)
@@ -52,7 +53,7 @@ func capture1(th *rt.Thread, c *runCtx, queries []rt.Value) (rt.Value, int) {
 		if !q.IsTable() {
 			th.Errorf("the query argument %d is not a table, but a %s", i, rt.TypeName(q))
 		}
-		sub := newCapture(th, c.r, i, q.Table())
+		sub := newCapture(th, c.Request, i, q.Table())
 		if sub == nil {
 			for _, s := range subs {
 				s.Release()
@@ -67,7 +68,7 @@ func capture1(th *rt.Thread, c *runCtx, queries []rt.Value) (rt.Value, int) {
 	th.Block(nil, func() { runAll(subs) })
 	c.subrequests -= len(subs)
 	light.Subrequests -= len(subs)
-	if rc := c.r.Main.Killed; rc != 0 {
+	if rc := c.Request.Main.Killed; rc != 0 {
 		for _, sub := range subs {
 			sub.Release()
 		}
@@ -131,7 +132,7 @@ func newCapture(th *rt.Thread, r *core.Request, i int, q *rt.Table) *core.Reques
 	if !uriArg.IsString() && !uriArg.IsNumber() {
 		th.ArgTypeError([]rt.Value{uriArg}, 0, "string")
 	}
-	uriText := textOf(th, uriArg)
+	uriText := lib.Text(th, uriArg)
 	uri, args, ok := core.OpenTarget(uriText)
 	if !ok {
 		th.Errorf("unsafe uri in argument #1: %s", uriText)
@@ -197,7 +198,7 @@ func (c *captureOptions) read(t *rt.Table) {
 	case v.IsTable():
 		c.addArgs(encodeArgs(th, v.Table()))
 	case v.IsString(), v.IsNumber():
-		c.addArgs(textOf(th, v))
+		c.addArgs(lib.Text(th, v))
 	default:
 		th.Errorf("Bad args option value")
 	}
@@ -233,7 +234,7 @@ func (c *captureOptions) read(t *rt.Table) {
 			th.Errorf("Bad http request body")
 		}
 		c.hasBody = true
-		c.o.Body = append([]byte{}, textOf(th, v)...)
+		c.o.Body = append([]byte{}, lib.Text(th, v)...)
 	}
 }
 
@@ -268,7 +269,7 @@ func (c *captureOptions) eachVar(f func(name, value string)) {
 		if !v.IsString() && !v.IsNumber() {
 			c.th.Errorf("attempt to use bad variable value type %s", rt.TypeName(v))
 		}
-		f(k.Str(), textOf(c.th, v))
+		f(k.Str(), lib.Text(c.th, v))
 	}
 }
 

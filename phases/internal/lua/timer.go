@@ -7,6 +7,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
@@ -81,7 +82,7 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if !args[1].IsFunction() || args[1].Func().Proto() == nil {
 		th.ArgError(1, "Lua function expected")
 	}
-	c := gate(th, apiTimer, "no request")
+	c := gate(th, caller.Timer, "no request")
 	api := apiOf(th)
 	set := &api.timers
 	if set.exiting && delay > 0 {
@@ -90,11 +91,11 @@ func newTimer(th *rt.Thread, args []rt.Value, every bool) (rt.Value, int) {
 	if len(set.pending) >= main.Of(api.worker.cycle).maxPendingTimers.V {
 		return lib.Fail(th, "too many pending timers")
 	}
-	t := &timer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.peerText(), loc: c.location()}
-	c.logf(errlog.Debug, "created timer (delay %d ms)", delay.Milliseconds())
+	t := &timer{api: api, callback: args[1], args: slices.Clone(args[2:]), delay: delay, every: every, peer: c.PeerText(), loc: c.Location()}
+	c.Logf(errlog.Debug, "created timer (delay %d ms)", delay.Milliseconds())
 	api.worker.hold()
 	t.start()
-	return one()
+	return lib.One()
 }
 
 // start arms the timer; the caller holds the baton.
@@ -102,7 +103,7 @@ func (t *timer) start() {
 	t.run = t.api.worker.takeRun()
 	set := &t.api.timers
 	set.serial++
-	t.serial, t.due = set.serial, monotonicMillis()+t.delay.Milliseconds()
+	t.serial, t.due = set.serial, lib.MonotonicMillis()+t.delay.Milliseconds()
 	heap.Push(&set.pending, t)
 	t.clock = time.AfterFunc(t.delay, t.api.timerExpired)
 }
@@ -115,7 +116,7 @@ func (api *ngxAPI) timerExpired() {
 	w := api.worker
 	w.baton.Acquire()
 	defer w.baton.Release()
-	if set := &api.timers; len(set.pending) > 0 && set.pending[0].due <= monotonicMillis() {
+	if set := &api.timers; len(set.pending) > 0 && set.pending[0].due <= lib.MonotonicMillis() {
 		heap.Pop(&set.pending).(*timer).fire(false)
 	}
 }
@@ -124,19 +125,20 @@ func (api *ngxAPI) timerExpired() {
 // own. The caller holds the baton.
 func (t *timer) fire(premature bool) {
 	set, w, run := &t.api.timers, t.api.worker, t.run
-	run.ctx = runCtx{phase: PhaseTimer, worker: w, peer: t.peer, loc: t.loc}
+	run.ctx = newCtx(w, caller.PhaseTimer)
+	run.ctx.Peer, run.ctx.Loc = t.peer, t.loc
 	c := run.ctx // for log lines behind the end of the run
-	c.logf(errlog.Debug, "lua ngx.timer expired")
+	c.Logf(errlog.Debug, "lua ngx.timer expired")
 	if limit := main.Of(w.cycle).maxRunningTimers.V; set.running >= limit {
-		c.logf(errlog.Alert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
+		c.Logf(errlog.Alert, "lua failed to run timer with function defined at %s: %d lua_max_running_timers are not enough",
 			w.state.FunctionSource(t.callback), limit)
 		run.end()
-		w.drop(c.log)
+		w.drop(c.Log)
 		set.wake()
 		return
 	}
-	c.number = core.ConnNumbers.Add(1) // a timer counts as a connection
-	run.ctx.number = c.number
+	c.Number = core.ConnNumbers.Add(1) // a timer counts as a connection
+	run.ctx.Number = c.Number
 	again := t.every && !premature && !set.exiting
 	if again {
 		t.start()
@@ -144,13 +146,13 @@ func (t *timer) fire(premature bool) {
 	set.running++
 	_, _, _ = run.call(t.callback, append([]rt.Value{rt.Bool(premature)}, t.args...)...) // it has logged what went wrong
 	if run.ctx.table != nil {
-		c.logf(errlog.Debug, "lua release ngx.ctx at ref 1")
+		c.Logf(errlog.Debug, "lua release ngx.ctx at ref 1")
 	}
 	run.end()
 	set.running--
-	c.logf(errlog.Debug, "http lua close fake http connection %v", rt.Address{Pointer: t})
+	c.Logf(errlog.Debug, "http lua close fake http connection %v", rt.Address{Pointer: t})
 	if !again {
-		w.drop(c.log)
+		w.drop(c.Log)
 	}
 	set.wake()
 }
@@ -205,9 +207,9 @@ func (api *ngxAPI) abortTimers() {
 	if n == 0 {
 		return
 	}
-	c := &runCtx{phase: PhaseTimer, worker: api.worker}
-	c.logf(errlog.Debug, "lua found %d pending timers to be aborted prematurely", n)
-	c.logf(errlog.Debug, "lua abort pending timers")
+	c := newCtx(api.worker, caller.PhaseTimer)
+	c.Logf(errlog.Debug, "lua found %d pending timers to be aborted prematurely", n)
+	c.Logf(errlog.Debug, "lua abort pending timers")
 	for len(set.pending) > 0 {
 		t := heap.Pop(&set.pending).(*timer)
 		t.clock.Stop()

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -34,14 +36,14 @@ func escapeUnsafe(s string) string {
 }
 
 func ngxEscapeURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	s := textOrEmpty(th, rt.ArgAt(args, 0))
+	s := lib.TextOrEmpty(th, rt.ArgAt(args, 0))
 	kind := escapeTypeComponent
 	if v := rt.ArgAt(args, 1); !v.IsNil() {
 		if !v.IsNumber() {
-			raiseAt(th, 2, "\"type\" is not a number")
+			lib.RaiseAt(th, 2, "\"type\" is not a number")
 		}
 		if !(v.Num() >= 0 && v.Num() <= 6) {
-			raiseAt(th, 2, "\"type\" "+rt.NumberString(v.Num())+" out of range")
+			lib.RaiseAt(th, 2, "\"type\" "+rt.NumberString(v.Num())+" out of range")
 		}
 		kind = int(v.Num())
 	}
@@ -60,10 +62,10 @@ func ngxSetURI(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if uri == "" {
 		th.Errorf("attempt to use zero-length uri")
 	}
-	jump := optBool(th, args, 1)
-	binary := optBool(th, args, 2)
+	jump := lib.OptBool(th, args, 1)
+	binary := lib.OptBool(th, args, 2)
 	if jump {
-		gate(th, apiJump, noRequest)
+		gate(th, caller.Jump, caller.NoRequest)
 	}
 	if !binary {
 		if c, bad := unsafeByte(uri); bad {

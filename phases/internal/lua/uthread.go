@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -19,11 +20,11 @@ var ngxThread = lib.Functions{
 // threadSpawn is ngx.thread.spawn(f, ...): f runs at once, until it first waits.
 func threadSpawn(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	c := ctxOf(th)
-	if c.phase == PhaseInit {
-		th.Errorf(noRequest)
+	if c.Phase == caller.PhaseInit {
+		th.Errorf(caller.NoRequest)
 	}
 	checkLuaFunction(th, args, 0)
-	gate(th, apiWait, noRequest)
+	gate(th, caller.Wait, caller.NoRequest)
 	if th.Light().Group().Alive() >= maxLightThreads {
 		th.Errorf("no memory: %d light threads of this handler have not ended", maxLightThreads)
 	}
@@ -55,7 +56,7 @@ func userThreadFailed(th *rt.Thread, err *rt.Error) {
 			level++
 		}
 	}
-	ctxOf(th).logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), trace)
+	ctxOf(th).Logf(errlog.Err, "lua user thread aborted: runtime error: %s\n%s", errorText(err), trace)
 }
 
 // lightOf checks that an argument is a thread of the running handler. The result is
@@ -78,7 +79,7 @@ func lightOf(th *rt.Thread, args []rt.Value, i int) *rt.LightThread {
 // threadWait is ngx.thread.wait(thread, ...): true and the results, or false and the
 // error, of the first thread that has ended.
 func threadWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	gate(th, apiWait, noRequest)
+	gate(th, caller.Wait, caller.NoRequest)
 	if len(args) == 0 {
 		th.Errorf("at least one coroutine should be specified")
 	}
@@ -110,7 +111,7 @@ func threadResults(th *rt.Thread, lt *rt.LightThread) (rt.Value, int) {
 
 // threadKill is ngx.thread.kill(thread).
 func threadKill(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	gate(th, apiWait, noRequest)
+	gate(th, caller.Wait, caller.NoRequest)
 	lt := lightOf(th, args, 0)
 	switch {
 	case lt == nil:
@@ -126,5 +127,5 @@ func threadKill(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		return lib.Fail(th, "already waited or killed")
 	}
 	lt.Kill()
-	return one()
+	return lib.One()
 }

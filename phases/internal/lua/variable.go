@@ -1,10 +1,13 @@
 package lua
 
-import rt "github.com/moonphase/moonphase/runtime"
+import (
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
+	rt "github.com/moonphase/moonphase/runtime"
+)
 
 // varGet is ngx.var.name and ngx.var[n].
 func varGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 2)
+	args = lib.Padded(args, 2)
 	r := requestOf(th)
 	switch name := args[1]; {
 	case name.IsString():
@@ -23,14 +26,14 @@ func varGet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 
 // varSet is ngx.var.name = value.
 func varSet(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	args = padded(args, 3)
+	args = lib.Padded(args, 3)
 	r := requestOf(th)
 	if !args[1].IsString() {
 		th.Errorf("bad variable name")
 	}
 	value := ""
 	if !args[2].IsNil() {
-		value = textOf(th, args[2])
+		value = lib.Text(th, args[2])
 	}
 	if err := r.SetVar(args[1].Str(), value, !args[2].IsNil()); err != nil {
 		th.Errorf("%s", err)

@@ -3,6 +3,7 @@ package lua
 import (
 	"os"
 
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -14,14 +15,14 @@ var ngxWorker = lib.Functions{
 	}},
 	{"pid", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return rt.Int(os.Getpid()), 1 }},
 	{"pids", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if p := ctxOf(th).phase; p == PhaseInit || p == PhaseInitWorker {
+		if p := ctxOf(th).Phase; p == caller.PhaseInit || p == caller.PhaseInitWorker {
 			return lib.Fail(th, "API disabled in the current context")
 		}
 		return rt.NewArray(rt.Int(os.Getpid())), 1
 	}},
 	{"id", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		w := apiOf(th).worker
-		if ctxOf(th).phase == PhaseInit && w.cycle.Main.MasterProcess.OrDefault(true) {
+		if ctxOf(th).Phase == caller.PhaseInit && w.cycle.Main.MasterProcess.OrDefault(true) {
 			return rt.Nil, 1 // nginx's master runs init_by_lua
 		}
 		return rt.Int(w.id), 1

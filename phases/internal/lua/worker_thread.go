@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
+	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
@@ -64,7 +66,7 @@ func (p *vmPool) give(vm *worker) {
 // the function in a Lua state of its own, beside the worker. Arguments and results
 // are copied.
 func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	c := gate(th, apiWait, noRequest)
+	c := gate(th, caller.Wait, caller.NoRequest)
 	no := func(message string) (rt.Value, int) { return th.Return2(rt.False, rt.String(message)) }
 	if len(args) < 3 {
 		return no("expecting at least 3 arguments")
@@ -73,12 +75,12 @@ func ngxRunWorkerThread(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		if !args[i].IsString() && !args[i].IsNumber() {
 			return no(what + " should be a string")
 		}
-		if i == 0 && c.worker.cycle.ThreadPools[textOf(th, args[0])] == nil {
-			return no("thread pool " + textOf(th, args[0]) + " not found")
+		if i == 0 && c.worker.cycle.ThreadPools[lib.Text(th, args[0])] == nil {
+			return no("thread pool " + lib.Text(th, args[0]) + " not found")
 		}
 	}
-	pool := c.worker.cycle.ThreadPools[textOf(th, args[0])]
-	call := workerCall{module: textOf(th, args[1]), function: textOf(th, args[2])}
+	pool := c.worker.cycle.ThreadPools[lib.Text(th, args[0])]
+	call := workerCall{module: lib.Text(th, args[1]), function: lib.Text(th, args[2])}
 	for _, v := range args[3:] {
 		copied, err := copyValue(v, 1)
 		if err != "" {
@@ -122,7 +124,8 @@ type workerCall struct {
 // run makes the call; nobody else uses vm meanwhile.
 func (call *workerCall) run(vm *worker) {
 	th := vm.state.NewThread()
-	th.Host = &runCtx{phase: PhaseInit, worker: vm}
+	ctx := newCtx(vm, caller.PhaseInit)
+	th.Host = &ctx
 	loaded, err := th.PCall(vm.state.Globals.GetStr("require"), rt.String(call.module))
 	if err != nil {
 		call.err = err.Error()

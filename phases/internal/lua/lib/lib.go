@@ -1,9 +1,7 @@
 // Package lib makes Lua tables of Go functions.
 package lib
 
-import (
-	rt "github.com/moonphase/moonphase/runtime"
-)
+import rt "github.com/moonphase/moonphase/runtime"
 
 // Functions is a list of functions to put into a table.
 type Functions []struct {

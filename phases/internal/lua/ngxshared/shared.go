@@ -1,8 +1,10 @@
-package lua
+// Package ngxshared is ngx.shared: the methods of shared dicts, and the dicts themselves.
+package ngxshared
 
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/shdict"
@@ -45,16 +47,15 @@ var dictMethods = lib.Functions{
 	}},
 }
 
-// sharedTable is ngx.shared: an object for each lua_shared_dict.
-func (api *ngxAPI) sharedTable() *rt.Table {
-	api.dictMeta = dictMethods.Table(1)
-	api.dictMeta.SetStr("__index", rt.TableValue(api.dictMeta))
-	dicts := main.Of(api.worker.cycle).dicts
+// Table makes ngx.shared: an object for each lua_shared_dict.
+func Table(dicts []*shdict.Dict) *rt.Table {
+	meta := dictMethods.Table(1)
+	meta.SetStr("__index", rt.TableValue(meta))
 	t := rt.NewTable(0, len(dicts))
 	for _, d := range dicts {
 		object := rt.NewTable(1, 0)
 		object.SetInt(1, rt.NewUserdata(d, nil))
-		object.SetMeta(api.dictMeta)
+		object.SetMeta(meta)
 		t.SetStr(d.Name(), rt.TableValue(object))
 	}
 	return t
@@ -93,7 +94,7 @@ func dictKey(th *rt.Thread, args []rt.Value) (key, message string) {
 	case v.IsString():
 		key = v.Str()
 	default:
-		key = textOf(th, v)
+		key = lib.Text(th, v)
 	}
 	switch {
 	case key == "":
@@ -362,29 +363,38 @@ func dictGetKeys(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.TableValue(t), 1
 }
 
-// sharedZones are the dicts of the process: they outlive a reload of the
-// configuration, as nginx's shared memory does.
-var sharedZones = struct {
+// Dict is one lua_shared_dict of a configuration; the size is in bytes.
+type Dict struct {
+	Name string
+	Size int64
+}
+
+// zones are the dicts of the process: they outlive a reload of the configuration, as
+// nginx's shared memory does.
+var zones = struct {
 	sync.Mutex
 	byName map[string]*shdict.Dict
 }{byName: map[string]*shdict.Dict{}}
 
-// openDicts finds or makes the dicts of a configuration. A dict whose size has
-// changed starts empty.
-func openDicts(defs []sharedDict) ([]*shdict.Dict, error) {
-	sharedZones.Lock()
-	defer sharedZones.Unlock()
+// Open finds or makes the dicts of a configuration, in its order. A dict whose size has
+// changed starts empty. The error is that of a size in which nothing fits.
+func Open(defs []Dict) ([]*shdict.Dict, error) {
+	zones.Lock()
+	defer zones.Unlock()
 	dicts := make([]*shdict.Dict, len(defs))
 	for i, def := range defs {
-		d := sharedZones.byName[def.name]
-		if d == nil || d.Capacity() != def.size {
+		d := zones.byName[def.Name]
+		if d == nil || d.Capacity() != def.Size {
 			var err error
-			if d, err = shdict.New(def.name, def.size, nowMillis); err != nil {
-				return nil, fmt.Errorf("ngx_slab_alloc() failed: %w in lua_shared_dict zone \"%s\"", err, def.name)
+			if d, err = shdict.New(def.Name, def.Size, nowMillis); err != nil {
+				return nil, fmt.Errorf("ngx_slab_alloc() failed: %w in lua_shared_dict zone \"%s\"", err, def.Name)
 			}
-			sharedZones.byName[def.name] = d
+			zones.byName[def.Name] = d
 		}
 		dicts[i] = d
 	}
 	return dicts, nil
 }
+
+// nowMillis is the time in milliseconds of the Unix epoch.
+func nowMillis() int64 { return time.Now().UnixMilli() }

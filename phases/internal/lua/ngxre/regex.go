@@ -1,4 +1,5 @@
-package lua
+// Package ngxre is ngx.re: patterns for scripts, with a cache of compiled ones.
+package ngxre
 
 import (
 	"errors"
@@ -7,21 +8,50 @@ import (
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/regex"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
-// ngxRe is the ngx.re table.
-var ngxRe = lib.Functions{
-	{"match", reMatch},
-	{"find", reFind},
-	{"gmatch", reGmatch},
-	{"sub", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return reSub(th, args, false) }},
-	{"gsub", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return reSub(th, args, true) }},
+// Limits are what directives say of patterns.
+type Limits struct {
+	Cache int // lua_regex_cache_max_entries
+	Match int // lua_regex_match_limit, 0 for none
 }
 
-// regexKey names a compiled pattern in the cache.
+// Lib is ngx.re in one Lua state. It keeps compiled patterns in two generations of half
+// the cache's size: what has been used since the last turn survives the next one. All
+// patterns are kept, with or without the option o, which cannot be seen from outside.
+type Lib struct {
+	limits     Limits
+	young, old map[regexKey]*compiledRegex
+	iterator   *rt.Table // metatable of the iterators of gmatch
+
+	// Reused from match to match, as only one runs at a time in a worker.
+	in regex.Input
+	ov []int
+}
+
+// New makes the library for a Lua state.
+func New(limits Limits) *Lib {
+	e := &Lib{limits: limits, iterator: rt.NewTable(0, 1)}
+	e.iterator.SetStr("__call", rt.NewGoFunction("gmatch_iterator", gmatchNext))
+	return e
+}
+
+// Table makes the ngx.re table.
+func (e *Lib) Table() *rt.Table {
+	return lib.Functions{
+		{"match", e.match},
+		{"find", e.find},
+		{"gmatch", e.gmatch},
+		{"sub", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return e.sub(th, args, false) }},
+		{"gsub", func(th *rt.Thread, args []rt.Value) (rt.Value, int) { return e.sub(th, args, true) }},
+	}.Table(0)
+}
+
+// regexKey names a compiled pattern in the e.
 type regexKey struct{ pattern, opts string }
 
 // compiledRegex is a compiled pattern with what the API needs beside it.
@@ -36,41 +66,31 @@ type compiledRegex struct {
 	template     *replacement
 }
 
-// regexCache keeps compiled patterns, in two generations of half its size: what
-// has been used since the last turn survives the next one. All patterns are kept,
-// with or without the option o, which cannot be seen from outside.
-type regexCache struct {
-	young, old map[regexKey]*compiledRegex
-
-	// Reused from match to match, as only one runs at a time in a worker.
-	in regex.Input
-	ov []int
-}
-
-func (c *regexCache) get(k regexKey) *compiledRegex {
-	if re := c.young[k]; re != nil {
+func (e *Lib) get(k regexKey) *compiledRegex {
+	if re := e.young[k]; re != nil {
 		return re
 	}
-	re := c.old[k]
+	re := e.old[k]
 	if re != nil {
-		c.young[k] = re
+		e.young[k] = re
 	}
 	return re
 }
 
-func (c *regexCache) put(k regexKey, re *compiledRegex, size int) {
+func (e *Lib) put(k regexKey, re *compiledRegex) {
+	size := e.limits.Cache
 	if size <= 0 {
 		return
 	}
-	if c.young == nil || len(c.young) >= (size+1)/2 {
-		c.old, c.young = c.young, make(map[regexKey]*compiledRegex, 16)
+	if e.young == nil || len(e.young) >= (size+1)/2 {
+		e.old, e.young = e.young, make(map[regexKey]*compiledRegex, 16)
 	}
-	c.young[k] = re
+	e.young[k] = re
 }
 
-// CheckRegex says why ngx.re refuses a pattern with these options, nil when it
+// Check says why ngx.re refuses a pattern with these options, nil when it
 // does not.
-func CheckRegex(pattern, opts string) error {
+func Check(pattern, opts string) error {
 	flags, err := regexFlags(opts)
 	if err != nil {
 		return err
@@ -113,8 +133,8 @@ func regexFlags(opts string) (flags regex.Flags, err error) {
 	return flags, nil
 }
 
-// compileRegex compiles arguments 1 and opt: pattern and options.
-func compileRegex(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
+// compile compiles arguments 1 and opt: pattern and options.
+func (e *Lib) compile(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
 	pattern := rt.ArgAt(args, 1)
 	if !pattern.IsString() {
 		th.ArgTypeError(args, 1, "string")
@@ -126,8 +146,7 @@ func compileRegex(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
 		}
 		k.opts = v.Str()
 	}
-	api := apiOf(th)
-	if re := api.regexes.get(k); re != nil {
+	if re := e.get(k); re != nil {
 		return re
 	}
 	flags, err := regexFlags(k.opts)
@@ -139,12 +158,11 @@ func compileRegex(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
 		l.err = regexErrorText(k.pattern, err)
 		return l
 	}
-	m := main.Of(api.worker.cycle)
-	l.re.SetMatchLimit(m.regexMatchLimit.V)
+	l.re.SetMatchLimit(e.limits.Match)
 	for _, n := range l.re.Names() {
 		l.names = append(l.names, rt.String(n.Name))
 	}
-	api.regexes.put(k, l, m.regexCacheMaxEntries.V)
+	e.put(k, l)
 	return l
 }
 
@@ -166,7 +184,7 @@ func subject(th *rt.Thread, args []rt.Value) string {
 	if len(args) == 0 {
 		return "nil"
 	}
-	return textOrNil(th, args[0])
+	return lib.TextOrNil(th, args[0])
 }
 
 var sitePos = rt.NewSite("pos")
@@ -196,29 +214,28 @@ func (l *compiledRegex) exec(in *regex.Input, from int, ov []int) (_ []int, err 
 	return ov, ""
 }
 
-// reMatch is ngx.re.match(subject, regex, options, ctx, result).
-func reMatch(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	l := compileRegex(th, args, 2)
+// match is ngx.re.match(subject, regex, options, ctx, result).
+func (e *Lib) match(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	l := e.compile(th, args, 2)
 	if l.err != "" {
 		return lib.Fail(th, l.err)
 	}
-	cache := &apiOf(th).regexes
 	ctx := rt.ArgAt(args, 3)
 	from := startPos(th, ctx)
-	cache.in.Reset(subject(th, args))
-	ov, err := l.exec(&cache.in, from, cache.ov)
+	e.in.Reset(subject(th, args))
+	ov, err := l.exec(&e.in, from, e.ov)
 	if err != "" {
 		return lib.Fail(th, err)
 	}
 	if ov == nil {
 		return rt.Nil, 1
 	}
-	cache.ov = ov
+	e.ov = ov
 	var t *rt.Table
 	if res := rt.ArgAt(args, 4); res.IsTable() {
 		t = res.Table()
 	}
-	v := l.captures(cache.in.String(), ov, t)
+	v := l.captures(e.in.String(), ov, t)
 	if ctx.Truthy() {
 		rt.SetField(th, ctx, sitePos, rt.Int(ov[1]+1), "local ctx")
 	}
@@ -261,24 +278,23 @@ func capture0(s string, ov []int, g int) rt.Value {
 	return rt.String(s[ov[2*g]:ov[2*g+1]])
 }
 
-// reFind is ngx.re.find(subject, regex, options, ctx, nth).
-func reFind(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	l := compileRegex(th, args, 2)
+// find is ngx.re.find(subject, regex, options, ctx, nth).
+func (e *Lib) find(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	l := e.compile(th, args, 2)
 	if l.err != "" {
 		return th.Return3(rt.Nil, rt.Nil, rt.String(l.err))
 	}
-	cache := &apiOf(th).regexes
 	ctx := rt.ArgAt(args, 3)
 	from := startPos(th, ctx)
-	cache.in.Reset(subject(th, args))
-	ov, err := l.exec(&cache.in, from, cache.ov)
+	e.in.Reset(subject(th, args))
+	ov, err := l.exec(&e.in, from, e.ov)
 	if err != "" {
 		return th.Return3(rt.Nil, rt.Nil, rt.String(err))
 	}
 	if ov == nil {
 		return rt.Nil, 1
 	}
-	cache.ov = ov
+	e.ov = ov
 	if ctx.Truthy() {
 		rt.SetField(th, ctx, sitePos, rt.Int(ov[1]+1), "local ctx")
 	}
@@ -302,9 +318,9 @@ type gmatchState struct {
 	done bool
 }
 
-// reGmatch is ngx.re.gmatch(subject, regex, options).
-func reGmatch(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	l := compileRegex(th, args, 2)
+// gmatch is ngx.re.gmatch(subject, regex, options).
+func (e *Lib) gmatch(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	l := e.compile(th, args, 2)
 	if l.err != "" {
 		return lib.Fail(th, l.err)
 	}
@@ -312,12 +328,12 @@ func reGmatch(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	st.in.Reset(subject(th, args))
 	t := rt.NewTable(1, 0)
 	t.SetInt(1, rt.NewUserdata(st, nil))
-	t.SetMeta(apiOf(th).gmatch)
+	t.SetMeta(e.iterator)
 	return rt.TableValue(t), 1
 }
 
-// reGmatchNext is a step of the iterator, the __call of its table.
-func reGmatchNext(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+// gmatchNext is a step of the iterator, the __call of its table.
+func gmatchNext(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	var st *gmatchState
 	if v := th.CheckTable(args, 0).Int(1); v.IsUserdata() {
 		st, _ = v.Userdata().Data.(*gmatchState)
@@ -346,9 +362,9 @@ func reGmatchNext(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return st.l.captures(st.in.String(), ov, nil), 1
 }
 
-// reSub is ngx.re.sub and ngx.re.gsub(subject, regex, replace, options).
-func reSub(th *rt.Thread, args []rt.Value, global bool) (rt.Value, int) {
-	l := compileRegex(th, args, 3)
+// sub is ngx.re.sub and ngx.re.gsub(subject, regex, replace, options).
+func (e *Lib) sub(th *rt.Thread, args []rt.Value, global bool) (rt.Value, int) {
+	l := e.compile(th, args, 3)
 	if l.err != "" {
 		return th.Return3(rt.Nil, rt.Nil, rt.String(l.err))
 	}
@@ -356,11 +372,11 @@ func reSub(th *rt.Thread, args []rt.Value, global bool) (rt.Value, int) {
 	replace := rt.ArgAt(args, 2)
 	var tmpl *replacement
 	if !replace.IsFunction() {
-		if tmpl = l.replacement(ctxOf(th), textOrNil(th, replace)); tmpl == nil {
+		if tmpl = l.replacement(caller.Of(th), lib.TextOrNil(th, replace)); tmpl == nil {
 			return th.Return3(rt.Nil, rt.Nil, rt.String("failed to compile the replacement template"))
 		}
 	}
-	in, ov := &apiOf(th).regexes.in, apiOf(th).regexes.ov
+	in, ov := &e.in, e.ov
 	if tmpl == nil { // the function may match something itself
 		in, ov = new(regex.Input), nil
 	}
@@ -383,7 +399,7 @@ func reSub(th *rt.Thread, args []rt.Value, global bool) (rt.Value, int) {
 			b = tmpl.append(b, s, ov)
 		} else {
 			piece, _ := rt.Call1(th, replace, "local replace", l.captures(s, ov, nil))
-			b = append(b, textOrNil(th, piece)...)
+			b = append(b, lib.TextOrNil(th, piece)...)
 		}
 		if empty {
 			pos++
@@ -422,7 +438,7 @@ func (t *replacement) append(b []byte, s string, ov []int) []byte {
 }
 
 // replacement compiles a replacement text; nil for a bad one, which is logged.
-func (l *compiledRegex) replacement(c *runCtx, text string) *replacement {
+func (l *compiledRegex) replacement(c *caller.Context, text string) *replacement {
 	if l.template != nil && l.templateText == text {
 		return l.template
 	}
@@ -434,7 +450,7 @@ func (l *compiledRegex) replacement(c *runCtx, text string) *replacement {
 }
 
 // parseReplacement reads $1, ${1}, $0, and $$ for a dollar sign.
-func parseReplacement(c *runCtx, text string) *replacement {
+func parseReplacement(c *caller.Context, text string) *replacement {
 	t := &replacement{}
 	start := 0
 	literal := func(end int) {
@@ -462,16 +478,16 @@ func parseReplacement(c *runCtx, text string) *replacement {
 			i++
 		}
 		if i == name {
-			c.logf(errlog.Err, "lua script: invalid capturing variable name found in \"%s\"", text)
+			c.Logf(errlog.Err, "lua script: invalid capturing variable name found in \"%s\"", text)
 			return nil
 		}
 		if bracket && (i == len(text) || text[i] != '}') {
-			c.logf(errlog.Err, "the closing bracket in \"%s\" variable is missing", text[name:i])
+			c.Logf(errlog.Err, "the closing bracket in \"%s\" variable is missing", text[name:i])
 			return nil
 		}
 		group, err := strconv.Atoi(text[name:i])
 		if err != nil {
-			c.logf(errlog.Err, "attempt to use named capturing variable \"%s\" (named captures not supported yet)", text[name:i])
+			c.Logf(errlog.Err, "attempt to use named capturing variable \"%s\" (named captures not supported yet)", text[name:i])
 			return nil
 		}
 		t.parts = append(t.parts, replacementPart{"", group})

@@ -1,15 +1,15 @@
-package lua
+package ngxre
 
 import "testing"
 
-func TestCheckRegex(t *testing.T) {
+func TestCheck(t *testing.T) {
 	for _, tt := range []struct{ pattern, opts, want string }{
 		{`^(\w+)$`, "joi", ""},
 		{`(`, "", `pcre_compile() failed: missing ) in "("`},
 		{`a`, "jz", `unknown flag "z" (flags "jz")`},
 	} {
 		got := ""
-		if err := CheckRegex(tt.pattern, tt.opts); err != nil {
+		if err := Check(tt.pattern, tt.opts); err != nil {
 			got = err.Error()
 		}
 		if got != tt.want {

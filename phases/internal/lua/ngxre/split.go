@@ -1,4 +1,4 @@
-package lua
+package ngxre
 
 import (
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
@@ -6,15 +6,17 @@ import (
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
-// ngxReModule is the ngx.re module.
-var ngxReModule = lib.Functions{
-	{"split", reSplit},
-	{"opt", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-		if !rt.EqString(rt.ArgAt(args, 0), "jit_stack_size") {
-			th.Errorf("unrecognized option name")
-		}
-		return rt.Nil, 0 // there is no JIT to give a stack
-	}},
+// Module makes the ngx.re module.
+func (e *Lib) Module() *rt.Table {
+	return lib.Functions{{"split", e.split}, {"opt", opt}}.Table(0)
+}
+
+// opt is opt(name, value): there is no JIT to give a stack.
+func opt(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	if !rt.EqString(rt.ArgAt(args, 0), "jit_stack_size") {
+		th.Errorf("unrecognized option name")
+	}
+	return rt.Nil, 0
 }
 
 // splitter cuts a subject at the matches of a pattern.
@@ -89,8 +91,8 @@ func (sp *splitter) run(limit int) (err string) {
 	return ""
 }
 
-// reSplit is split(subject, regex, options, ctx, max, result) of ngx.re.
-func reSplit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+// split is split(subject, regex, options, ctx, max, result) of ngx.re.
+func (e *Lib) split(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s := subject(th, args)
 	sp := splitter{}
 	ctx := rt.ArgAt(args, 3)
@@ -112,7 +114,7 @@ func reSplit(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		sp.out.SetInt(1, rt.Nil)
 		return rt.TableValue(sp.out), 1
 	}
-	if sp.l = compileRegex(th, args, 2); sp.l.err != "" {
+	if sp.l = e.compile(th, args, 2); sp.l.err != "" {
 		return lib.Fail(th, sp.l.err)
 	}
 	sp.in.Reset(s)

@@ -1,6 +1,9 @@
-package lua
+// Package ngxssl is the modules about TLS: ngx.ssl and those below it. Functions that
+// belong to a handshake find it in the caller.
+package ngxssl
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -9,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
@@ -16,36 +20,36 @@ import (
 	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
-// ngxSSL is the module ngx.ssl, as far as Go's TLS can do what it asks.
-var ngxSSL = lib.Functions{
-	{"clear_certs", sslClearCerts},
-	{"set_der_cert", sslSetDERCert},
-	{"set_der_priv_key", sslSetDERKey},
-	{"cert_pem_to_der", sslCertToDER},
-	{"priv_key_pem_to_der", sslKeyToDER},
-	{"parse_pem_cert", sslParseCert},
-	{"parse_pem_priv_key", sslParseKey},
-	{"parse_der_cert", sslParseDERCert},
-	{"parse_der_priv_key", sslParseDERKey},
-	{"set_cert", sslSetCert},
-	{"set_priv_key", sslSetKey},
-	{"server_name", sslServerName},
-	{"server_port", sslServerPort},
-	{"raw_server_addr", sslServerAddr},
-	{"raw_client_addr", sslClientAddr},
-	{"get_tls1_version", sslVersion},
-	{"get_tls1_version_str", sslVersionName},
+// functions are those of ngx.ssl, as far as Go's TLS can do what it asks.
+var functions = lib.Functions{
+	{"clear_certs", clearCerts},
+	{"set_der_cert", setDERCert},
+	{"set_der_priv_key", setDERKey},
+	{"cert_pem_to_der", certToDER},
+	{"priv_key_pem_to_der", keyToDER},
+	{"parse_pem_cert", parsePEMCert},
+	{"parse_pem_priv_key", parsePEMKey},
+	{"parse_der_cert", parseDERCert},
+	{"parse_der_priv_key", parseDERKey},
+	{"set_cert", setCert},
+	{"set_priv_key", setKey},
+	{"server_name", serverName},
+	{"server_port", serverPort},
+	{"raw_server_addr", serverAddr},
+	{"raw_client_addr", clientAddr},
+	{"get_tls1_version", version},
+	{"get_tls1_version_str", versionName},
 }
 
-// ngxSSLClientHello is the module ngx.ssl.clienthello.
-var ngxSSLClientHello = lib.Functions{
-	{"get_client_hello_server_name", sslServerName},
+// clientHello is the module ngx.ssl.clienthello.
+var clientHello = lib.Functions{
+	{"get_client_hello_server_name", serverName},
 	{"get_supported_versions", helloVersions},
 	{"set_protocols", helloSetProtocols},
 }
 
-// sslVersions are the constants of ngx.ssl, with OpenSSL's numbers.
-var sslVersions = []struct {
+// versions are the constants of ngx.ssl, with OpenSSL's numbers.
+var versions = []struct {
 	name    string
 	version uint16
 }{
@@ -53,34 +57,38 @@ var sslVersions = []struct {
 	{"TLS1_2_VERSION", tls.VersionTLS12}, {"TLS1_3_VERSION", tls.VersionTLS13},
 }
 
-// sslTable makes the table of ngx.ssl.
-func sslTable() *rt.Table {
-	t := ngxSSL.Table(len(sslVersions) + 1)
-	for _, v := range sslVersions {
+// Modules are the modules by name; version is that of lua-resty-core.
+func Modules(version string) map[string]*rt.Table {
+	t := functions.Table(len(versions) + 1)
+	for _, v := range versions {
 		t.SetStr(v.name, rt.Int(int(v.version)))
 	}
-	t.SetStr("version", rt.String(restyCoreVersion))
-	return t
+	t.SetStr("version", rt.String(version))
+	return map[string]*rt.Table{
+		"ngx.ssl":             t,
+		"ngx.ssl.clienthello": clientHello.Table(0),
+		"ngx.ssl.session":     sessions.Table(0),
+	}
 }
 
 // handshakeOf is the handshake of the running code, which must belong to one of
 // the phases.
-func handshakeOf(th *rt.Thread, phases ...Phase) *ssl.Handshake {
-	c := ctxOf(th)
-	if c.handshake == nil || !slices.Contains(phases, c.phase) {
+func handshakeOf(th *rt.Thread, phases ...caller.Phase) *ssl.Handshake {
+	c := caller.Of(th)
+	if c.Handshake == nil || !slices.Contains(phases, c.Phase) {
 		th.Errorf("API disabled in the current context")
 	}
-	return c.handshake
+	return c.Handshake
 }
 
-func sslClearCerts(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, PhaseSSLCert)
+func clearCerts(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, caller.PhaseSSLCert)
 	t.Chain, t.Key, t.Cleared = nil, nil, true
 	return rt.True, 1
 }
 
-func sslSetDERCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, PhaseSSLCert)
+func setDERCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, caller.PhaseSSLCert)
 	certs, err := x509.ParseCertificates([]byte(th.CheckString(args, 0)))
 	if err != nil || len(certs) == 0 {
 		return lib.Fail(th, "d2i_X509_bio() failed")
@@ -97,8 +105,8 @@ func rawCerts(certs []*x509.Certificate) [][]byte {
 	return list
 }
 
-func sslSetDERKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, PhaseSSLCert)
+func setDERKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, caller.PhaseSSLCert)
 	key, ok := parseKey([]byte(th.CheckString(args, 0)))
 	if !ok {
 		return lib.Fail(th, "d2i_PrivateKey_bio() failed")
@@ -121,7 +129,7 @@ func parseKey(der []byte) (any, bool) {
 	return nil, false
 }
 
-func sslCertToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+func certToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	der := pemToDER(th.CheckString(args, 0), "CERTIFICATE", true)
 	if der == nil {
 		return lib.Fail(th, "PEM_read_bio_X509_AUX() failed")
@@ -129,7 +137,7 @@ func sslCertToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.String(string(der)), 1
 }
 
-func sslKeyToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+func keyToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	if len(args) > 1 && !args[1].IsNil() {
 		return lib.Fail(th, "private keys with a password are not supported")
 	}
@@ -167,17 +175,23 @@ func keyPEM(text string) []byte {
 	return nil
 }
 
-// sslChain and sslKey are what the parse functions return: opaque to the script.
+// chain and key are what the parse functions return: opaque to the script.
 type (
-	sslChain struct{ chain [][]byte }
-	sslKey   struct{ key any }
+	chain struct{ certs [][]byte }
+	key   struct{ private any }
 )
 
-func sslParseCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+// DER implements cosocket.CertChain.
+func (c *chain) DER() [][]byte { return c.certs }
+
+// Key implements cosocket.PrivateKey.
+func (k *key) Key() crypto.PrivateKey { return k.private }
+
+func parsePEMCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return parsedChain(th, pemToDER(th.CheckString(args, 0), "CERTIFICATE", true), "PEM_read_bio_X509() failed")
 }
 
-func sslParseDERCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+func parseDERCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return parsedChain(th, []byte(th.CheckString(args, 0)), "d2i_X509_bio() failed")
 }
 
@@ -186,41 +200,41 @@ func parsedChain(th *rt.Thread, der []byte, message string) (rt.Value, int) {
 	if err != nil || len(certs) == 0 {
 		return lib.Fail(th, message)
 	}
-	return rt.Opaque(&sslChain{rawCerts(certs)}), 1
+	return rt.Opaque(&chain{rawCerts(certs)}), 1
 }
 
-func sslParseKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+func parsePEMKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return parsedKey(th, keyPEM(th.CheckString(args, 0)), "PEM_read_bio_PrivateKey() failed")
 }
 
-func sslParseDERKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+func parseDERKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return parsedKey(th, []byte(th.CheckString(args, 0)), "d2i_PrivateKey_bio() failed")
 }
 
 func parsedKey(th *rt.Thread, der []byte, message string) (rt.Value, int) {
-	key, ok := parseKey(der)
+	private, ok := parseKey(der)
 	if !ok {
 		return lib.Fail(th, message)
 	}
-	return rt.Opaque(&sslKey{key}), 1
+	return rt.Opaque(&key{private}), 1
 }
 
-func sslSetCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, PhaseSSLCert)
+func setCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, caller.PhaseSSLCert)
 	if len(args) > 0 && args[0].IsCData() {
-		if c, ok := args[0].CData().Object.(*sslChain); ok {
-			t.Chain = c.chain
+		if c, ok := args[0].CData().Object.(*chain); ok {
+			t.Chain = c.certs
 			return rt.True, 1
 		}
 	}
 	return lib.Fail(th, "invalid certificate chain")
 }
 
-func sslSetKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, PhaseSSLCert)
+func setKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+	t := handshakeOf(th, caller.PhaseSSLCert)
 	if len(args) > 0 && args[0].IsCData() {
-		if k, ok := args[0].CData().Object.(*sslKey); ok {
-			t.Key = k.key
+		if k, ok := args[0].CData().Object.(*key); ok {
+			t.Key = k.private
 			return rt.True, 1
 		}
 	}
@@ -230,19 +244,19 @@ func sslSetKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 // helloName is the server name that the client asked for: of the running code's
 // handshake, or of its request's connection.
 func helloName(th *rt.Thread) (string, bool) {
-	c := ctxOf(th)
-	if c.handshake != nil {
-		return c.handshake.Hello.ServerName, true
+	c := caller.Of(th)
+	if c.Handshake != nil {
+		return c.Handshake.Hello.ServerName, true
 	}
-	if c.r != nil {
-		if s, ok := ssl.State(c.r); ok {
+	if c.Request != nil {
+		if s, ok := ssl.State(c.Request); ok {
 			return s.ServerName, true
 		}
 	}
 	return "", false
 }
 
-func sslServerName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func serverName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	name, ok := helloName(th)
 	if !ok {
 		return lib.Fail(th, "bad ssl conn")
@@ -255,31 +269,31 @@ func sslServerName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 
 // clientConn is the connection of the running code.
 func clientConn(th *rt.Thread) core.Downstream {
-	c := ctxOf(th)
+	c := caller.Of(th)
 	switch {
-	case c.handshake != nil:
-		return c.handshake.Conn
-	case c.r != nil:
-		return c.r.Main.Conn
+	case c.Handshake != nil:
+		return c.Handshake.Conn
+	case c.Request != nil:
+		return c.Request.Main.Conn
 	}
 	th.Errorf("API disabled in the current context")
 	return nil
 }
 
-func sslServerPort(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func serverPort(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	if a, ok := clientConn(th).LocalAddr().(*net.TCPAddr); ok {
 		return rt.Int(a.Port), 1
 	}
 	return lib.Fail(th, "unix domain has no port")
 }
 
-func sslServerAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func serverAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	return rawAddr(th, clientConn(th).LocalAddr())
 }
 
-func sslClientAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	if c := ctxOf(th); c.handshake == nil && c.r != nil {
-		if ip, _ := c.r.ClientIP(); ip.IsValid() {
+func clientAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	if c := caller.Of(th); c.Handshake == nil && c.Request != nil {
+		if ip, _ := c.Request.ClientIP(); ip.IsValid() {
 			return rawIP(th, ip)
 		}
 	}
@@ -308,8 +322,8 @@ func rawAddr(th *rt.Thread, addr net.Addr) (rt.Value, int) {
 // connVersion is the version of the running code's TLS connection. During the
 // handshake that is the best one both sides speak.
 func connVersion(th *rt.Thread) (uint16, bool) {
-	c := ctxOf(th)
-	if t := c.handshake; t != nil {
+	c := caller.Of(th)
+	if t := c.Handshake; t != nil {
 		versions := ssl.Server.Of(t.Listen.Default).Protocols.V
 		for _, v := range t.Hello.SupportedVersions {
 			if v >= versions.Min && v <= versions.Max {
@@ -318,15 +332,15 @@ func connVersion(th *rt.Thread) (uint16, bool) {
 		}
 		return 0, false
 	}
-	if c.r != nil {
-		if s, ok := ssl.State(c.r); ok {
+	if c.Request != nil {
+		if s, ok := ssl.State(c.Request); ok {
 			return s.Version, true
 		}
 	}
 	return 0, false
 }
 
-func sslVersion(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func version(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	v, ok := connVersion(th)
 	if !ok {
 		return lib.Fail(th, "bad ssl conn")
@@ -334,7 +348,7 @@ func sslVersion(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	return rt.Int(int(v)), 1
 }
 
-func sslVersionName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func versionName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	v, ok := connVersion(th)
 	if !ok {
 		return lib.Fail(th, "bad ssl conn")
@@ -343,7 +357,7 @@ func sslVersionName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 }
 
 func helloVersions(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, PhaseSSLClientHello)
+	t := handshakeOf(th, caller.PhaseSSLClientHello)
 	list := rt.NewTable(len(t.Hello.SupportedVersions), 0)
 	n := 0
 	for _, v := range t.Hello.SupportedVersions {
@@ -356,7 +370,7 @@ func helloVersions(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 }
 
 func helloSetProtocols(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, PhaseSSLClientHello)
+	t := handshakeOf(th, caller.PhaseSSLClientHello)
 	list := th.CheckTable(args, 0)
 	var versions tlsclient.Versions
 	for i := 1; i <= list.Len(); i++ {

@@ -1,9 +1,10 @@
-package lua
+package ngxssl
 
 import (
 	"crypto/tls"
 	"encoding/hex"
 
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	rt "github.com/moonphase/moonphase/runtime"
@@ -12,27 +13,27 @@ import (
 // sessionMax is how long a serialized session may be for scripts, in bytes.
 const sessionMax = 4096
 
-// ngxSSLSession is the module ngx.ssl.session, for the phases ssl_session_store and
+// sessions is the module ngx.ssl.session, for the phases ssl_session_store and
 // ssl_session_fetch, which keep the sessions of TLS 1.2 clients outside the process.
-var ngxSSLSession = lib.Functions{
-	{"get_session_id", sslSessionID},
-	{"get_serialized_session", sslSerialized},
-	{"set_serialized_session", sslSetSerialized},
+var sessions = lib.Functions{
+	{"get_session_id", sessionID},
+	{"get_serialized_session", serialized},
+	{"set_serialized_session", setSerialized},
 }
 
 // sessionOf is the session of the running code, nil outside its phases.
 func sessionOf(th *rt.Thread) *ssl.Session {
-	c := ctxOf(th)
-	if c.phase == PhaseInit {
-		th.Errorf(noRequest)
+	c := caller.Of(th)
+	if c.Phase == caller.PhaseInit {
+		th.Errorf(caller.NoRequest)
 	}
-	if c.handshake == nil {
+	if c.Handshake == nil {
 		return nil
 	}
-	return c.handshake.Session
+	return c.Handshake.Session
 }
 
-func sslSessionID(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func sessionID(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	s := sessionOf(th)
 	if s == nil {
 		return lib.Fail(th, "uninitialized session id len in lua context")
@@ -40,7 +41,7 @@ func sslSessionID(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	return rt.String(hex.EncodeToString(s.ID)), 1
 }
 
-func sslSerialized(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+func serialized(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	s := sessionOf(th)
 	if s == nil || s.Stored == nil {
 		return lib.Fail(th, "bad session in lua context")
@@ -55,7 +56,7 @@ func sslSerialized(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	return rt.String(string(text)), 1
 }
 
-func sslSetSerialized(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+func setSerialized(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s := sessionOf(th)
 	state, err := tls.ParseSessionState([]byte(th.CheckString(args, 0)))
 	if err != nil {

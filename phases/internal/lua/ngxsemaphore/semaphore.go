@@ -1,9 +1,11 @@
-package lua
+// Package ngxsemaphore is the module ngx.semaphore.
+package ngxsemaphore
 
 import (
 	"slices"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -15,12 +17,12 @@ type semaphore struct {
 	waiters   []*rt.Parking
 }
 
-// semaphoreModule makes the ngx.semaphore module.
-func semaphoreModule() *rt.Table {
+// Module makes the module; version is that of lua-resty-core.
+func Module(version string) *rt.Table {
 	methods := lib.Functions{{"wait", semaphoreWait}, {"post", semaphorePost}, {"count", semaphoreCount}}.Table(1)
 	meta := rt.NewTable(0, 1)
 	meta.SetStr("__index", rt.TableValue(methods))
-	methods.SetStr("version", rt.String(restyCoreVersion))
+	methods.SetStr("version", rt.String(version))
 	methods.SetStr("new", rt.NewGoFunction("new", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		n, _ := rt.ToNumber(rt.ArgAt(args, 0))
 		if n < 0 {
@@ -51,16 +53,16 @@ func semaphoreOf(th *rt.Thread, args []rt.Value) *semaphore {
 // phase that may not wait.
 func semaphoreWait(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	s := semaphoreOf(th, args)
-	c := ctxOf(th)
-	if c.phase == PhaseInit {
-		th.Errorf(noRequest)
+	c := caller.Of(th)
+	if c.Phase == caller.PhaseInit {
+		th.Errorf(caller.NoRequest)
 	}
 	ms := int64(th.CheckNumber(args, 1) * 1000)
 	if ms < 0 {
 		th.Errorf("no negative number")
 	}
-	if !c.phase.CanYield() {
-		return lib.Fail(th, "API disabled in the context of "+c.phase.Directive())
+	if !c.Phase.CanYield() {
+		return lib.Fail(th, "API disabled in the context of "+c.Phase.Directive())
 	}
 	if s.resources > 0 && len(s.waiters) == 0 {
 		s.resources--
