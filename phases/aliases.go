@@ -6,6 +6,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/lua"
 	"github.com/moonphase/moonphase/phases/internal/lua/ngxre"
 	"github.com/moonphase/moonphase/phases/internal/lua/sources"
+	"github.com/moonphase/moonphase/phases/internal/manual"
 	"github.com/moonphase/moonphase/phases/internal/serve"
 )
 
@@ -58,3 +59,26 @@ type Handler = serve.Handler
 
 // HandlerConfig configures NewHandler in nginx's own words.
 type HandlerConfig = serve.HandlerConfig
+
+// Complaint is about one directive of a configuration, in nginx's words and with what nginx does not say.
+type Complaint = manual.Complaint
+
+// ComplaintKind is what is wrong with a directive.
+type ComplaintKind = manual.Kind
+
+const (
+	WrongDirective  = manual.Wrong
+	AbsentDirective = manual.Absent
+	NoSuchDirective = manual.NoSuch
+	BadInclude      = manual.Include
+)
+
+// Check gives every directive of a configuration its meaning, and goes on behind one that is wrong. The
+// error is that of a configuration whose directives are right one by one.
+func Check(tree *conf.Tree, opts CompileOptions) ([]Complaint, error) {
+	return manual.Check(tree, opts)
+}
+
+// CheckModule says what is wrong with a load_module; "" when nothing is. Directives of ignored are not
+// missed.
+func CheckModule(file string, ignored []string) string { return manual.CheckModule(file, ignored) }

@@ -15,7 +15,9 @@ import (
 // returns the exit code.
 func Main(args []string, b Binary) int {
 	code := lua.BinaryCode{Chunks: b.Chunks, Sources: sources.New(b)}
-	return serve.Main(args, serve.Program{Version: b.Version, Modules: modules.All(), Prepare: code.Prepare})
+	return serve.Main(args, serve.Program{
+		Version: b.Version, Modules: modules.All(), Prepare: code.Prepare, Without: b.Without, Map: b.Map,
+	})
 }
 
 // NewHandler makes the phases an http.Handler, for programs that bring their

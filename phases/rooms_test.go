@@ -22,6 +22,7 @@ const (
 // slash stands for everything below it.
 var bans = []struct{ room, imports, why string }{
 	{"internal/errlog", "internal/", "what everybody logs through knows nobody"},
+	{"internal/known", "internal/", "a table knows nobody"},
 	{"internal/core", "internal/modules/", "a module is added without touching the core"},
 	{"internal/core", "internal/lua", "Lua is a module among others"},
 	{"internal/core", "internal/serve", "the core answers requests, wherever they come from"},

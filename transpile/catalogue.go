@@ -33,7 +33,8 @@ func Explain(code string) (CodeInfo, bool) {
 var catalogue = []CodeInfo{
 	{
 		Code: diag.Conf, Title: "the configuration cannot be read",
-		Text: "The message is nginx's own. Everything after the place it names is unknown, so nothing else is checked.",
+		Text: "The message is nginx's own. A directive that is wrong is left out and the others are checked; what hangs on the whole " +
+			"configuration (a variable that nothing sets, a certificate without its key) is checked when each directive is right.",
 	},
 	{
 		Code: diag.MissingFile, Title: "a Lua file that the configuration names is missing",
@@ -60,8 +61,34 @@ var catalogue = []CodeInfo{
 	},
 	{
 		Code: diag.Builtin, Title: "a file that is not there is built in",
-		Text: "nginx is installed with a file mime.types that every configuration includes. Where it does not exist, nginx's own " +
-			"list takes its place.",
+		Text: "nginx is installed with mime.types, fastcgi_params, fastcgi.conf, scgi_params, uwsgi_params, koi-utf, koi-win and win-utf, " +
+			"which configurations include. Where such a file does not exist, a built-in one with the same content takes its place, in " +
+			"the server as well.",
+	},
+	{
+		Code: diag.Absent, Title: "a directive that nginx has and moonphase does not",
+		Text: "nginx, or the module that is named, has this directive, and a server that left it out would serve something else than nginx. " +
+			"What comes later is listed in docs/reference/missing.md; `--ignore stream` leaves the block stream out (or mail, or any other " +
+			"outermost block) and serves the rest.",
+	},
+	{
+		Code: diag.NoDirective, Title: "no such directive",
+		Text: "Neither nginx nor a module that is known here has a directive of this name. The one that is proposed has the fewest letters " +
+			"changed; one that may stand at this place goes before others.",
+	},
+	{
+		Code: diag.Include, Title: "an included file cannot be read",
+		Text: "What it says is unknown, so nothing is built. A pattern such as conf.d/*.conf that no file matches is no mistake. For a " +
+			"configuration of another machine, `--map /etc/nginx=./nginx` says where its files are here.",
+	},
+	{
+		Code: diag.LeftOut, Title: "a block that is left out",
+		Text: "`--ignore` names it. The binary leaves it out too, and says so in its error log at start.",
+	},
+	{
+		Code: diag.UnknownModule, Title: "load_module names a module that is not here",
+		Text: "Nothing is loaded: the modules of OpenResty that moonphase has are part of it, and load_module of one of them does nothing. " +
+			"Of this one nothing is there; where the configuration uses its directives, each use is an error of its own.",
 	},
 	{
 		Code: diag.Syntax, Title: "syntax error",

@@ -38,6 +38,11 @@ const (
 	CodeComputedModule = diag.ComputedModule
 	CodeOutside        = diag.Outside
 	CodeBuiltin        = diag.Builtin
+	CodeAbsent         = diag.Absent
+	CodeNoDirective    = diag.NoDirective
+	CodeInclude        = diag.Include
+	CodeLeftOut        = diag.LeftOut
+	CodeUnknownModule  = diag.UnknownModule
 )
 
 // CompareDiagnostics orders by file, line, column and code.

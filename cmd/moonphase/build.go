@@ -12,6 +12,7 @@ import (
 
 	"github.com/moonphase/moonphase/cmd/moonphase/internal/gobuild"
 	"github.com/moonphase/moonphase/cmd/moonphase/internal/program"
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/transpile"
 )
 
@@ -22,6 +23,7 @@ import (
 	"os"
 
 	"github.com/moonphase/moonphase/phases"
+	"github.com/moonphase/moonphase/phases/conf"
 	"moonphase.build/lua"
 )
 
@@ -32,22 +34,25 @@ func main() {
 		Prefix:  %q,
 		Modules: %#v,
 		Sealed:  %t,
+		Without: %#v,
+		Map:     %#v,
 	}))
 }
 `
 
 // serverInput is what `build` and `run` make a server from.
 type serverInput struct {
-	prefix, conf string
-	modules      []string
-	sealed       bool
-	checks       checks
+	confInput
+	conf   string
+	sealed bool
+	// mapped: the server reads by --map too, because it serves here.
+	mapped bool
+	checks checks
 }
 
 // flags adds what both commands take.
 func (in *serverInput) flags(f *pflag.FlagSet) {
-	f.StringVarP(&in.prefix, "prefix", "p", "", prefixHelp)
-	f.StringSliceVar(&in.modules, "module", nil, "add modules by name or glob, for names computed at run time")
+	in.confInput.flags(f)
 	in.checks.flags(f)
 }
 
@@ -57,11 +62,16 @@ func (in *serverInput) job(cmd *cobra.Command) (*gobuild.Job, error) {
 	if in.prefix, in.conf, err = serverPaths(in.prefix, in.conf); err != nil {
 		return nil, err
 	}
-	prog, err := program.FromConf(in.conf, program.Options{Prefix: in.prefix, Modules: in.modules})
+	prog, err := in.load(in.conf, nil)
 	if err != nil {
-		return nil, refuse(err)
+		return nil, err
 	}
-	main := fmt.Sprintf(serverMain, version(), in.prefix, in.modules, in.sealed)
+	var paths conf.PathMap
+	sealed := in.sealed
+	if in.mapped && len(in.paths) > 0 {
+		paths, sealed = in.paths, true // its Lua is what was just read
+	}
+	main := fmt.Sprintf(serverMain, version(), in.prefix, in.modules, sealed, in.ignore, paths)
 	return newJob(cmd, prog, in.conf+"\n"+in.prefix, main, in.checks)
 }
 

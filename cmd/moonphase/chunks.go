@@ -10,18 +10,18 @@ import (
 )
 
 func newChunksCmd() *cobra.Command {
-	var (
-		prefix  string
-		modules []string
-	)
+	var in confInput
 	cmd := &cobra.Command{
 		Use:   "chunks [-p PREFIX] nginx.conf",
 		Short: "List every chunk: phase, name, cache key, place, Go function, size",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			prog, err := loadProgram(args[0], prefix, nil, modules)
+			prog, err := in.load(args[0], nil)
 			if err != nil {
 				return err
+			}
+			if prog.Refusal != nil {
+				return refuse(prog.Refusal)
 			}
 			told, _ := checks{}.sort(prog.Findings)
 			fromHere(told)
@@ -50,8 +50,7 @@ func newChunksCmd() *cobra.Command {
 			return w.Flush()
 		},
 	}
-	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", prefixHelp)
-	cmd.Flags().StringSliceVar(&modules, "module", nil, "add modules by name or glob")
+	in.flags(cmd.Flags())
 	return cmd
 }
 

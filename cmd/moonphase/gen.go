@@ -18,10 +18,10 @@ import (
 
 func newGenCmd() *cobra.Command {
 	var (
-		out, prefix, confPath, pkg string
-		modules                    []string
-		check, line                bool
-		checks                     checks
+		in                 confInput
+		out, confPath, pkg string
+		check, line        bool
+		checks             checks
 	)
 	cmd := &cobra.Command{
 		Use:   "gen [-o DIR] [-p PREFIX] [-c nginx.conf] [FILE.lua or DIR ...]",
@@ -36,7 +36,7 @@ func newGenCmd() *cobra.Command {
 			if confPath != "" && len(args) > 0 {
 				return errors.New("gen takes a config (-c) or Lua files, not both")
 			}
-			prog, err := loadProgram(confPath, prefix, args, modules)
+			prog, err := in.load(confPath, args)
 			if err != nil {
 				return err
 			}
@@ -61,10 +61,9 @@ func newGenCmd() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", ".", "folder of the Go package")
-	f.StringVarP(&prefix, "prefix", "p", "", prefixHelp)
+	in.flags(f)
 	f.StringVarP(&confPath, "conf", "c", "", "nginx.conf to take the chunks from")
 	f.StringVar(&pkg, "package", "", "package name (default: the folder's)")
-	f.StringSliceVar(&modules, "module", nil, "add modules by name or glob, for names computed at run time")
 	f.BoolVar(&check, "check", false, "write nothing; exit 1 and show what would change")
 	checks.flags(f)
 	f.BoolVar(&line, "line", true, "let Go positions speak of the Lua files (//line)")
@@ -122,50 +121,6 @@ func packageName(base string) string {
 		name = "lua" + name
 	}
 	return name
-}
-
-// loadProgram collects the chunks of a config or of Lua files.
-func loadProgram(confPath, prefix string, files, modules []string) (*program.Program, error) {
-	if confPath == "" {
-		abs, err := filepath.Abs(prefix)
-		if err != nil {
-			return nil, err
-		}
-		return program.FromFiles(files, program.Options{Prefix: abs, Modules: modules})
-	}
-	prefix, confPath, err := serverPaths(prefix, confPath)
-	if err != nil {
-		return nil, err
-	}
-	prog, err := program.FromConf(confPath, program.Options{Prefix: prefix, Modules: modules})
-	if err != nil {
-		return nil, refuse(err)
-	}
-	return prog, nil
-}
-
-// prefixHelp says what the flag -p does.
-const prefixHelp = "server prefix (default: the config's folder, or the one around it when that is called conf)"
-
-// serverPaths gives the prefix, absolute and with a slash at its end as nginx
-// has it, and the path of the config, which is relative to the prefix when
-// there is one and to the working folder otherwise. nginx keeps its config in
-// PREFIX/conf.
-func serverPaths(prefix, confPath string) (string, string, error) {
-	if prefix != "" && !filepath.IsAbs(confPath) {
-		confPath = filepath.Join(prefix, confPath)
-	}
-	confPath, err := filepath.Abs(confPath)
-	if err != nil {
-		return "", "", err
-	}
-	if prefix == "" {
-		if prefix = filepath.Dir(confPath); filepath.Base(prefix) == "conf" {
-			prefix = filepath.Dir(prefix)
-		}
-	}
-	prefix, err = filepath.Abs(prefix)
-	return prefix + "/", confPath, err
 }
 
 // checks say which findings stop a command, and which it does not speak of.
@@ -236,8 +191,12 @@ func transpileAll(cmd *cobra.Command, prog *program.Program, opt transpile.Optio
 	if !refused {
 		told = once(told)
 	}
+	told = slices.DeleteFunc(told, func(d transpile.Diagnostic) bool { return d.Code == transpile.CodeConf && prog.Refuses(d) })
 	fromHere(told)
 	printFindings(cmd.ErrOrStderr(), told)
+	if prog.Refusal != nil {
+		return nil, refuse(prog.Refusal)
+	}
 	if refused {
 		return nil, &exitError{code: exitFindings}
 	}

@@ -25,6 +25,7 @@ func newRunCmd() *cobra.Command {
 			if in.conf, err = filepath.Abs(args[0]); err != nil {
 				return err
 			}
+			in.mapped = true
 			job, err := in.job(cmd)
 			if err != nil {
 				return err

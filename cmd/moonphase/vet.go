@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,16 +18,15 @@ import (
 
 func newVetCmd() *cobra.Command {
 	var (
-		prefix  string
-		modules []string
-		format  string
-		ignore  []string
+		in     confInput
+		format string
 	)
 	cmd := &cobra.Command{
 		Use:   "vet [-p PREFIX] nginx.conf, FILE.lua or DIR ...",
 		Short: "Report every mistake that can be known before a request comes in",
 		Long: `vet reads configs, Lua files and folders of them and prints what is wrong, by
-file, line and column, with everything that the server's -t says about the configuration.
+file, line and column, with everything that the server's -t says about the configuration,
+directive by directive.
 Exit code: 0 nothing found but notes, 1 findings, 2 it could not run.
 "moonphase explain CODE" says more about a finding; the comment
 "-- moonphase:ignore CODE" on its line, or on a line of its own above, silences a warning.`,
@@ -35,11 +35,13 @@ Exit code: 0 nothing found but notes, 1 findings, 2 it could not run.
 			if len(args) == 0 {
 				return errors.New("vet needs a config, a Lua file or a folder")
 			}
-			found, err := vet(args, prefix, modules)
+			codes, blocks := splitIgnored(in.ignore)
+			in.ignore = blocks
+			found, err := vet(args, in)
 			if err != nil {
 				return err
 			}
-			found = slices.DeleteFunc(found, func(d transpile.Diagnostic) bool { return slices.Contains(ignore, string(d.Code)) })
+			found = slices.DeleteFunc(found, func(d transpile.Diagnostic) bool { return slices.Contains(codes, string(d.Code)) })
 			fromHere(found)
 			if format == "text" {
 				printFindings(cmd.OutOrStdout(), found)
@@ -52,15 +54,28 @@ Exit code: 0 nothing found but notes, 1 findings, 2 it could not run.
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&prefix, "prefix", "p", "", prefixHelp)
+	in.flags(cmd.Flags())
+	cmd.Flags().Lookup("ignore").Usage = "leave out findings of this code, or this outermost block (stream); can be repeated"
 	cmd.Flags().StringVar(&format, "format", "text", "one of "+strings.Join(transpile.Formats, ", "))
-	cmd.Flags().StringSliceVar(&ignore, "ignore", nil, "codes of findings to leave out")
-	cmd.Flags().StringSliceVar(&modules, "module", nil, "modules whose names are computed at run time, by name or glob")
 	return cmd
 }
 
+var isCode = regexp.MustCompile(`^[A-Z]\d{4}$`)
+
+// splitIgnored tells the codes of findings from the names of blocks.
+func splitIgnored(list []string) (codes, blocks []string) {
+	for _, word := range list {
+		if isCode.MatchString(word) {
+			codes = append(codes, word)
+		} else {
+			blocks = append(blocks, word)
+		}
+	}
+	return codes, blocks
+}
+
 // vet collects the findings about every input, sorted by position.
-func vet(inputs []string, prefix string, modules []string) ([]transpile.Diagnostic, error) {
+func vet(inputs []string, opt confInput) ([]transpile.Diagnostic, error) {
 	var found []transpile.Diagnostic
 	for _, in := range inputs {
 		info, err := os.Stat(in)
@@ -69,7 +84,7 @@ func vet(inputs []string, prefix string, modules []string) ([]transpile.Diagnost
 		}
 		var prog *program.Program
 		if info.IsDir() || filepath.Ext(in) == ".lua" {
-			prog, err = loadProgram("", prefix, []string{in}, modules)
+			prog, err = opt.load("", []string{in})
 			if err == nil && len(prog.Chunks) == 0 {
 				err = fmt.Errorf("no .lua file below %s; a config is named itself: moonphase vet %s", in, filepath.Join(in, "nginx.conf"))
 			}
@@ -78,7 +93,7 @@ func vet(inputs []string, prefix string, modules []string) ([]transpile.Diagnost
 			if abs, err = filepath.Abs(in); err != nil {
 				return nil, err
 			}
-			prog, err = loadProgram(abs, prefix, nil, modules)
+			prog, err = opt.load(abs, nil)
 		}
 		var refused *exitError
 		switch {

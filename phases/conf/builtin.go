@@ -1,21 +1,22 @@
 package conf
 
 import (
-	_ "embed"
+	"embed"
 	"path"
 )
 
-// mimeTypes is the list of types that nginx is installed with. Every configuration
-// includes it, and few people have it where there is no nginx.
+// builtinFiles are those that nginx is installed with beside its configuration. Many
+// configurations include them, and few people have them where there is no nginx.
 //
-//go:embed mime.types
-var mimeTypes []byte
+//go:embed builtin
+var builtinFiles embed.FS
 
 // builtinFile is the text that takes the place of an included file that does not
 // exist, nil when there is none.
 func builtinFile(name string) []byte {
-	if path.Base(name) == "mime.types" {
-		return mimeTypes
+	text, err := builtinFiles.ReadFile("builtin/" + path.Base(name))
+	if err != nil {
+		return nil
 	}
-	return nil
+	return text
 }

@@ -11,11 +11,7 @@
 // together with the error, and its last directive carries the error in Err.
 package conf
 
-import (
-	"fmt"
-	"os"
-	"path/filepath"
-)
+import "fmt"
 
 // Pos is a place in a configuration file. Both numbers count from 1; Col counts
 // bytes.
@@ -85,6 +81,8 @@ func (d *Directive) Errorf(format string, args ...any) *Error {
 type File struct {
 	Name string
 	Data []byte
+	// Builtin: there is no such file, the text is one that is built in.
+	Builtin bool
 }
 
 // Tree is a configuration with its includes resolved.
@@ -96,18 +94,8 @@ type Tree struct {
 	Notes []*Error
 }
 
-// ParseFile reads the configuration file at path. Includes are relative to its
-// folder. On a syntax error the tree holds what stands before it.
-func ParseFile(path string) (*Tree, error) {
-	r := &reader{tree: &Tree{}, dir: filepath.Dir(path)}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		e := openError(path, err)
-		r.tree.Directives = []*Directive{{Err: e}}
-		return r.tree, e
-	}
-	return r.tree, r.result(r.parse(path, data))
-}
+// ParseFile reads the configuration file at path as a server does.
+func ParseFile(path string) (*Tree, error) { return Options{}.ParseFile(path) }
 
 // Parse reads a configuration that is already in memory. Its errors name it as
 // name; includes are relative to dir.
@@ -134,6 +122,6 @@ func (r *reader) result(e *Error) error {
 }
 
 func (r *reader) parse(name string, data []byte) *Error {
-	r.remember(name, data)
+	r.remember(name, data, false)
 	return r.block(r.scan(name, data), &r.tree.Directives, nil)
 }

@@ -307,8 +307,98 @@ func TestBuiltinMimeTypes(t *testing.T) {
 	if tree, err = ParseFile(file); err != nil || len(tree.Notes) > 0 || len(tree.Directives[0].Block[0].Block) != 1 {
 		t.Errorf("error %v, notes %v", err, tree.Notes)
 	}
-	writeFile(t, file, "http {\n include conf/fastcgi_params;\n}")
+	writeFile(t, file, "http {\n include conf/other_params;\n}")
 	if _, err = ParseFile(file); err == nil {
 		t.Error("another file that is missing is no error")
+	}
+}
+
+// TestBuiltinFiles: each can be read, has what its name promises, and the tables of letters agree.
+func TestBuiltinFiles(t *testing.T) {
+	pairs := func(name string) map[string]string {
+		tree, err := Parse("x", t.TempDir(), []byte("include "+name+";"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !tree.Files[1].Builtin {
+			t.Errorf("%s is not told to be built in", name)
+		}
+		m := map[string]string{}
+		for _, d := range append(tree.Directives, tree.Directives[0].Block...) {
+			switch {
+			case d.Name == "charset_map":
+			case strings.HasSuffix(d.Name, "_param"):
+				m[d.Args[0]] = d.Args[1]
+			default:
+				m[d.Name] = d.Args[0]
+			}
+		}
+		return m
+	}
+	for name, want := range map[string]int{"fastcgi_params": 20, "fastcgi.conf": 21, "scgi_params": 14, "uwsgi_params": 14} {
+		if m := pairs(name); len(m) != want || m["REQUEST_METHOD"] != "$request_method" {
+			t.Errorf("%s has %d parameters, want %d: %v", name, len(m), want, m)
+		}
+	}
+	utf, win, winUTF := pairs("koi-utf"), pairs("koi-win"), pairs("win-utf")
+	if len(utf) != 83 || len(win) != 83 || len(winUTF) != 107 {
+		t.Errorf("%d, %d and %d letters", len(utf), len(win), len(winUTF))
+	}
+	for koi, letter := range utf {
+		if got := winUTF[win[koi]]; got != letter {
+			t.Errorf("%s is %s in utf-8, and %s by way of windows-1251", koi, letter, got)
+		}
+	}
+}
+
+// TestPathMap: the longest folder that a path is below of counts.
+func TestPathMap(t *testing.T) {
+	var m PathMap
+	for _, bad := range []string{"", "x", "etc=/a", "/etc=", "=/a"} {
+		if m.Set(bad) == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	for _, good := range []string{"/etc/nginx/=/a", "/etc/nginx/sites=/b/"} {
+		if err := m.Set(good); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		"/etc/nginx/x.conf": "/a/x.conf", "/etc/nginx": "/a", "/etc/nginx2/x": "/etc/nginx2/x",
+		"/etc/nginx/sites/x": "/b/x", "x": "x",
+	} {
+		if got := m.Local(path); got != want {
+			t.Errorf("%s is read at %s, want %s", path, got, want)
+		}
+		if got := m.Target(want); got != path {
+			t.Errorf("%s stands for %s, want %s", want, got, path)
+		}
+	}
+}
+
+// TestGoOn: what follows an include that fails is read, and each failure stands in the tree.
+func TestGoOn(t *testing.T) {
+	dir := t.TempDir()
+	main := filepath.Join(dir, "nginx.conf")
+	writeFile(t, main, "a;\ninclude gone;\nb { include broken; c; }\nd;\n")
+	writeFile(t, filepath.Join(dir, "broken"), "e;\n}")
+	tree, err := Options{GoOn: true}.ParseFile(main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range append(tree.Directives, tree.Directives[2].Block...) {
+		if d.Err != nil {
+			got = append(got, fmt.Sprint(d.Err.Outside))
+		} else {
+			got = append(got, d.Name)
+		}
+	}
+	if want := "a true b d e false c"; strings.Join(got, " ") != want {
+		t.Errorf("the tree has %v, want %s", got, want)
+	}
+	if _, err := ParseFile(main); err == nil {
+		t.Error("a server reads on behind an include that fails")
 	}
 }

@@ -18,15 +18,16 @@ type reader struct {
 	tree  *Tree
 	dir   string // includes are relative to it
 	depth int    // of includes
+	opts  Options
 }
 
-func (r *reader) remember(name string, data []byte) {
+func (r *reader) remember(name string, data []byte, builtin bool) {
 	for _, f := range r.tree.Files {
 		if f.Name == name {
 			return
 		}
 	}
-	r.tree.Files = append(r.tree.Files, File{name, data})
+	r.tree.Files = append(r.tree.Files, File{name, data, builtin})
 }
 
 func (r *reader) scan(name string, data []byte) *scanner {
@@ -71,7 +72,7 @@ func (r *reader) block(s *scanner, list *[]*Directive, outer *Directive) *Error 
 		d := newDirective(s, words)
 		d.HasBlock = end == endOpen
 		if d.Name == "include" && !rows {
-			if err := r.include(d, list); err != nil {
+			if err := r.include(d, list); err != nil && !r.opts.GoOn {
 				return err
 			}
 			continue
@@ -126,6 +127,7 @@ func (r *reader) include(d *Directive, list *[]*Directive) *Error {
 	if !filepath.IsAbs(path) {
 		path = r.dir + "/" + path
 	}
+	path = r.opts.Map.Local(path)
 	files := []string{path}
 	if strings.ContainsAny(path, "*?[") {
 		var err error
@@ -137,25 +139,40 @@ func (r *reader) include(d *Directive, list *[]*Directive) *Error {
 		return fail(d.Errorf(`open() "%s" failed (24: Too many open files)`, path))
 	}
 	defer func() { r.depth-- }()
+	var first *Error
 	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if builtin := builtinFile(f); builtin != nil && errors.Is(err, fs.ErrNotExist) {
-			note := d.Errorf(`"%s" is not there: the list that is built in takes its place`, f)
-			note.Level = "notice"
-			r.tree.Notes = append(r.tree.Notes, note)
-			data, err = builtin, nil
+		data, builtin, err := r.read(d, f)
+		if err == nil {
+			r.remember(f, data, builtin)
+			err = r.block(r.scan(f, data), list, nil)
+		} else {
+			err = fail(err)
 		}
-		if err != nil {
-			e := openError(f, err)
-			e.File, e.Line = d.File, d.Line
-			return fail(e)
-		}
-		r.remember(f, data)
-		if err := r.block(r.scan(f, data), list, nil); err != nil {
+		if err != nil && !r.opts.GoOn {
 			return err
 		}
+		if first == nil {
+			first = err
+		}
 	}
-	return nil
+	return first
+}
+
+// read returns the text of a file that d includes, and whether that is a built-in one.
+func (r *reader) read(d *Directive, name string) ([]byte, bool, *Error) {
+	data, err := os.ReadFile(name)
+	if builtin := builtinFile(name); builtin != nil && errors.Is(err, fs.ErrNotExist) {
+		note := d.Errorf(`"%s" is not there: the list that is built in takes its place`, name)
+		note.Level = "notice"
+		r.tree.Notes = append(r.tree.Notes, note)
+		return builtin, true, nil
+	}
+	if err != nil {
+		e := openError(name, err)
+		e.File, e.Line, e.Outside = d.File, d.Line, true
+		return nil, false, e
+	}
+	return data, false, nil
 }
 
 // glob finds files as glob(3) does: sorted, "[!a]" negates, and a name that

@@ -19,6 +19,7 @@ type Compiler struct {
 	place
 
 	http       bool // an http block was seen
+	incomplete bool // Complain took something
 	AfterMerge []func() error
 	discarded  map[discardedAt]any // fields of directives without effect
 }
@@ -51,7 +52,18 @@ type CompileOptions struct {
 	// Outside, when not nil, takes the complaints about what is missing on this machine,
 	// for those who build for another one: such a complaint is no error then.
 	Outside func(*conf.Error)
+
+	// Map says where the files are that the configuration names by another machine's paths.
+	Map conf.PathMap
+
+	// Complain, when not nil, takes the complaint about each directive that is wrong, for those
+	// who want all of them: the directive is left out, and what hangs on the whole
+	// configuration is not looked at.
+	Complain func(d *conf.Directive, in Level, err error)
 }
+
+// ErrIncomplete is the error of a configuration with complaints that Complain took.
+var ErrIncomplete = errors.New("the configuration is not whole")
 
 // Compile gives the directives their meaning. The error of a bad configuration is a
 // *conf.Error with nginx's text and place.
@@ -78,6 +90,9 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 	if err := c.block(tree); err != nil {
 		return nil, err
 	}
+	if c.incomplete {
+		return nil, ErrIncomplete
+	}
 	if err := c.finish(); err != nil {
 		return nil, err
 	}
@@ -87,18 +102,24 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 // block compiles the directives of one block at the compiler's level.
 func (c *Compiler) block(list []*conf.Directive) error {
 	for _, d := range list {
-		if d.Err != nil {
-			return d.Err
+		err := c.one(d)
+		if err == nil {
+			continue
 		}
-		if err := c.one(d); err != nil {
+		if c.Opts.Complain == nil {
 			return err
 		}
+		c.incomplete = true
+		c.Opts.Complain(d, c.Level, err)
 	}
 	return nil
 }
 
 // one finds the row for d, checks its form as nginx does and runs it.
 func (c *Compiler) one(d *conf.Directive) error {
+	if d.Err != nil {
+		return d.Err
+	}
 	rows := c.table[d.Name]
 	if rows == nil || !c.Cycle.Stack.Knows(d.Name) {
 		return d.Errorf("unknown directive \"%s\"", d.Name)
@@ -184,10 +205,11 @@ func (c *Compiler) Warnf(d *conf.Directive, format string, args ...any) {
 // FullPath takes a path of the configuration from the prefix.
 func (c *Compiler) FullPath(path string) string { return FullPath(c.Opts.Prefix, path) }
 
-// FullConfPath takes a path from the folder of the configuration file.
+// FullConfPath takes the path of a file that is read with the configuration from the folder of
+// that, to where it is on this machine.
 func (c *Compiler) FullConfPath(path string) string {
 	if strings.HasPrefix(path, "/") {
-		return path
+		return c.Opts.Map.Local(path)
 	}
 	return c.Opts.ConfPath[:strings.LastIndexByte(c.Opts.ConfPath, '/')+1] + path
 }

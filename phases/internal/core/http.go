@@ -17,6 +17,9 @@ func setHTTP(c *Compiler, d *conf.Directive) error {
 	if err := c.Within(InHTTP, d, func() { c.Loc, c.Srv = root, defaults }); err != nil {
 		return err
 	}
+	if c.incomplete {
+		return nil
+	}
 	return c.endHTTP(root, defaults)
 }
 

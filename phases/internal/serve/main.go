@@ -38,6 +38,8 @@ type Program struct {
 	// Prepare is called with each configuration that is about to be read; nil for
 	// nothing.
 	Prepare func(*core.Cycle)
+	Without []string     // outermost blocks of the configuration that are left out: "stream"
+	Map     conf.PathMap // where files are that the configuration names by another machine's paths
 }
 
 // Main is the whole of a server program: it does what nginx's command line in args says

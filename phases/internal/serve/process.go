@@ -113,8 +113,12 @@ func (p *Process) load() (*core.Cycle, error) {
 			p.say("[notice] %v", note)
 		}
 	}
+	for _, d := range tree.Without(p.Without) {
+		p.start.Output(errlog.Warn, 0, d.Errorf("the block \"%s\" is left out, as this server was built to", d.Name).Error())
+	}
 	c, err := core.Compile(tree.Directives, core.CompileOptions{
 		Prefix:   p.opts.prefix,
+		Map:      p.Map,
 		ConfPath: p.opts.conf,
 		Log:      p.start,
 		Logs:     p.logs,
@@ -141,7 +145,7 @@ func (p *Process) parse() (*conf.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, _ := conf.ParseFile(p.opts.conf)
+	tree, _ := conf.Options{Map: p.Map}.ParseFile(p.opts.conf)
 	tree.Directives = append(params.Directives, tree.Directives...)
 	return tree, nil
 }

@@ -44,4 +44,9 @@ const (
 	ComputedModule Code = "C1004"
 	Outside        Code = "C1005"
 	Builtin        Code = "C1006"
+	Absent         Code = "C1007"
+	NoDirective    Code = "C1008"
+	Include        Code = "C1009"
+	LeftOut        Code = "C1010"
+	UnknownModule  Code = "C1011"
 )

@@ -87,7 +87,7 @@ func (c *closure) add(name string) bool {
 	}
 	c.module[name] = len(p.Chunks)
 	p.add(transpile.Chunk{Key: phases.FileKey("module " + name), Name: "@" + path, Module: name, File: path, Source: src},
-		origin{filepath.Clean(p.path.abs(path)), 1, 1})
+		origin{filepath.Clean(p.path.place(path)), 1, 1})
 	c.sure = append(c.sure, false)
 	return true
 }

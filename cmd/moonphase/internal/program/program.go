@@ -4,13 +4,10 @@
 package program
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"sort"
 	"strings"
 
@@ -27,6 +24,10 @@ type Options struct {
 	// Modules are names or globs of modules to add (--module), for names
 	// that are computed at run time.
 	Modules []string
+	// Ignore are outermost blocks that are left out (--ignore): "stream".
+	Ignore []string
+	// Map says where files of the machine are that the configuration is for (--map).
+	Map conf.PathMap
 }
 
 // Program is a closed set of chunks.
@@ -36,6 +37,8 @@ type Program struct {
 	Refs []phases.ChunkRef
 	// Findings are the mistakes met on the way, by file and position.
 	Findings []transpile.Diagnostic
+	// Refusal is what a server says of the configuration at start, nil when it serves it.
+	Refusal error
 
 	opt    Options
 	path   searchPath
@@ -46,6 +49,7 @@ type Program struct {
 	dicts      []string // of lua_shared_dict; nil without a configuration
 	origin     map[string]origin
 	maybe      map[string]bool // keys of chunks that nobody says will ever run
+	told       map[*conf.Error]bool
 }
 
 // origin maps a position inside a chunk to the file it stands in.
@@ -55,36 +59,28 @@ type origin struct {
 	col  int // of the chunk's first byte; 0 when unknown
 }
 
-// FromConf collects what the nginx.conf at path can run. The error is one of
-// the configuration itself; mistakes in Lua are Findings.
+// FromConf collects what the nginx.conf at path can run. Mistakes in it are Findings, those
+// of the configuration too; the error is one of reading it.
 func FromConf(path string, opt Options) (*Program, error) {
-	tree, err := conf.ParseFile(path)
-	if tree == nil {
-		return nil, fmt.Errorf("[emerg] %w", err)
-	}
-	// As nginx reads: a directive that is wrong comes before a brace that is
-	// missing further down.
-	outside, err2 := checkConf(tree, path, opt.Prefix)
-	if err = cmp.Or(err2, err); err != nil {
+	tree, err := conf.Options{Map: opt.Map, GoOn: true}.ParseFile(path)
+	var ce *conf.Error
+	if errors.As(err, &ce) && ce.Line == 0 {
 		return nil, fmt.Errorf("[emerg] %w", err)
 	}
 	p, err := newProgram(opt)
 	if err != nil {
 		return nil, err
 	}
-	for _, note := range tree.Notes {
-		p.Findings = append(p.Findings, confFinding(note, transpile.CodeBuiltin, transpile.Note))
-	}
-	for _, e := range outside {
-		e.File = cmp.Or(e.File, path)
-		p.Findings = append(p.Findings, confFinding(e, transpile.CodeOutside, transpile.Warning))
-	}
+	p.checkConf(tree, path)
 	p.path = newSearchPath(luaPackagePath(tree.Directives), phases.DefaultLuaPath(), opt.Prefix, opt.Prefix)
+	p.path.local = p.opt.Map.Local
 	refs, errs := phases.FindChunks(tree.Directives, opt.Prefix)
 	p.Refs = refs
 	p.dicts = sharedDicts(tree.Directives)
 	for _, err := range errs {
-		p.Findings = append(p.Findings, ConfFinding(err))
+		if ce, ok := err.(*conf.Error); !ok || !p.told[ce] {
+			p.Findings = append(p.Findings, ConfFinding(err))
+		}
 	}
 	names := goNames(tree.Directives)
 	for _, ref := range refs {
@@ -92,55 +88,6 @@ func FromConf(path string, opt Options) (*Program, error) {
 	}
 	p.close()
 	return p, nil
-}
-
-// checkConf gives every directive its meaning, as the server will at start, and
-// returns the first complaint about one. What depends on the machine that will serve
-// (certificates, names of hosts) is no mistake here, and comes as a list.
-func checkConf(tree *conf.Tree, path, prefix string) (outside []*conf.Error, err error) {
-	_, err = phases.Compile(tree.Directives, phases.CompileOptions{Prefix: prefix, ConfPath: path, Outside: func(e *conf.Error) {
-		outside = append(outside, e)
-	}})
-	var ce *conf.Error
-	if !errors.As(err, &ce) {
-		return outside, err
-	}
-	if strings.HasPrefix(ce.Msg, "host not found") {
-		return append(outside, ce), nil
-	}
-	if ce.Line == 0 {
-		if d := mentions(tree.Directives, ce.Msg); d != nil { // where nginx names no place
-			ce = d.Errorf("%s", ce.Msg)
-		} else {
-			where := " in " + path
-			if strings.Contains(ce.Msg, path) {
-				where = ""
-			}
-			ce = &conf.Error{Msg: ce.Msg + where, Level: ce.Level}
-		}
-	}
-	return outside, ce
-}
-
-var unknownVariable = regexp.MustCompile(`^unknown "(\w+)" variable$`)
-
-// mentions finds the directive that a message about an unknown variable is about, nil
-// for other messages.
-func mentions(list []*conf.Directive, msg string) *conf.Directive {
-	m := unknownVariable.FindStringSubmatch(msg)
-	if m == nil {
-		return nil
-	}
-	use := regexp.MustCompile(`\$(` + m[1] + `\b|\{` + m[1] + `\})`)
-	for _, d := range list {
-		if slices.ContainsFunc(d.Args, use.MatchString) {
-			return d
-		}
-		if d := mentions(d.Block, msg); d != nil {
-			return d
-		}
-	}
-	return nil
 }
 
 // FromScript collects what one plain script can run.
@@ -189,7 +136,7 @@ func FromFiles(inputs []string, opt Options) (*Program, error) {
 func newProgram(opt Options) (*Program, error) {
 	p := &Program{
 		opt: opt, native: map[string]bool{}, seen: map[string]bool{}, origin: map[string]origin{},
-		directives: map[string][]string{}, maybe: map[string]bool{},
+		directives: map[string][]string{}, maybe: map[string]bool{}, told: map[*conf.Error]bool{},
 	}
 	native, err := phases.NativeModules()
 	for _, m := range native {
@@ -212,11 +159,14 @@ func (p *Program) addRef(ref phases.ChunkRef, goName string) {
 		p.addFile(ref, ref.Path, ref.Key)
 		return
 	}
-	files, err := ref.Files()
+	local := ref
+	local.Path = p.opt.Map.Local(ref.Path)
+	files, err := local.Files()
 	if err != nil || len(files) == 0 {
 		p.find(ref, fmt.Sprintf("no Lua file matches %q of %q", ref.Path, ref.Directive))
 	}
 	for _, path := range files {
+		path = p.opt.Map.Target(path)
 		key := phases.FileKey(path)
 		if !p.seen[key] {
 			p.maybe[key] = true
@@ -227,12 +177,13 @@ func (p *Program) addRef(ref phases.ChunkRef, goName string) {
 
 func (p *Program) addFile(ref phases.ChunkRef, path, key string) {
 	p.directives[key] = append(p.directives[key], ref.Directive)
-	src, err := os.ReadFile(path)
+	local := p.opt.Map.Local(path)
+	src, err := os.ReadFile(local)
 	if err != nil {
 		p.find(ref, fmt.Sprintf("cannot read the Lua file of \"%s\": %v", ref.Directive, err))
 		return
 	}
-	p.add(transpile.Chunk{Key: key, Name: "@" + path, File: path, Source: src}, origin{path, 1, 1})
+	p.add(transpile.Chunk{Key: key, Name: "@" + path, File: path, Source: src}, origin{local, 1, 1})
 }
 
 func (p *Program) find(ref phases.ChunkRef, msg string) {
@@ -298,20 +249,6 @@ func luaPackagePath(tree []*conf.Directive) string {
 		}
 	}
 	return value
-}
-
-// ConfFinding turns an error of the configuration into a finding.
-func ConfFinding(err error) transpile.Diagnostic {
-	return confFinding(err, transpile.CodeConf, transpile.Error)
-}
-
-func confFinding(err error, code transpile.Code, severity transpile.Severity) transpile.Diagnostic {
-	d := transpile.Diagnostic{Code: code, Severity: severity, Msg: err.Error()}
-	var e *conf.Error
-	if errors.As(err, &e) {
-		d.File, d.Line, d.Msg = e.File, e.Line, e.Msg
-	}
-	return d
 }
 
 type luaFile struct {

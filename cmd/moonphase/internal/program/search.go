@@ -21,6 +21,7 @@ type searchPath struct {
 	templates []string
 	guessed   []string // looked at when those have nothing
 	dir       string
+	local     func(path string) string // where a path is on this machine
 }
 
 // newSearchPath reads a lua_package_path value: $prefix is the server's
@@ -30,6 +31,7 @@ func newSearchPath(value, def, prefix, dir string) searchPath {
 	value = strings.ReplaceAll(value, ";;", ";"+def+";")
 	var p searchPath
 	p.dir = dir
+	p.local = func(path string) string { return path }
 	p.add(value)
 	return p
 }
@@ -53,7 +55,7 @@ func (p *searchPath) find(module string) (path string, src []byte, ok bool) {
 	name := strings.ReplaceAll(module, ".", "/")
 	for _, t := range p.all() {
 		path := strings.ReplaceAll(t, "?", name)
-		if src, err := os.ReadFile(p.abs(path)); err == nil {
+		if src, err := os.ReadFile(p.place(path)); err == nil {
 			return path, src, true
 		}
 	}
@@ -73,7 +75,7 @@ func (p *searchPath) glob(pattern string) []string {
 		if !ok || strings.Contains(after, "?") {
 			continue
 		}
-		root := p.abs(before)
+		root := p.place(before)
 		constant, _, _ := strings.Cut(pattern, "*")
 		start := root
 		if i := strings.LastIndexAny(constant, "./"); i >= 0 {
@@ -109,6 +111,9 @@ func (p *searchPath) abs(path string) string {
 	}
 	return filepath.Join(p.dir, path)
 }
+
+// place is where the file of a template is on this machine.
+func (p *searchPath) place(path string) string { return p.local(p.abs(path)) }
 
 // wildcard compiles a pattern in which * matches anything.
 func wildcard(pattern string) *regexp.Regexp {

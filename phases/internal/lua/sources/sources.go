@@ -39,6 +39,11 @@ type Binary struct {
 	Modules []string
 	// Sealed: the Lua files of the build need not be there, nor be the same.
 	Sealed bool
+	// Without are outermost blocks of the configuration that it leaves out (--ignore).
+	Without []string
+	// Map says where files are that the configuration names by another machine's paths; they are
+	// read where it says (run --map). Paths that requests lead to stay as they are.
+	Map conf.PathMap
 }
 
 // fileState tells that a file was not touched since.

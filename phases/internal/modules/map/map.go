@@ -129,7 +129,7 @@ func addWildcard(list *[]wildcard, written, text string, value core.Template) er
 
 // mapInclude reads lines from other files into a map.
 func mapInclude(c *core.Compiler, m *table, v *core.Variable, line *conf.Directive) error {
-	files, err := filepath.Glob(core.FullPath(filepath.Dir(c.Opts.ConfPath)+"/", line.Args[0]))
+	files, err := filepath.Glob(c.FullConfPath(line.Args[0]))
 	if err != nil {
 		return err
 	}

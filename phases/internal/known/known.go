@@ -1,0 +1,82 @@
+// Package known lists the directives that nginx 1.31 and modules which many people build into it have,
+// whether this server has them or not: so that a configuration that uses one it does not have
+// is told so, and not that there is no such directive.
+package known
+
+import "strings"
+
+// Kind says where a module comes from.
+type Kind int
+
+const (
+	Standard Kind = iota // of nginx itself
+	Addon                // by others than nginx's authors, or a project of its own
+	Plus                 // only in nginx's commercial version
+)
+
+// Module is a module with its directives.
+type Module struct {
+	Name string // "ngx_http_dav_module"
+	Kind Kind
+	// Later: nobody is at work on it here.
+	Later      bool
+	Directives []string
+}
+
+// group is a module as the tables below have it.
+type group struct {
+	name  string
+	later bool
+	names string // of directives, separated by white space
+}
+
+// Modules lists all of them, nginx's own first.
+func Modules() []Module {
+	var list []Module
+	for kind, groups := range [][]group{Standard: nginx, Addon: addons, Plus: plus} {
+		for _, g := range groups {
+			list = append(list, Module{g.name, Kind(kind), g.later, strings.Fields(g.names)})
+		}
+	}
+	return list
+}
+
+// Find lists the modules that have the directive.
+func Find(directive string) (found []Module) {
+	for _, m := range Modules() {
+		for _, name := range m.Directives {
+			if name == directive {
+				found = append(found, m)
+			}
+		}
+	}
+	return found
+}
+
+// ByFile finds a module by the file that load_module names: "ngx_http_dav_module.so".
+func ByFile(file string) (Module, bool) {
+	name := strings.TrimSuffix(file, ".so")
+	if m, ok := files[name]; ok {
+		name = m
+	}
+	for _, m := range Modules() {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Module{}, false
+}
+
+// Gone says what takes the place of directives that nginx 1.31 has no longer.
+var Gone = map[string]string{
+	"ssl":                         `the parameter "ssl" of "listen"`,
+	"limit_zone":                  `"limit_conn_zone"`,
+	"satisfy_any":                 `"satisfy any"`,
+	"optimize_server_names":       `"server_name_in_redirect"`,
+	"so_keepalive":                `the parameter "so_keepalive" of "listen"`,
+	"spdy_chunk_size":             `"http2_chunk_size"`,
+	"spdy_headers_comp":           `"http2 on"`,
+	"open_file_cache_retest":      `"open_file_cache_valid"`,
+	"proxy_upstream_max_fails":    `the parameter "max_fails" of "server"`,
+	"proxy_upstream_fail_timeout": `the parameter "fail_timeout" of "server"`,
+}
