@@ -139,6 +139,9 @@ func (p *parser) classItems(c *set) error {
 			if err != nil {
 				return err
 			}
+			if done && p.is2() && p.i+1 < len(p.s) && p.s[p.i] == '-' && p.s[p.i+1] != ']' {
+				return p.errAt(p.i, badRange)
+			}
 			if done {
 				continue
 			}
@@ -152,6 +155,9 @@ func (p *parser) classItems(c *set) error {
 				c.add(lo, lo)
 			}
 			continue
+		}
+		if isSet && p.is2() {
+			return p.errAt(p.i, badRange)
 		}
 		if isSet { // a hyphen after \d or [:x:] stands for itself
 			continue
@@ -213,13 +219,15 @@ func (p *parser) posixItem(c *set) (done bool, err error) {
 	return true, nil
 }
 
+const badRange = "invalid range in character class"
+
 // classRange reads "-hi" after lo.
 func (p *parser) classRange(c *set, lo rune) error {
 	p.i++
 	at := p.i
 	if p.s[p.i] == '[' {
 		if _, ok := p.posixAt(); ok {
-			return p.errAt(p.i, "invalid range in character class")
+			return p.errIn(p.i, p.i+1, badRange)
 		}
 	}
 	var none set
@@ -228,7 +236,7 @@ func (p *parser) classRange(c *set, lo rune) error {
 		return err
 	}
 	if isSet {
-		return p.errAt(at+1, "invalid range in character class")
+		return p.errIn(at+1, at+2, badRange)
 	}
 	if hi < lo {
 		return p.errAt(p.i-1, "range out of order in character class")
@@ -258,12 +266,12 @@ func (p *parser) classChar(c *set, quoted bool) (r rune, isSet bool, err error) 
 		return 0, true, nil
 	}
 	switch e {
-	case 'N', 'R', 'X', 'B':
-		p.i++
-		if e == 'N' {
-			return 0, false, p.errAt(p.i, `\N is not supported in a class`)
+	case 'N':
+		return 0, false, p.errIn(p.i, p.i+1, `\N is not supported in a class`)
+	case 'C', 'R', 'X', 'B':
+		if p.is2() {
+			return 0, false, p.errAt(p.i, "escape sequence is invalid in character class")
 		}
-		return 0, false, p.errAt(p.i, "invalid escape sequence in character class")
 	case 'p', 'P':
 		return 0, true, p.property(c)
 	}
@@ -271,7 +279,8 @@ func (p *parser) classChar(c *set, quoted bool) (r rune, isSet bool, err error) 
 		if e >= '8' {
 			return p.next(), false, nil
 		}
-		return p.octal(3), false, nil
+		r, err := p.octal()
+		return r, false, err
 	}
 	p.i = start
 	r, err = p.charEscape()

@@ -22,8 +22,11 @@ func (p *parser) escape() (*node, error) {
 	switch c {
 	case 'N':
 		if p.i+2 < len(p.s) && p.s[p.i+2] == '{' {
+			if strings.HasPrefix(p.s[p.i+2:], "{U+") && p.is2() {
+				return p.codePoint()
+			}
 			if _, _, _, ok := (&parser{s: p.s, i: p.i + 2}).braces(); !ok {
-				return nil, p.errAt(p.i+1, noCaseEscapes)
+				return nil, p.errIn(p.i+1, p.i+2, noCaseEscapes)
 			}
 		}
 		p.i += 2
@@ -53,9 +56,26 @@ func (p *parser) escape() (*node, error) {
 			return p.lit(p.next()), nil
 		}
 		p.i++
-		return p.lit(p.octal(3)), nil
+		r, err := p.octal()
+		if err != nil {
+			return nil, err
+		}
+		return p.lit(r), nil
 	}
 	r, err := p.charEscape()
+	if err != nil {
+		return nil, err
+	}
+	return p.lit(r), nil
+}
+
+// codePoint reads \N{U+hhhh}, which PCRE 2 has.
+func (p *parser) codePoint() (*node, error) {
+	if p.flags&UTF8 == 0 {
+		return nil, p.errAt(p.i+2, `\N{U+dddd} is supported only in Unicode (UTF) mode`)
+	}
+	p.i += len(`\N{U+`)
+	r, err := p.bracedNumber(16, `non-hex character in \x{} (closing brace missing?)`)
 	if err != nil {
 		return nil, err
 	}
@@ -88,30 +108,30 @@ func simpleEscape(c byte) (op, bool) {
 	return 0, false
 }
 
-// digitRef reads \1 to \7, or any \n with n groups seen, as a back reference.
+// digitRef reads \1 to \7, or any \n with n groups seen, as a back reference; to PCRE 2
+// those that begin with 8 or 9 are nothing else.
 func (p *parser) digitRef() *node {
 	start := p.i
 	p.i++
 	v, _ := p.number()
-	if v >= 8 && v > p.ngroups {
+	if v >= 8 && v > p.ngroups && !(p.is2() && (v < 10 || p.s[start+1] >= '8')) {
 		p.i = start
 		return nil
 	}
-	p.topRef = max(p.topRef, v)
-	return &node{op: opBackref, ref: v, fold: p.flags&Caseless != 0}
+	return p.numberedRef(v)
 }
 
-// octal reads up to n octal digits at p.i.
-func (p *parser) octal(n int) rune {
+// octal reads up to three octal digits at p.i.
+func (p *parser) octal() (rune, error) {
 	v := rune(0)
-	for ; n > 0 && p.i < len(p.s) && p.s[p.i] >= '0' && p.s[p.i] <= '7'; n-- {
+	for n := 3; n > 0 && p.i < len(p.s) && p.s[p.i] >= '0' && p.s[p.i] <= '7'; n-- {
 		v = v*8 + rune(p.s[p.i]-'0')
 		p.i++
 	}
-	if p.flags&UTF8 == 0 {
-		v &= 0xFF
+	if v > p.top() {
+		return 0, p.errIn(p.i-1, p.i, `octal value is greater than \377 in 8-bit non-UTF-8 mode`)
 	}
-	return v
+	return v, nil
 }
 
 // escapeG reads what follows \g: a back reference, or with < or ' a call.
@@ -122,6 +142,14 @@ func (p *parser) escapeG() (*node, error) {
 			term = '\''
 		}
 		end := strings.IndexByte(p.s[p.i+1:], term)
+		if rest := p.s[p.i+1:]; end < 0 && (rest == "" || isWordByte(rest[0]) && (rest[0] < '0' || rest[0] > '9')) {
+			p.i++
+			if rest == "" {
+				return nil, p.errAt(p.i, missingName)
+			}
+			_, err := p.groupName(term, false)
+			return nil, err
+		}
 		if end < 0 {
 			return nil, p.errAt(p.i, `\g is not followed by a braced, angle-bracketed, or quoted name/number or by a plain number`)
 		}
@@ -131,35 +159,79 @@ func (p *parser) escapeG() (*node, error) {
 		}
 		n, err := sub.call()
 		if err != nil {
-			return nil, p.errAt(p.i+1+end, err.Error())
+			at := p.i + 1 + end
+			if p.is2() {
+				at = p.i
+			}
+			return nil, p.errAt(at, sub.unword(err))
+		}
+		at2 := p.i + 1 + end
+		if n.name != "" {
+			at2 -= len(n.name)
 		}
 		p.i += end + 2
-		return p.reference(n, p.i-1), nil
+		return p.reference(n, p.i-1, at2), nil
 	}
+	start := p.i
 	braced := p.accept("{")
 	neg := p.accept("-")
+	forward := p.is2() && !neg && p.accept("+")
 	v, ok := p.number()
 	switch {
 	case ok:
 		if neg {
 			v = p.ngroups - v + 1
 		}
+		if forward {
+			v += p.ngroups
+		}
+		if v <= 0 && neg {
+			if braced {
+				return nil, p.errIn(p.i, start, noSuchGroup)
+			}
+			return nil, p.errIn(p.i-1, p.i, noSuchGroup)
+		}
 		if v <= 0 {
-			return nil, p.errAt(p.i, "reference to non-existent subpattern")
+			return nil, p.badZero(braced)
 		}
 		if braced && !p.accept("}") {
 			return nil, p.errAt(p.i, `\g is not followed by a braced, angle-bracketed, or quoted name/number or by a plain number`)
 		}
-		p.topRef = max(p.topRef, v)
-		return &node{op: opBackref, ref: v, fold: p.flags&Caseless != 0}, nil
+		return p.numberedRef(v), nil
+	case braced && !neg && !p.is2() && p.i >= len(p.s):
+		return nil, p.errAt(p.i, badNumbered)
+	case braced && !neg && !p.is2() && p.s[p.i] == '}':
+		return nil, p.errAt(p.i, mustNotBeZero)
+	case braced && !neg && !p.is2() && !isWordByte(p.s[p.i]):
+		return nil, p.errAt(p.i, missingName)
 	case braced && !neg:
-		name, err := p.groupName('}')
+		name, err := p.groupName('}', false)
 		if err != nil {
 			return nil, err
 		}
-		return p.reference(&node{op: opBackref, name: name}, p.i-1), nil
+		return p.reference(&node{op: opBackref, name: name}, p.i-1, p.i-1-len(name)), nil
 	}
-	return nil, p.errAt(p.i-1, "a numbered reference must not be zero")
+	return nil, p.either(p.i-1, mustNotBeZero, p.i, badNumbered)
+}
+
+const mustNotBeZero = "a numbered reference must not be zero"
+
+// badZero is the error of \g0 and \g{0}, behind the digits.
+func (p *parser) badZero(braced bool) error {
+	if braced {
+		return p.either(p.i, mustNotBeZero, p.i+1, noSuchGroup)
+	}
+	return p.either(p.i-1, mustNotBeZero, p.i, noSuchGroup)
+}
+
+// unword gives PCRE 1's words back, which the caller of a parser of its own words again.
+func (p *parser) unword(err error) string {
+	for msg, msg2 := range pcre2Texts {
+		if p.is2() && msg2 == err.Error() {
+			return msg
+		}
+	}
+	return err.Error()
 }
 
 // escapeK reads the name after \k.
@@ -173,13 +245,13 @@ func (p *parser) escapeK() (*node, error) {
 	case p.accept("{"):
 		term = '}'
 	default:
-		return nil, p.errAt(p.i-1, `\k is not followed by a braced, angle-bracketed, or quoted name`)
+		return nil, p.errIn(p.i-1, p.i, `\k is not followed by a braced, angle-bracketed, or quoted name`)
 	}
-	name, err := p.groupName(term)
+	name, err := p.groupName(term, false)
 	if err != nil {
 		return nil, err
 	}
-	return p.reference(&node{op: opBackref, name: name}, p.i-1), nil
+	return p.reference(&node{op: opBackref, name: name}, p.i-1, p.i-1-len(name)), nil
 }
 
 // charEscape reads an escape that stands for one character, at the backslash.
@@ -205,10 +277,10 @@ func (p *parser) charEscape() (rune, error) {
 		return '\t', nil
 	case '0':
 		p.i--
-		return p.octal(3), nil
+		return p.octal()
 	case 'o':
 		if p.i >= len(p.s) || p.s[p.i] != '{' {
-			return 0, p.errAt(p.i, `missing opening brace after \o`)
+			return 0, p.errAt(p.i-1, `missing opening brace after \o`)
 		}
 		p.i++
 		return p.bracedNumber(8, `non-octal character in \o{} (closing brace missing?)`)
@@ -227,9 +299,16 @@ func (p *parser) charEscape() (rune, error) {
 		if c == 'u' && p.flags&JavaScript != 0 {
 			return p.javaScriptU(), nil
 		}
-		return 0, p.errAt(p.i-1, noCaseEscapes)
+		return 0, p.errIn(p.i-1, p.i, noCaseEscapes)
+	case 'F':
+		if p.is2() {
+			return 0, p.errAt(p.i, noCaseEscapes)
+		}
 	}
-	return rune(c), nil // an escaped letter without a meaning is that letter
+	if p.is2() && (c < '0' || c > '9') {
+		return 0, p.errAt(p.i-1, unknownEscape)
+	}
+	return rune(c), nil // to PCRE 1 an escaped letter without a meaning is that letter
 }
 
 func upperByte(c byte) byte {
@@ -305,8 +384,17 @@ func (p *parser) bracedNumber(base int, bad string) (rune, error) {
 		v = min(v*base+d, 1<<24)
 		p.i++
 	}
-	if p.i >= len(p.s) || p.i == start {
-		return 0, p.errAt(p.i, bad)
+	if p.i == start && p.i < len(p.s) {
+		return 0, p.either(p.i, missingDigits1, p.i, missingDigits)
+	}
+	if p.i == start {
+		return 0, p.either(p.i, bad, p.i, missingDigits)
+	}
+	if p.i >= len(p.s) {
+		return 0, p.errIn(p.i, p.i-1, bad)
+	}
+	if p.flags&UTF8 != 0 && v >= 0xD800 && v <= 0xDFFF {
+		return 0, p.errAt(p.i, "disallowed Unicode code point (>= 0xd800 && <= 0xdfff)")
 	}
 	if rune(v) > p.top() {
 		return 0, p.errAt(p.i, `character value in \x{} or \o{} is too large`)
@@ -339,7 +427,7 @@ func (p *parser) property(c *set) error {
 	}
 	s, ok := propertySet(name)
 	if !ok {
-		return p.errAt(p.i-1, `unknown property name after \P or \p`)
+		return p.errIn(p.i-1, p.i, `unknown property name after \P or \p`)
 	}
 	s.normalize()
 	if neg {

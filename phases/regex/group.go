@@ -8,6 +8,7 @@ func (p *parser) group() (*node, error) {
 		return nil, p.errAt(p.i, "parentheses are too deeply nested")
 	}
 	defer func() { p.depth-- }()
+	start := p.i
 	p.i++
 	if p.i < len(p.s) && p.s[p.i] == '*' {
 		return p.verb()
@@ -17,7 +18,7 @@ func (p *parser) group() (*node, error) {
 	}
 	p.i++
 	if p.i >= len(p.s) {
-		return nil, p.errAt(p.i, "unrecognized character after (? or (?-")
+		return nil, p.badOption()
 	}
 	switch c := p.s[p.i]; c {
 	case '#':
@@ -42,11 +43,11 @@ func (p *parser) group() (*node, error) {
 	case '<':
 		if p.i+1 < len(p.s) && (p.s[p.i+1] == '=' || p.s[p.i+1] == '!') {
 			p.i += 2
-			return p.lookbehind(p.s[p.i-1] == '!')
+			return p.lookbehind(start, p.s[p.i-1] == '!')
 		}
 		p.i++
-		if p.i < len(p.s) && p.s[p.i] == '>' {
-			return nil, p.errAt(p.i, "unrecognized character after (?<")
+		if p.i >= len(p.s) || !isWordByte(p.s[p.i]) {
+			return nil, p.either(p.i, "unrecognized character after (?<", p.i, missingName)
 		}
 		return p.named('>')
 	case '\'':
@@ -55,7 +56,7 @@ func (p *parser) group() (*node, error) {
 	case 'P':
 		return p.pythonGroup()
 	case '(':
-		return p.conditional()
+		return p.conditional(start)
 	case 'R', '&', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+':
 		return p.call()
 	case '-':
@@ -121,14 +122,17 @@ func isWordByte(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
-// groupName reads a name up to term.
-func (p *parser) groupName(term byte) (string, error) {
+// groupName reads a name up to term, of a group that begins or that is meant.
+func (p *parser) groupName(term byte, defines bool) (string, error) {
 	start := p.i
 	if p.i < len(p.s) && p.s[p.i] >= '0' && p.s[p.i] <= '9' {
 		return "", p.errAt(p.i, "group name must start with a non-digit")
 	}
 	for p.i < len(p.s) && isWordByte(p.s[p.i]) {
 		p.i++
+	}
+	if p.i == start && (p.is2() || p.i >= len(p.s) && !defines) {
+		return "", p.errAt(p.i, missingName)
 	}
 	if p.i >= len(p.s) || p.s[p.i] != term {
 		return "", p.errAt(p.i, "syntax error in subpattern name (missing terminator)")
@@ -146,12 +150,12 @@ func (p *parser) groupName(term byte) (string, error) {
 
 // named reads a named group, after its opening delimiter.
 func (p *parser) named(term byte) (*node, error) {
-	name, err := p.groupName(term)
+	name, err := p.groupName(term, true)
 	if err != nil {
 		return nil, err
 	}
 	if g, ok := p.groupNamed(name); ok && p.flags&DupNames == 0 && g != p.ngroups+1 {
-		return nil, p.errAt(p.i-1, "two named subpatterns have the same name")
+		return nil, p.errIn(p.i-1, p.i, "two named subpatterns have the same name")
 	}
 	return p.capture(name)
 }
@@ -163,31 +167,42 @@ func (p *parser) pythonGroup() (*node, error) {
 	case p.accept("<"):
 		return p.named('>')
 	case p.accept("="):
-		name, err := p.groupName(')')
+		name, err := p.groupName(')', false)
 		if err != nil {
 			return nil, err
 		}
-		return p.reference(&node{op: opBackref, name: name}, p.i-1), nil
+		return p.reference(&node{op: opBackref, name: name}, p.i-1, p.i-1-len(name)), nil
 	case p.accept(">"):
-		name, err := p.groupName(')')
+		name, err := p.groupName(')', false)
 		if err != nil {
 			return nil, err
 		}
-		return p.reference(&node{op: opCall, name: name}, p.i-1), nil
+		return p.reference(&node{op: opCall, name: name}, p.i-1, p.i-1-len(name)), nil
+	}
+	if p.i >= len(p.s) {
+		return nil, p.either(p.i, "unrecognized character after (?P", p.i, "missing )")
 	}
 	return nil, p.errAt(p.i, "unrecognized character after (?P")
 }
 
-// reference notes n for the check at the end of the pattern.
-func (p *parser) reference(n *node, at int) *node {
+// reference notes n for the check at the end of the pattern, with the offset that PCRE
+// 1 reports and that of PCRE 2.
+func (p *parser) reference(n *node, at, at2 int) *node {
 	n.fold = p.flags&Caseless != 0
-	p.refs = append(p.refs, n)
-	p.refEnd = append(p.refEnd, at)
+	p.refs = append(p.refs, reference{n: n, at: at, at2: at2})
 	return n
 }
 
-// lookbehind reads (?<=...) and (?<!...).
-func (p *parser) lookbehind(neg bool) (*node, error) {
+// numberedRef notes a back reference by number that ends at p.i.
+func (p *parser) numberedRef(n int) *node {
+	p.topRef = max(p.topRef, n)
+	node := &node{op: opBackref, ref: n, fold: p.flags&Caseless != 0}
+	p.refs = append(p.refs, reference{n: node, at2: p.i - 1, numbered: true})
+	return node
+}
+
+// lookbehind reads (?<=...) and (?<!...); start is where its '(' is.
+func (p *parser) lookbehind(start int, neg bool) (*node, error) {
 	n, err := p.body(&node{op: opLook, behind: true, neg: neg})
 	if err != nil {
 		return nil, err
@@ -198,7 +213,13 @@ func (p *parser) lookbehind(neg bool) (*node, error) {
 	}
 	for _, b := range branches {
 		if _, ok := p.fixedLen(b, 0); !ok {
-			return nil, p.errAt(p.i-1, "lookbehind assertion is not fixed length")
+			const msg = "lookbehind assertion is not fixed length"
+			if !p.is2() {
+				return nil, p.errAt(p.i-1, msg)
+			}
+			if p.look == nil || start < p.look.At { // PCRE 2 looks when all has been read
+				p.look = &Error{Msg: msg, At: start}
+			}
 		}
 	}
 	return n, nil
@@ -225,16 +246,16 @@ func (p *parser) branchReset() (*node, error) {
 	return &node{op: opCat, subs: []*node{alt}}, p.close()
 }
 
-// conditional reads (?(test)yes|no); p.i is at the test's '('.
-func (p *parser) conditional() (*node, error) {
+// conditional reads (?(test)yes|no); p.i is at the test's '(', start at the first one.
+func (p *parser) conditional(start int) (*node, error) {
 	n := &node{op: opCond, subs: []*node{nil, nil, nil}}
-	rest := p.s[p.i:]
+	rest, test := p.s[p.i:], p.i
 	if strings.HasPrefix(rest, "(?=") || strings.HasPrefix(rest, "(?!") || strings.HasPrefix(rest, "(?<") {
-		test, err := p.group()
+		look, err := p.group()
 		if err != nil {
 			return nil, err
 		}
-		n.subs[0] = test
+		n.subs[0] = look
 	} else if err := p.condRef(n); err != nil {
 		return nil, err
 	}
@@ -245,13 +266,13 @@ func (p *parser) conditional() (*node, error) {
 	n.subs[1] = inner
 	if inner.op == opAlt {
 		if len(inner.subs) > 2 {
-			p.late = p.errAt(p.i, "conditional group contains more than two branches")
+			p.late = p.errIn(p.i, start, "conditional group contains more than two branches")
 		}
 		n.subs[1], n.subs[2] = inner.subs[0], inner.subs[1]
 	}
 	if n.name == "DEFINE" && n.ref == 0 {
 		if n.subs[2] != nil {
-			return nil, p.errAt(p.i, "DEFINE group contains more than one branch")
+			return nil, p.errIn(p.i, test+1, "DEFINE group contains more than one branch")
 		}
 		n = &node{op: opEmpty}
 	}
@@ -260,14 +281,24 @@ func (p *parser) conditional() (*node, error) {
 
 // condRef reads the (1), (<name>), ('name') or (name) of a conditional.
 func (p *parser) condRef(n *node) error {
+	const malformed, assertionExpected = "malformed number or name after (?(", "assertion expected after (?( or (?(?C)"
+	test := p.i
 	p.i++
+	switch {
+	case p.i >= len(p.s):
+		return p.either(p.i, assertionExpected, p.i, "missing )")
+	case p.s[p.i] == '?':
+		return p.errIn(p.i, test, assertionExpected)
+	case !p.is2() && (p.s[p.i] == '*' || p.s[p.i] == ')'):
+		return p.errAt(p.i, assertionExpected)
+	}
 	if v, ok := p.number(); ok {
 		if p.i >= len(p.s) || p.s[p.i] != ')' {
-			return p.errAt(p.i, "malformed number or name after (?(")
+			return p.either(p.i, malformed, p.i, "missing closing parenthesis for condition")
 		}
 		p.i++
 		n.ref = v
-		p.reference(n, p.i)
+		p.reference(n, p.i, test)
 		return nil
 	}
 	term := byte(')')
@@ -277,16 +308,23 @@ func (p *parser) condRef(n *node) error {
 	case p.accept("'"):
 		term = '\''
 	}
-	name, err := p.groupName(term)
-	if err != nil {
-		return p.errAt(p.i, "malformed number or name after (?(")
+	nameAt := p.i
+	name, err := p.groupName(term, false)
+	switch {
+	case err == nil:
+	case p.is2() || nameAt < len(p.s) && p.s[nameAt] >= '0' && p.s[nameAt] <= '9':
+		return err
+	case nameAt == len(p.s):
+		return p.errAt(p.i, assertionExpected)
+	default:
+		return p.errAt(p.i, malformed)
 	}
 	if term != ')' && !p.accept(")") {
-		return p.errAt(p.i, "malformed number or name after (?(")
+		return p.either(p.i, malformed, p.i, "missing closing parenthesis for condition")
 	}
 	n.name = name
 	if name != "DEFINE" {
-		p.reference(n, p.i)
+		p.reference(n, p.i, nameAt)
 	}
 	return nil
 }
@@ -307,12 +345,12 @@ func (p *parser) call() (*node, error) {
 	switch {
 	case p.accept("R"):
 	case p.accept("&"):
-		name, err := p.groupName(')')
+		name, err := p.groupName(')', false)
 		if err != nil {
 			return nil, err
 		}
 		n.name = name
-		return p.reference(n, p.i-1), nil
+		return p.reference(n, p.i-1, p.i-1-len(name)), nil
 	default:
 		sign := p.s[p.i]
 		if sign == '+' || sign == '-' {
@@ -320,7 +358,7 @@ func (p *parser) call() (*node, error) {
 		}
 		v, ok := p.number()
 		if !ok {
-			return nil, p.errAt(p.i, "digit expected after (?+")
+			return nil, p.errIn(p.i, p.i-1, "digit expected after (?+")
 		}
 		switch sign {
 		case '+':
@@ -328,22 +366,29 @@ func (p *parser) call() (*node, error) {
 		case '-':
 			v = p.ngroups - v + 1
 			if v <= 0 {
-				return nil, p.errAt(p.i, "reference to non-existent subpattern")
+				return nil, p.errAt(p.i, noSuchGroup)
 			}
 		}
 		n.ref = v
 	}
 	if p.i >= len(p.s) || p.s[p.i] != ')' {
-		return nil, p.errAt(p.i, "(?R or (?[+-]digits must be followed by )")
+		msg2 := "missing )"
+		if p.s[p.i-1] == 'R' {
+			msg2 = badGroupCall
+		}
+		return nil, p.either(p.i, "(?R or (?[+-]digits must be followed by )", p.i, msg2)
 	}
 	p.i++
-	return p.reference(n, p.i-1), nil
+	return p.reference(n, p.i-1, p.i-1), nil
 }
 
 // options reads (?imsxUJ-imsx) or (?i:...).
 func (p *parser) options() (*node, error) {
 	on, off := Flags(0), Flags(0)
 	into := &on
+	if p.is2() && p.accept("^") { // all off
+		off = Caseless | Multiline | DotAll | Extended
+	}
 	for ; p.i < len(p.s); p.i++ {
 		switch p.s[p.i] {
 		case 'i':
@@ -359,6 +404,9 @@ func (p *parser) options() (*node, error) {
 		case 'J':
 			*into |= DupNames
 		case '-':
+			if into == &off && p.is2() {
+				return nil, p.errAt(p.i, "invalid hyphen in option setting")
+			}
 			into = &off
 		case ')':
 			p.i++
@@ -372,8 +420,17 @@ func (p *parser) options() (*node, error) {
 			p.flags = saved
 			return n, err
 		default:
-			return nil, p.errAt(p.i, "unrecognized character after (? or (?-")
+			return nil, p.badOption()
 		}
 	}
-	return nil, p.errAt(p.i, "unrecognized character after (? or (?-")
+	return nil, p.badOption()
+}
+
+// badOption is the error of what stands at p.i, or of a pattern that ends there.
+func (p *parser) badOption() error {
+	const msg = "unrecognized character after (? or (?-"
+	if p.i >= len(p.s) {
+		return p.either(p.i, msg, p.i, "missing )")
+	}
+	return p.errAt(p.i, msg)
 }

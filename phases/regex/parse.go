@@ -4,14 +4,6 @@ import (
 	"unicode/utf8"
 )
 
-// Error is a pattern error in PCRE's words. At is the byte offset PCRE reports.
-type Error struct {
-	Msg string
-	At  int
-}
-
-func (e *Error) Error() string { return e.Msg }
-
 const maxDepth = 250 // PCRE's default limit on nested parentheses
 
 // parser reads one pattern.
@@ -24,13 +16,18 @@ type parser struct {
 	ngroups int
 	groups  []*node // by number, once closed; [0] is the whole pattern
 	names   []Name
-	refs    []*node // back references and calls to check at the end
-	refEnd  []int   // the offset to report for each of refs
-	topRef  int     // the highest back reference by number
-	late    error   // an error to report when the references are fine
+	refs    []reference // to check at the end
+	topRef  int         // the highest back reference by number
+	look    *Error      // PCRE 2: a lookbehind that is not of fixed length
+	late    error       // an error to report when the references are fine
 }
 
-func (p *parser) errAt(at int, msg string) error { return &Error{Msg: msg, At: min(at, len(p.s))} }
+// reference is a back reference, a call or a condition.
+type reference struct {
+	n        *node
+	at, at2  int  // the offset to report in PCRE 1 and 2
+	numbered bool // a back reference by number: PCRE 1 checks the highest one alone
+}
 
 // next takes one character: a byte, or with UTF8 a rune.
 func (p *parser) next() rune {
@@ -83,23 +80,32 @@ func (p *parser) accept(lit string) bool {
 }
 
 func (p *parser) checkRefs() error {
-	for i, n := range p.refs {
+	if p.look != nil {
+		return p.look
+	}
+	for _, r := range p.refs {
+		if r.numbered && !p.is2() {
+			continue
+		}
+		n := r.n
 		if n.name != "" {
 			g, ok := p.groupNamed(n.name)
 			if !ok {
-				return p.errAt(p.refEnd[i], "reference to non-existent subpattern")
+				return p.errIn(r.at, r.at2, noSuchGroup)
 			}
 			n.ref = g
 		}
 		if n.ref > p.ngroups {
-			return p.errAt(p.refEnd[i], "reference to non-existent subpattern")
+			return p.errIn(r.at, r.at2, noSuchGroup)
 		}
 	}
 	if p.topRef > p.ngroups {
-		return p.errAt(len(p.s), "reference to non-existent subpattern")
+		return p.errAt(len(p.s), noSuchGroup)
 	}
 	return p.late
 }
+
+const noSuchGroup = "reference to non-existent subpattern"
 
 func (p *parser) groupNamed(name string) (int, bool) {
 	for _, n := range p.names {

@@ -9,7 +9,6 @@
 package regex
 
 import (
-	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -32,6 +31,7 @@ const (
 	DupNames                        // D: two groups may have the same name
 	JavaScript                      // J: JavaScript's reading of some escapes
 	DFA                             // d: the longest match, no captures
+	PCRE2                           // errors, their places and codes are PCRE 2's; escapes without a meaning are errors
 )
 
 // Name is a named capture.
@@ -49,18 +49,6 @@ type Regexp struct {
 	keep  int // the group that stands for \K, 0 when there is none
 	names []Name
 }
-
-// MatchError is an error of pcre_exec while matching.
-type MatchError struct{ Code int }
-
-func (e *MatchError) Error() string { return "pcre_exec() failed: " + strconv.Itoa(e.Code) }
-
-// Codes of MatchError.
-const (
-	ErrMatchLimit    = -8
-	ErrBadUTF8       = -10
-	ErrBadUTF8Offset = -11
-)
 
 // matchTime bounds one match, where PCRE counts ten million steps.
 const matchTime = 2 * time.Second
@@ -217,11 +205,14 @@ func (in *Input) byteAt(i int) int {
 func (re *Regexp) Match(in *Input, start int, ov []int) ([]int, error) {
 	in.prepare(re.flags&UTF8 != 0)
 	if in.bad && re.flags&NoUTFCheck == 0 {
-		return nil, &MatchError{ErrBadUTF8}
+		return nil, re.matchErr(ErrBadUTF8, utf8Error(in.s))
+	}
+	if start > len(in.s) {
+		return nil, re.matchErr(ErrBadOffset, Err2BadOffset)
 	}
 	at, ok := in.runeAt(start)
 	if !ok {
-		return nil, &MatchError{ErrBadUTF8Offset}
+		return nil, re.matchErr(ErrBadUTF8Offset, Err2BadUTF8Offset)
 	}
 	ov = ov[:0]
 	err := re.re.FindRunesMatches(in.runes, at, func(m regexp2.MatchView) bool {
@@ -241,7 +232,7 @@ func (re *Regexp) Match(in *Input, start int, ov []int) ([]int, error) {
 		return false
 	})
 	if err != nil {
-		return nil, &MatchError{ErrMatchLimit} // out of time or of stack
+		return nil, re.matchErr(ErrMatchLimit, Err2MatchLimit) // out of time or of stack
 	}
 	if len(ov) == 0 {
 		return nil, nil
@@ -264,7 +255,7 @@ func (re *Regexp) longest(in *Input, ov []int) ([]int, error) {
 			return false
 		})
 		if err != nil {
-			return nil, &MatchError{ErrMatchLimit} // out of time or of stack
+			return nil, re.matchErr(ErrMatchLimit, Err2MatchLimit) // out of time or of stack
 		}
 		if found {
 			ov[1] = in.byteAt(to)

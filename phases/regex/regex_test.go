@@ -213,3 +213,49 @@ func BenchmarkMatch(b *testing.B) {
 		b.Fatal(ov)
 	}
 }
+
+// TestErrors compares with the errors of libpcre 8.39 and libpcre2 10.42: pattern,
+// options, and for each message and offset, "ok" for a pattern that compiles.
+func TestErrors(t *testing.T) {
+	data, err := os.ReadFile("testdata/errors.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {
+		col := strings.Split(line, "\t")
+		if len(col) != 6 {
+			t.Fatalf("line %d: %d columns", i+1, len(col))
+		}
+		pattern, flags := unescape(t, col[0]), flagsOf(t, col[1])
+		for release, f := range []Flags{flags, flags | PCRE2} {
+			got := "ok\t-"
+			if _, err := Compile(pattern, f); err != nil {
+				e := err.(*Error)
+				got = fmt.Sprintf("%s\t%d", escape(e.Msg), e.At)
+			}
+			if want := col[2+2*release] + "\t" + col[3+2*release]; got != want {
+				t.Errorf("line %d: PCRE %d, %s /%s\n got %s\nwant %s", i+1, release+1, col[0], col[1], got, want)
+			}
+		}
+	}
+}
+
+// TestUTF8Errors compares with what pcre2_match says of subjects that are not UTF-8.
+func TestUTF8Errors(t *testing.T) {
+	for s, want := range map[string]int{
+		"a\xff": -23, "\x80": -22, "\xc3": -3, "\xe2\x82": -3, "\xe2": -4, "\xf0\x90": -4, "\xf0": -5, "\xc3a": -8, "\xe2\x82a": -9,
+		"\xf0\x90\x80a": -10, "\xc0\x80": -17, "\xe0\x80\x80": -18, "\xed\xa0\x80": -16, "\xf0\x80\x80\x80": -19,
+		"\xf4\x90\x80\x80": -15, "\xf5\x80\x80\x80": -15, "\xf8\x88\x80\x80\x80": -13, "\xfc\x84\x80\x80\x80\x80": -14,
+		"\xf8\x80\x80\x80\x80": -20, "\xfc\x80\x80\x80\x80\x80": -21, "\xf8": -6, "\xf8\x80": -5, "\xfc": -7, "\xfe": -23, "\xf0a": -4,
+	} {
+		re, err := Compile("a", UTF8|PCRE2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var in Input
+		in.Reset(s)
+		if _, err := re.Match(&in, 0, nil); err == nil || err.(*MatchError).Code != want {
+			t.Errorf("%q gives %v, want %d", s, err, want)
+		}
+	}
+}

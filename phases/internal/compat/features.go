@@ -12,6 +12,10 @@ const (
 	BoundedRanges
 	TargetOfConnect
 	LongErrorLines
+	PCRE2
+	CaptureHeaders
+	SocketUpstreams
+	CheckedSockets
 )
 
 // features tells since when a stack has each of them: both versions must be reached,
@@ -26,5 +30,9 @@ var features = [...]struct {
 	KeptUpstreams:       {1029007, 0, "upstreams are asked with HTTP/1.1, and upstream{} keeps connections unless it is told not to"},
 	BoundedRanges:       {1029005, 0, "many small ranges are answered with the whole body, unless max_ranges is set"},
 	TargetOfConnect:     {1029003, 0, "CONNECT is refused for what it asks for before it is refused as a method"},
+	PCRE2:               {0, 10026, "ngx.re has the texts, places and codes of PCRE 2, which takes an escape without a meaning for an error"},
+	CaptureHeaders:      {0, 10027, "ngx.location.capture takes the option headers"},
+	SocketUpstreams:     {0, 10030, "error lines of cosockets say whom they speak to"},
+	CheckedSockets:      {0, 10027, "setkeepalive and bind of cosockets check their arguments"},
 	LongErrorLines:      {patched, 0, "lines of the error log are cut at 4096 bytes and not at 2048"},
 }

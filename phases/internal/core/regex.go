@@ -2,7 +2,6 @@ package core
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/regex"
@@ -29,7 +28,7 @@ var confMatchLimit int
 // Pattern compiles a pattern of the configuration for those who only ask whether it
 // matches: its groups have no use (ngx_regex_compile).
 func Pattern(pattern string, ignoreCase bool) (*Regex, error) {
-	var flags regex.Flags
+	flags := regex.PCRE2
 	if ignoreCase {
 		flags |= regex.Caseless
 	}
@@ -59,28 +58,13 @@ func (c *Compiler) Regex(pattern string, ignoreCase bool) (*Regex, error) {
 	return cr, nil
 }
 
-// pcre2Texts are the messages that PCRE 2, which nginx itself uses, words
-// unlike PCRE 1, which ngx_lua uses.
-var pcre2Texts = map[string]string{
-	"missing )":             "missing closing parenthesis",
-	"unmatched parentheses": "unmatched closing parenthesis",
-	"nothing to repeat":     "quantifier does not follow a repeatable item",
-}
-
-// regexError words a bad pattern as nginx does.
+// regexError words a bad pattern as nginx does, which uses PCRE 2.
 func regexError(pattern string, err error) error {
 	var re *regex.Error
 	if !errors.As(err, &re) {
 		return err
 	}
-	msg := re.Msg
-	if text, ok := pcre2Texts[msg]; ok {
-		msg = text
-	}
-	if re.At >= len(pattern) {
-		return fmt.Errorf("pcre2_compile() failed: %s in \"%s\"", msg, pattern)
-	}
-	return fmt.Errorf("pcre2_compile() failed: %s in \"%s\" at \"%s\"", msg, pattern, pattern[re.At:])
+	return errors.New(re.Text(pattern, regex.PCRE2))
 }
 
 // Exec matches s and on success stores what the groups took. It answers OK,
@@ -139,12 +123,11 @@ func (re *Regex) match(r *Request, s string) (places []int, rc int) {
 
 // pcre2Code is the number PCRE 2 gives an error of a match.
 func pcre2Code(err error) int {
-	const matchLimit = -47
 	var me *regex.MatchError
-	if errors.As(err, &me) && me.Code != regex.ErrMatchLimit {
+	if errors.As(err, &me) {
 		return me.Code
 	}
-	return matchLimit
+	return regex.Err2MatchLimit
 }
 
 // Matches is Exec for a place that has no use for captures.

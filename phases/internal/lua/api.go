@@ -1,12 +1,14 @@
 package lua
 
 import (
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/lua/ngxre"
 	"github.com/moonphase/moonphase/phases/internal/lua/ngxshared"
+	"github.com/moonphase/moonphase/phases/regex"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/cosocket"
 )
@@ -52,7 +54,11 @@ func openNgx(st *rt.State, w *worker) {
 	sub("req", req)
 	sub("resp", ngxResp.Table(2))
 	m := main.Of(w.cycle)
-	api.re = ngxre.New(ngxre.Limits{Cache: m.regexCacheMaxEntries.V, Match: m.regexMatchLimit.V})
+	patterns := ngxre.Options{Cache: m.regexCacheMaxEntries.V, Match: m.regexMatchLimit.V}
+	if w.cycle.Stack.Has(compat.PCRE2) {
+		patterns.Dialect = regex.PCRE2
+	}
+	api.re = ngxre.New(patterns)
 	sub("re", api.re.Table())
 	sub("timer", ngxTimer.Table(0))
 	sub("worker", ngxWorker.Table(0))

@@ -14,17 +14,18 @@ import (
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
-// Limits are what directives say of patterns.
-type Limits struct {
-	Cache int // lua_regex_cache_max_entries
-	Match int // lua_regex_match_limit, 0 for none
+// Options are what the configuration says of patterns.
+type Options struct {
+	Cache   int         // lua_regex_cache_max_entries
+	Match   int         // lua_regex_match_limit, 0 for none
+	Dialect regex.Flags // regex.PCRE2, or 0 for PCRE 1
 }
 
 // Lib is ngx.re in one Lua state. It keeps compiled patterns in two generations of half
 // the cache's size: what has been used since the last turn survives the next one. All
 // patterns are kept, with or without the option o, which cannot be seen from outside.
 type Lib struct {
-	limits     Limits
+	options    Options
 	young, old map[regexKey]*compiledRegex
 	iterator   *rt.Table // metatable of the iterators of gmatch
 
@@ -34,8 +35,8 @@ type Lib struct {
 }
 
 // New makes the library for a Lua state.
-func New(limits Limits) *Lib {
-	e := &Lib{limits: limits, iterator: rt.NewTable(0, 1)}
+func New(options Options) *Lib {
+	e := &Lib{options: options, iterator: rt.NewTable(0, 1)}
 	e.iterator.SetStr("__call", rt.NewGoFunction("gmatch_iterator", gmatchNext))
 	return e
 }
@@ -78,7 +79,7 @@ func (e *Lib) get(k regexKey) *compiledRegex {
 }
 
 func (e *Lib) put(k regexKey, re *compiledRegex) {
-	size := e.limits.Cache
+	size := e.options.Cache
 	if size <= 0 {
 		return
 	}
@@ -88,15 +89,15 @@ func (e *Lib) put(k regexKey, re *compiledRegex) {
 	e.young[k] = re
 }
 
-// Check says why ngx.re refuses a pattern with these options, nil when it
-// does not.
+// Check says why ngx.re of the newest OpenResty refuses a pattern with these options,
+// nil when it does not.
 func Check(pattern, opts string) error {
 	flags, err := regexFlags(opts)
 	if err != nil {
 		return err
 	}
-	if _, err := regex.Compile(pattern, flags); err != nil {
-		return errors.New(regexErrorText(pattern, err))
+	if _, err := regex.Compile(pattern, flags|regex.PCRE2); err != nil {
+		return errors.New(errorText(pattern, regex.PCRE2, err))
 	}
 	return nil
 }
@@ -154,11 +155,11 @@ func (e *Lib) compile(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
 		th.Errorf("%s", err)
 	}
 	l := &compiledRegex{dups: flags&regex.DupNames != 0}
-	if l.re, err = regex.Compile(k.pattern, flags); err != nil {
-		l.err = regexErrorText(k.pattern, err)
+	if l.re, err = regex.Compile(k.pattern, flags|e.options.Dialect); err != nil {
+		l.err = errorText(k.pattern, e.options.Dialect, err)
 		return l
 	}
-	l.re.SetMatchLimit(e.limits.Match)
+	l.re.SetMatchLimit(e.options.Match)
 	for _, n := range l.re.Names() {
 		l.names = append(l.names, rt.String(n.Name))
 	}
@@ -166,17 +167,12 @@ func (e *Lib) compile(th *rt.Thread, args []rt.Value, opt int) *compiledRegex {
 	return l
 }
 
-// regexErrorText is ngx_lua's message for a pattern error.
-func regexErrorText(pattern string, err error) string {
-	e, ok := err.(*regex.Error)
-	if !ok {
-		return err.Error()
+// errorText is ngx_lua's message for a pattern error.
+func errorText(pattern string, dialect regex.Flags, err error) string {
+	if e, ok := err.(*regex.Error); ok {
+		return e.Text(pattern, dialect)
 	}
-	text := "pcre_compile() failed: " + e.Msg + ` in "` + pattern + `"`
-	if e.At < len(pattern) {
-		text += ` at "` + pattern[e.At:] + `"`
-	}
-	return text
+	return err.Error()
 }
 
 // subject is argument 0 as text.
@@ -204,9 +200,6 @@ func startPos(th *rt.Thread, ctx rt.Value) int {
 // exec matches from a byte offset on. ov is nil without a match; err is the
 // message of a failure.
 func (l *compiledRegex) exec(in *regex.Input, from int, ov []int) (_ []int, err string) {
-	if from > len(in.String()) {
-		return nil, "pcre_exec() failed: -24" // PCRE_ERROR_BADOFFSET
-	}
 	ov, e := l.re.Match(in, from, ov)
 	if e != nil {
 		return nil, e.Error()

@@ -5,7 +5,7 @@ import "testing"
 func TestCheck(t *testing.T) {
 	for _, tt := range []struct{ pattern, opts, want string }{
 		{`^(\w+)$`, "joi", ""},
-		{`(`, "", `pcre_compile() failed: missing ) in "("`},
+		{`(`, "", `pcre2_compile() failed: missing closing parenthesis in "("`},
 		{`a`, "jz", `unknown flag "z" (flags "jz")`},
 	} {
 		got := ""
