@@ -94,21 +94,3 @@ func setRedirect(c *core.Compiler, d *conf.Directive) error {
 	p.redirects = append(p.redirects, pr)
 	return nil
 }
-
-// rewriteLocation applies the first proxy_redirect that fits.
-func (x *exchange) rewriteLocation(value string) (to string, changed bool) {
-	r, p := x.r, x.conf
-	for i := range p.redirects {
-		pr := &p.redirects[i]
-		if pr.re != nil {
-			if pr.re.Exec(r, value) == core.OK {
-				return pr.to.Eval(r), true
-			}
-			continue
-		}
-		if rest, ok := strings.CutPrefix(value, pr.from.Eval(r)); ok {
-			return pr.to.Eval(r) + rest, true
-		}
-	}
-	return value, false
-}

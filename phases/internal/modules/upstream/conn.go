@@ -98,7 +98,7 @@ func NewConn(nc net.Conn, addr string) *Conn {
 func (c *Conn) setReadDeadline(t time.Time) error  { return c.Conn.SetReadDeadline(t) }
 func (c *Conn) setWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(t) }
 
-// Read waits for at most proxy_read_timeout.
+// Read waits for at most read_timeout.
 func (c *Conn) Read(p []byte) (int, error) {
 	if !c.sending.Load() {
 		c.reads.Extend(c.readWait)
@@ -109,10 +109,10 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// writePiece is how much must go out within proxy_send_timeout.
+// writePiece is how much must go out within send_timeout.
 const writePiece = 64 << 10
 
-// Write sends p; each piece of it may take proxy_send_timeout.
+// Write sends p; each piece of it may take send_timeout.
 func (c *Conn) Write(p []byte) (n int, err error) {
 	for len(p) > 0 && err == nil {
 		c.writes.Extend(c.writeWait)

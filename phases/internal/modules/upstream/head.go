@@ -8,12 +8,11 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
-// headParser reads the head of an upstream's response as ngx_http_proxy_module
-// does. Lines are parsed when they are there, and from their start again when
-// they were not.
+// headParser reads the lines of an upstream's head as ngx_http_proxy_module does. They
+// are parsed when they are there, and from their start again when they were not.
 type headParser struct {
-	head    *ResponseHead
-	at      int // offset of the line that comes next
+	text    []byte // that was parsed last
+	at      int    // offset of the line that comes next
 	started bool
 	status  headLine
 	lines   []headLine
@@ -22,33 +21,41 @@ type headParser struct {
 // headLine is one header line, as offsets; that of the status has no name.
 type headLine struct{ name, nameEnd, value, valueEnd int }
 
-// parse goes on in what has been read so far; done says that the head ended.
-// The error is a HeadError.
-func (p *headParser) parse(b []byte) (done bool, err error) {
+// ParseHTTP reads a head with a status line from b; each call has the whole head as far
+// as it came. n is where the head ends. What does not begin with a status line has no
+// head: it is ResponseHead.Bare. The error is a HeadError.
+func (r *ResponseReader) ParseHTTP(b []byte) (n int, done bool, err error) {
+	p := &r.lines
+	p.text = b
 	if !p.started {
-		n, ok := p.statusLine(b)
+		n, ok := p.statusLine(b, &r.Head)
 		if !ok {
-			*p.head = ResponseHead{Length: -1, Bare: true, close: true}
-			return true, nil
+			r.Head = ResponseHead{Length: -1, Bare: true, Close: true}
+			return 0, true, nil
 		}
 		if n == 0 {
-			return false, nil
+			return 0, false, nil
 		}
 		p.at, p.started = n, true
 	}
+	return p.headers(b, &r.Head)
+}
+
+// headers goes on in the lines of b behind the status.
+func (p *headParser) headers(b []byte, h *ResponseHead) (n int, done bool, err error) {
 	for {
 		l, end, bad := scanHeaderLine(b, p.at)
 		switch {
 		case bad >= 0:
-			p.collect(b)
-			return false, HeadError(fmt.Sprintf("upstream sent invalid header: \"%s\\x%02x...\"", b[l.name:bad], b[bad]))
+			p.collect(h)
+			return 0, false, HeadError(fmt.Sprintf("upstream sent invalid header: \"%s\\x%02x...\"", b[l.name:bad], b[bad]))
 		case end < 0:
-			return false, nil
+			return 0, false, nil
 		}
 		p.at = end
 		if l.nameEnd == l.name {
-			p.collect(b)
-			return true, p.head.interpret()
+			p.collect(h)
+			return p.at, true, h.interpret()
 		}
 		if l.nameEnd > 0 {
 			p.lines = append(p.lines, l)
@@ -58,7 +65,7 @@ func (p *headParser) parse(b []byte) (done bool, err error) {
 
 // statusLine parses "HTTP/1.1 200 OK". n is 0 for one that is not complete; ok is
 // false for what is none (ngx_http_parse_status_line).
-func (p *headParser) statusLine(b []byte) (n int, ok bool) {
+func (p *headParser) statusLine(b []byte, h *ResponseHead) (n int, ok bool) {
 	const proto = "HTTP/"
 	for i := range min(len(proto), len(b)) {
 		if b[i] != proto[i] {
@@ -110,8 +117,8 @@ func (p *headParser) statusLine(b []byte) (n int, ok bool) {
 			continue
 		}
 		p.status = headLine{value: start, valueEnd: at}
-		p.head.Status = int(b[start]-'0')*100 + int(b[start+1]-'0')*10 + int(b[start+2]-'0')
-		p.head.close = major < 1 || major == 1 && minor < 1
+		h.Status = int(b[start]-'0')*100 + int(b[start+1]-'0')*10 + int(b[start+2]-'0')
+		h.Close = major < 1 || major == 1 && minor < 1
 		return n, true
 	}
 	return 0, true
@@ -205,9 +212,8 @@ func lineEnd(b []byte, i int) (end, bad int) {
 }
 
 // collect makes texts of the lines: one string that all of them share.
-func (p *headParser) collect(b []byte) {
-	text := string(b[:min(p.at, len(b))])
-	h := p.head
+func (p *headParser) collect(h *ResponseHead) {
+	text := string(p.text[:min(p.at, len(p.text))])
 	if p.started {
 		h.Line = text[p.status.value:p.status.valueEnd]
 	}
@@ -229,7 +235,7 @@ func (h *ResponseHead) interpret() error {
 		switch len(line.Name) {
 		case len("Connection"):
 			if ngxtext.EqualFold(line.Name, "Connection") && containsText(line.Value, "close") {
-				h.close = true
+				h.Close = true
 			}
 			continue
 		case len("Content-Length"), len("Transfer-Encoding"):
@@ -255,7 +261,7 @@ func (h *ResponseHead) interpret() error {
 		case !ngxtext.EqualFold(line.Value, "chunked"):
 			return HeadError(fmt.Sprintf("upstream sent unknown \"Transfer-Encoding\": \"%s\"", line.Value))
 		default:
-			h.chunked = true
+			h.Chunked = true
 		}
 		first = line
 	}

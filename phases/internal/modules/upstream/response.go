@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync"
 
-	"github.com/moonphase/moonphase/phases/http1"
 	"github.com/moonphase/moonphase/phases/internal/core"
 )
 
@@ -20,14 +19,16 @@ type ResponseReader struct {
 	r, w int // the bytes read ahead are buf[r:w]
 
 	Head     ResponseHead
+	lines    headParser
 	framing  framing
-	left     int64 // of framedByLength, still to come
-	chunks   http1.Chunked
-	ended    bool  // the body was read to its end
-	Received int64 // bytes, head included
-	BodyRead int64 // bytes of the body that came, with their framing
-	Preread  int64 // those of them that came with the head
-	EOF      bool  // the upstream has closed
+	left     int64   // of framedByLength, still to come
+	decoder  Decoder // of framedInside
+	excess   string  // what log lines say of bytes behind the end
+	ended    bool    // the body was read to its end
+	Received int64   // bytes, head included
+	BodyRead int64   // bytes of the body that came, with their framing
+	Preread  int64   // those of them that came with the head
+	EOF      bool    // the upstream has closed
 }
 
 // framing says how the end of a body is known.
@@ -36,8 +37,29 @@ type framing uint8
 const (
 	framedByClose framing = iota
 	framedByLength
-	framedByChunks
+	framedInside // by what stands between pieces of the body
 )
+
+// Decoder takes a body apart whose framing stands in it, as chunks. Its errors are
+// BodyErrors.
+type Decoder interface {
+	// Parse takes framing from b until data follows, the body is done or b ends, and
+	// returns the number of bytes it took.
+	Parse(b []byte) (int, error)
+	// Data is how many bytes of the body come next, 0 where framing does.
+	Data() int64
+	// Took says that n of those were taken.
+	Took(n int64)
+	// Need is the least number of bytes that must still come before the body can end.
+	Need() int64
+	// Done reports whether the end was read.
+	Done() bool
+}
+
+// BodyError is a body that cannot be understood, in nginx's words.
+type BodyError string
+
+func (e BodyError) Error() string { return string(e) }
 
 // ResponseHead is what the head of a response said.
 type ResponseHead struct {
@@ -45,9 +67,9 @@ type ResponseHead struct {
 	Line    string // "200 OK": what stands behind the version
 	Headers core.Headers
 	Length  int64 // Content-Length, -1 without
-	chunked bool
-	close   bool // the connection ends with the response
-	Bare    bool // no head at all: what comes is the body, as in HTTP/0.9
+	Chunked bool  // Transfer-Encoding: chunked
+	Close   bool  // the connection ends with the response
+	Bare    bool  // no head at all: what comes is the body, as in HTTP/0.9
 }
 
 // responseRoom is what a response is read through. Idle connections hold nothing,
@@ -65,7 +87,7 @@ func (r *ResponseReader) Start(src io.Reader) {
 	if room == nil {
 		room = responseRooms.Get().(*responseRoom)
 	}
-	*r = ResponseReader{src: src, room: room, buf: room.buf[:]}
+	*r = ResponseReader{src: src, room: room, buf: room.buf[:], lines: headParser{lines: room.lines[:0]}}
 }
 
 // Release gives the memory back. What Next delivered is no longer valid.
@@ -77,7 +99,7 @@ func (r *ResponseReader) Release() {
 	}
 }
 
-// ErrBigHead is a head that does not fit in proxy_buffer_size.
+// ErrBigHead is a head that does not fit in buffer_size.
 var ErrBigHead = errors.New("upstream sent too big header")
 
 // HeadError is a head that cannot be understood, in nginx's words.
@@ -87,10 +109,6 @@ func (e HeadError) Error() string { return string(e) }
 
 // fill reads more bytes behind those that are buffered, up to limit in all.
 func (r *ResponseReader) fill(limit int) error {
-	if r.r > 0 {
-		r.w = copy(r.buf, r.buf[r.r:r.w])
-		r.r = 0
-	}
 	n, err := r.src.Read(r.buf[r.w:limit])
 	r.w += n
 	r.Received += int64(n)
@@ -104,77 +122,76 @@ func (r *ResponseReader) fill(limit int) error {
 	return err
 }
 
-// ReadHead reads the head, which may be limit bytes long. The error is io.EOF,
+// headReader is the part of a Protocol that reads heads.
+type headReader interface {
+	ParseHead(b []byte) (n int, done bool, err error)
+}
+
+// ReadHead has p read the head, which may be limit bytes long. The error is io.EOF,
 // ErrBigHead, a HeadError, or one of the network.
-func (r *ResponseReader) ReadHead(limit int) error {
+func (r *ResponseReader) ReadHead(limit int, p headReader) error {
 	if limit > len(r.buf) {
 		r.buf = make([]byte, limit)
 	}
-	p := headParser{head: &r.Head, lines: r.room.lines[:0]}
 	for {
 		if err := r.fill(limit); err != nil {
 			return err
 		}
-		done, err := p.parse(r.buf[:r.w])
+		n, done, err := p.ParseHead(r.buf[r.r:r.w])
+		r.r += n
 		switch {
 		case err != nil:
 			return err
 		case done:
-			r.r = p.at
 			r.Preread = int64(r.w - r.r)
 			r.BodyRead = r.Preread
 			return nil
 		case r.w == limit:
-			p.collect(r.buf)
+			r.lines.collect(&r.Head)
 			return ErrBigHead
 		}
 	}
 }
 
-// Begin goes on to the body. The responses to HEAD, and those of status 204 and
-// 304, have none whatever their head says.
-func (r *ResponseReader) Begin(isHead bool) {
-	switch h := &r.Head; {
-	case isHead || h.Status == 204 || h.Status == 304:
-		r.framing, r.left = framedByLength, 0
-	case h.chunked:
-		r.framing = framedByChunks
-	case h.Length >= 0:
-		r.framing, r.left = framedByLength, h.Length
-	default:
-		r.framing = framedByClose
-	}
-	r.ended = r.framing == framedByLength && r.left == 0
+// ByLength says that the body has n bytes. excess is what log lines say of more.
+func (r *ResponseReader) ByLength(n int64, excess string) {
+	r.framing, r.left, r.ended, r.excess = framedByLength, n, n == 0, excess
+}
+
+// ByClose says that the body ends with the connection.
+func (r *ResponseReader) ByClose() { r.framing = framedByClose }
+
+// Inside says that d finds the end of the body. excess is what log lines say of bytes
+// behind it.
+func (r *ResponseReader) Inside(d Decoder, excess string) {
+	r.framing, r.decoder, r.excess = framedInside, d, excess
 }
 
 // Clean reports whether the connection stands exactly at the end of the
 // response, so that the next bytes belong to the next request's.
 func (r *ResponseReader) Clean() bool {
-	return r.ended && r.r == r.w && !r.EOF && r.framing != framedByClose && !r.Head.close && !r.Head.Bare
+	return r.ended && r.r == r.w && !r.EOF && r.framing != framedByClose && !r.Head.Close && !r.Head.Bare
 }
 
 // Ahead is what has been read and not delivered, valid until the next read.
 func (r *ResponseReader) Ahead() []byte { return r.buf[r.r:r.w] }
-
-// InChunks reports whether the body comes in chunks.
-func (r *ResponseReader) InChunks() bool { return r.framing == framedByChunks }
 
 // Surplus reports whether more came than the response may hold.
 func (r *ResponseReader) Surplus() bool { return r.ended && r.r < r.w }
 
 // Next gives the next bytes of the body, valid until the next call, and io.EOF at
 // its end. With gather it waits until a piece of some size is there, or all that
-// can be counted on. The error is http1.ErrBadChunk, io.ErrUnexpectedEOF for a
+// can be counted on. The error is a BodyError, io.ErrUnexpectedEOF for a
 // body cut short, or one of the network.
 func (r *ResponseReader) Next(gather bool) ([]byte, error) {
 	for {
-		if r.framing == framedByChunks && !r.ended && (!gather || r.enough()) {
-			n, err := r.chunks.Parse(r.buf[r.r:r.w])
+		if r.framing == framedInside && !r.ended && (!gather || r.enough()) {
+			n, err := r.decoder.Parse(r.buf[r.r:r.w])
 			r.r += n
 			if err != nil {
 				return nil, err
 			}
-			r.ended = r.chunks.Done()
+			r.ended = r.decoder.Done()
 		}
 		if r.ended {
 			return nil, io.EOF
@@ -192,7 +209,7 @@ func (r *ResponseReader) Next(gather bool) ([]byte, error) {
 }
 
 // gatherSize is how much is waited for before a piece is passed on
-// (proxy_buffers).
+// (buffers).
 const gatherSize = 4096
 
 // enough reports whether what is buffered is worth passing on.
@@ -204,8 +221,8 @@ func (r *ResponseReader) enough() bool {
 	switch r.framing {
 	case framedByLength:
 		return int64(n) >= r.left
-	case framedByChunks:
-		return int64(n) >= r.chunks.Need()
+	case framedInside:
+		return int64(n) >= r.decoder.Need()
 	}
 	return false
 }
@@ -216,8 +233,8 @@ func (r *ResponseReader) deliverable() int {
 	switch r.framing {
 	case framedByLength:
 		n = min(n, r.left)
-	case framedByChunks:
-		n = min(n, r.chunks.Data())
+	case framedInside:
+		n = min(n, r.decoder.Data())
 	}
 	return int(n)
 }
@@ -227,13 +244,17 @@ func (r *ResponseReader) took(n int64) {
 	case framedByLength:
 		r.left -= n
 		r.ended = r.left == 0
-	case framedByChunks:
-		r.chunks.Took(n)
+	case framedInside:
+		r.decoder.Took(n)
 	}
 }
 
-// more reads the next bytes of the body.
+// more reads the next bytes of the body, with the buffer's whole room for them.
 func (r *ResponseReader) more() error {
+	if r.r > 0 {
+		r.w = copy(r.buf, r.buf[r.r:r.w])
+		r.r = 0
+	}
 	before := r.Received
 	err := r.fill(len(r.buf))
 	r.BodyRead += r.Received - before
@@ -245,7 +266,7 @@ func (r *ResponseReader) rest(err error) ([]byte, error) {
 	if err != io.EOF {
 		return nil, err
 	}
-	if r.deliverable() > 0 || r.framing == framedByChunks && r.w > r.r {
+	if r.deliverable() > 0 || r.framing == framedInside && r.w > r.r {
 		return r.Next(false)
 	}
 	if r.framing == framedByClose {

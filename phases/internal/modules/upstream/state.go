@@ -48,7 +48,7 @@ type State struct {
 
 	// What the balancer is told and decides.
 	Named     string // host:port of the next attempt, "" for the upstream's own choice
-	MaxTries  int    // attempts that proxy_next_upstream_tries lets be, 0: any number
+	MaxTries  int    // attempts that next_upstream_tries lets be, 0: any number
 	MoreTries int    // further attempts it grants
 	Last      string // how the attempt before ended: "failed", "next", "" before any
 	Runs      int    // of the balancer so far

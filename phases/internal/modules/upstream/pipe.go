@@ -1,13 +1,13 @@
-package proxy
+package upstream
 
 import "github.com/moonphase/moonphase/phases/internal/core"
 
-// bodyPipe gathers a proxied body as nginx's buffers do (ngx_event_pipe), so that
+// bodyPipe gathers a body as nginx's buffers do (ngx_event_pipe), so that
 // body_filter_by_lua sees it in the same pieces: all of a body that fits into
-// proxy_buffers at once, else two full buffers at a time. Without such a filter
+// the buffers at once, else two full buffers at a time. Without such a filter
 // pieces make no difference and are passed on as they come.
 type bodyPipe struct {
-	x     *exchange
+	x     *Exchange
 	flags int // of the output
 	size  int // of a buffer
 	next  int // of the first buffer that is not passed on: the head may have taken some of it
@@ -18,12 +18,12 @@ type bodyPipe struct {
 const pipeBuffers = 8
 
 // newBodyPipe returns a pipe for the body of x, nil where pieces do not matter.
-func (x *exchange) newBodyPipe(flags int) *bodyPipe {
-	if !x.r.Loc.SeesPieces {
+func (x *Exchange) newBodyPipe(flags int) *bodyPipe {
+	if !x.R.Loc.SeesPieces {
 		return nil
 	}
-	size := int(x.conf.bufferSize.V)
-	head := x.in.Received - int64(len(x.in.Ahead()))
+	size := int(x.Conf.bufferSize.V)
+	head := x.In.Received - int64(len(x.In.Ahead()))
 	p := &bodyPipe{x: x, flags: flags, size: size, next: size}
 	if head > 0 && head < int64(size) {
 		p.next -= int(head)
@@ -77,9 +77,9 @@ func (p *bodyPipe) split(piece []byte) int {
 
 // more tells whether more of the body is there already.
 func (p *bodyPipe) more() bool {
-	more := len(p.x.in.Ahead()) > 0
+	more := len(p.x.In.Ahead()) > 0
 	if !more {
-		p.x.r.Wait(func() { more = p.x.conn.Readable() })
+		p.x.R.Wait(func() { more = p.x.conn.Readable() })
 	}
 	return more
 }

@@ -1,15 +1,14 @@
-package proxy
+package upstream
 
 import (
 	"context"
 	"sync"
 	"time"
 
-	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
-// watch ends what a proxied request waits for when the client goes away
+// watch ends what an exchange waits for when the client goes away
 // (ngx_http_upstream_check_broken_connection).
 type watch struct {
 	ctx    context.Context
@@ -17,9 +16,9 @@ type watch struct {
 	timer  *time.Timer
 
 	mu    sync.Mutex
-	conn  *upstream.Conn // in use
-	left  bool           // the client has gone
-	ended bool           // nobody wants to know any more
+	conn  *Conn // in use
+	left  bool  // the client has gone
+	ended bool  // nobody wants to know any more
 }
 
 // watchDelay is how long an upstream may take before its client is watched:
@@ -27,10 +26,10 @@ type watch struct {
 const watchDelay = 5 * time.Millisecond
 
 // start begins to watch the client of x.
-func (w *watch) start(x *exchange) {
+func (w *watch) start(x *Exchange) {
 	w.ctx, w.cancel = context.WithCancel(context.Background())
-	conn := x.r.Main.Conn
-	if x.conf.ignoreAbort.V || conn == nil || x.r.Unwatched {
+	conn := x.R.Main.Conn
+	if x.Conf.ignoreAbort.V || conn == nil || x.R.Unwatched {
 		return // the client of a captured subrequest is its script's business
 	}
 	w.timer = time.AfterFunc(watchDelay, func() {
@@ -68,7 +67,7 @@ func (w *watch) wait(gone <-chan struct{}) {
 func (w *watch) context() context.Context { return w.ctx }
 
 // hold makes c the connection that is cut when the client goes; nil: none.
-func (w *watch) hold(c *upstream.Conn) {
+func (w *watch) hold(c *Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conn = c

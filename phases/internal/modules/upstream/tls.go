@@ -1,4 +1,4 @@
-package proxy
+package upstream
 
 import (
 	"context"
@@ -8,19 +8,16 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
-	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 )
 
-const sslPrefix = "proxy_ssl_"
-
-// buildTLS loads what the proxy_ssl_ directives of a location name.
-func buildTLS(c *core.Compiler, p *config) error {
-	if err := c.Outside(p.ssl.Build(c, sslPrefix)); err != nil {
+// buildTLS loads what the ssl_ directives of a location name.
+func (f *Family) buildTLS(c *core.Compiler, p *Config) error {
+	if err := c.Outside(p.ssl.Build(c, f.Prefix+"ssl_")); err != nil {
 		return err
 	}
 	if p.sslVerify.V && p.ssl.Trusted.V == "" {
-		return &conf.Error{Msg: "no proxy_ssl_trusted_certificate for proxy_ssl_verify"}
+		return &conf.Error{Msg: "no " + f.Prefix + "ssl_trusted_certificate for " + f.Prefix + "ssl_verify"}
 	}
 	return nil
 }
@@ -35,28 +32,28 @@ type tlsKind struct {
 }
 
 // tlsKind is the kind of connection that this exchange may use, nil without TLS.
-func (x *exchange) tlsKind() any {
-	if !x.t.tls {
+func (x *Exchange) tlsKind() any {
+	if !x.target.TLS {
 		return nil
 	}
-	p := x.conf
+	p := x.Conf
 	return tlsKind{p.ssl.Setup, x.tlsName(), p.sslServerName.V, p.sslVerify.V}
 }
 
 // tlsName is the name that the upstream must prove to have, and is told by SNI.
-func (x *exchange) tlsName() string {
-	name := x.conf.sslName.V.Eval(x.r)
+func (x *Exchange) tlsName() string {
+	name := x.Conf.sslName.V.Eval(x.R)
 	if name == "" {
-		name = x.t.host
+		name = x.target.Name
 	}
-	host, _ := upstream.SplitHostPort(name)
+	host, _ := SplitHostPort(name)
 	return host
 }
 
 // handshake makes the connection a TLS one. The certificate is judged on resumed
 // sessions too.
-func (x *exchange) handshake() (nextKind, int) {
-	r, p := x.r, x.conf
+func (x *Exchange) handshake() (nextKind, int) {
+	r, p := x.R, x.Conf
 	x.action(" while SSL handshaking to upstream")
 	name := x.tlsName()
 	cfg := p.ssl.Config.Clone()
@@ -67,7 +64,7 @@ func (x *exchange) handshake() (nextKind, int) {
 		cfg.ClientSessionCache = p.ssl.Sessions
 	}
 	c := tls.Client(x.conn.Conn, cfg)
-	ctx, cancel := context.WithTimeout(x.watch.context(), x.st.Connect)
+	ctx, cancel := context.WithTimeout(x.watch.context(), x.State.Connect)
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {
 		switch {

@@ -1,19 +1,19 @@
-package proxy
+package upstream
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
-	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 )
 
 // nextKind says how an attempt at an upstream failed, and for which failures
-// proxy_next_upstream tries another.
+// next_upstream tries another.
 type nextKind uint32
 
 const (
@@ -32,12 +32,13 @@ const (
 	nextOff
 )
 
-// nextWords are the words of proxy_next_upstream. That of the response cache is
-// known, as configurations have it everywhere.
+// nextWords are the words of next_upstream, of which each family has some. That of the
+// response cache is known, as configurations have it everywhere.
 var nextWords = map[string]nextKind{
 	"error": nextError, "timeout": nextTimeout, "invalid_header": nextInvalid, "non_idempotent": nextNonIdempotent,
 	"http_500": next500, "http_502": next502, "http_503": next503, "http_504": next504,
 	"http_403": next403, "http_404": next404, "http_429": next429, "updating": 0, "off": nextOff,
+	"invalid_response": nextInvalid, "not_found": next404, // of memcached
 }
 
 // nextStatuses are the statuses that count as failures if asked for.
@@ -64,36 +65,38 @@ func (k nextKind) status() int {
 	return 502
 }
 
-func setNext(c *core.Compiler, d *conf.Directive) error {
-	var kinds nextKind
-	for _, word := range d.Args {
-		kind, ok := nextWords[word]
-		if !ok {
-			return fmt.Errorf("invalid value \"%s\"", word)
+// setNext reads next_upstream WORD...
+func (f *Family) setNext(at func(c *core.Compiler) *Config) core.Setter {
+	return func(c *core.Compiler, d *conf.Directive) error {
+		var kinds nextKind
+		for _, word := range d.Args {
+			if !slices.Contains(f.Next, word) {
+				return fmt.Errorf("invalid value \"%s\"", word)
+			}
+			kinds |= nextWords[word]
 		}
-		kinds |= kind
+		return at(c).next.Put(kinds)
 	}
-	return loc.At(c).next.Put(kinds)
 }
 
 // allows reports whether another attempt may follow one that failed this way
 // (ngx_http_upstream_next, ngx_http_upstream_test_next).
-func (x *exchange) allows(kind nextKind) bool {
-	if m := x.r.Method; x.connected && (m == "POST" || m == "LOCK" || m == "PATCH") {
+func (x *Exchange) allows(kind nextKind) bool {
+	if m := x.R.Method; x.connected && (m == "POST" || m == "LOCK" || m == "PATCH") {
 		kind |= nextNonIdempotent
 	}
-	want := x.conf.next.V
+	want := x.Conf.next.V
 	if want&nextOff != 0 {
 		want = 0
 	}
-	timeout := x.conf.nextTimeout.V
-	return want&kind == kind && !(x.connected && x.body.streams()) && !(timeout > 0 && time.Since(x.start) >= timeout)
+	timeout := x.Conf.nextTimeout.V
+	return want&kind == kind && !(x.connected && x.Body.live) && !(timeout > 0 && time.Since(x.start) >= timeout)
 }
 
 // refusedStatus is the failure that the status of the response stands for, 0
 // when the response is the answer.
-func (x *exchange) refusedStatus() nextKind {
-	if kind := nextStatuses[x.in.Head.Status]; kind != 0 && x.choice.Tries > 1 && x.allows(kind) {
+func (x *Exchange) refusedStatus() nextKind {
+	if kind := nextStatuses[x.In.Head.Status]; kind != 0 && x.choice.Tries > 1 && x.allows(kind) {
 		return kind
 	}
 	return 0
@@ -101,16 +104,16 @@ func (x *exchange) refusedStatus() nextKind {
 
 // next settles an attempt that failed: another one follows, or the request ends
 // with a status (ngx_http_upstream_next).
-func (x *exchange) next(kind nextKind) (rc int, again bool) {
+func (x *Exchange) next(kind nextKind) (rc int, again bool) {
 	x.account()
 	refused := kind == next403 || kind == next404 // the peer is well, it only has no answer
-	x.st.Last = "failed"
+	x.State.Last = "failed"
 	if refused {
-		x.st.Last = "next"
+		x.State.Last = "next"
 	}
 	x.release(!refused)
 	if kind == nextTimeout {
-		x.r.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
+		x.R.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
 	}
 	if x.cached && kind == nextError {
 		x.choice.Tries++
@@ -127,11 +130,11 @@ func (x *exchange) next(kind nextKind) (rc int, again bool) {
 
 // useAddrs makes the addresses of a name the peers, in an order that differs from
 // request to request.
-func (x *exchange) useAddrs(addrs []string) {
+func (x *Exchange) useAddrs(addrs []string) {
 	list := make([]string, len(addrs))
 	first := rand.IntN(len(addrs))
 	for i := range addrs {
-		list[i] = net.JoinHostPort(addrs[(first+i)%len(addrs)], x.t.port)
+		list[i] = net.JoinHostPort(addrs[(first+i)%len(addrs)], x.target.Port)
 	}
-	x.up = upstream.Implicit(x.t.host, list)
+	x.up = Implicit(x.target.Name, list)
 }

@@ -1,4 +1,4 @@
-package proxy
+package upstream
 
 import (
 	"errors"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
-	"github.com/moonphase/moonphase/phases/http1"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
@@ -15,35 +14,35 @@ import (
 
 // answer sends the upstream's response to the client
 // (ngx_http_upstream_process_headers, ngx_http_upstream_send_response).
-func (x *exchange) answer() int {
-	r := x.r
-	x.in.Begin(x.isHead)
-	status := x.in.Head.Status
+func (x *Exchange) answer() int {
+	r := x.R
+	x.proto.StartBody()
+	status := x.In.Head.Status
 	if status >= 300 && x.intercepts(status) {
-		x.in.BodyRead = 0 // nobody looks at it
+		x.In.BodyRead = 0 // nobody looks at it
 		x.finishConn()
 		return status
 	}
-	if target, ok := x.st.Headers.Get("X-Accel-Redirect"); ok && !x.conf.ignoresHeader("x-accel-redirect") {
-		x.in.BodyRead = 0
+	if target, ok := x.State.Headers.Get("X-Accel-Redirect"); ok && !x.Conf.ignoresHeader("x-accel-redirect") {
+		x.In.BodyRead = 0
 		x.finishConn()
 		return x.accelRedirect(target)
 	}
 	x.copyHeaders()
-	r.Out.Status, r.Out.StatusLine = status, x.in.Head.Line
-	if x.in.Head.Bare {
+	r.Out.Status, r.Out.StatusLine = status, x.In.Head.Line
+	if x.In.Head.Bare {
 		r.HTTPMajor, r.HTTPMinor = 0, 9
 	}
-	r.Out.ContentLength = x.in.Head.Length
+	r.Out.ContentLength = x.In.Head.Length
 	r.Out.PassedOn = true
 	if rc := r.SendHeader(); rc != core.OK {
 		return rc
 	}
-	if status == 101 && r.In.Has("Upgrade") && r == r.Main {
+	if x.Upgraded && r == r.Main {
 		return x.tunnel()
 	}
 	if r.HeaderOnly && r == r.Main && r.Method == "HEAD" {
-		x.in.BodyRead = 0
+		x.In.BodyRead = 0
 		x.finishConn()
 		return r.Emit(nil, core.Last)
 	}
@@ -51,10 +50,13 @@ func (x *exchange) answer() int {
 }
 
 // intercepts reports whether the configuration has a page of its own for the
-// status (proxy_intercept_errors).
-func (x *exchange) intercepts(status int) bool {
-	r := x.r
-	if !x.conf.intercept.V {
+// status (intercept_errors), or the protocol leaves it to this server.
+func (x *Exchange) intercepts(status int) bool {
+	r := x.R
+	if status == 404 && x.Conf.Intercept404 {
+		return true
+	}
+	if !x.Conf.intercept.V {
 		return false
 	}
 	for i := range r.Loc.ErrorPages {
@@ -62,7 +64,7 @@ func (x *exchange) intercepts(status int) bool {
 			continue
 		}
 		if status == 401 {
-			if v, ok := x.st.Headers.Get("WWW-Authenticate"); ok {
+			if v, ok := x.State.Headers.Get("WWW-Authenticate"); ok {
 				r.Out.Headers.Add("WWW-Authenticate", v)
 			}
 		}
@@ -72,10 +74,10 @@ func (x *exchange) intercepts(status int) bool {
 }
 
 // accelRedirect moves the request to where X-Accel-Redirect points.
-func (x *exchange) accelRedirect(target string) int {
-	r := x.r
-	for i := range x.st.Headers {
-		switch h := &x.st.Headers[i]; ngxtext.Lower(h.Name) {
+func (x *Exchange) accelRedirect(target string) int {
+	r := x.R
+	for i := range x.State.Headers {
+		switch h := &x.State.Headers[i]; ngxtext.Lower(h.Name) {
 		case "content-type", "set-cookie", "cache-control", "expires", "content-disposition", "accept-ranges":
 			r.Out.Add(h.Name, h.Value)
 		}
@@ -95,12 +97,12 @@ func (x *exchange) accelRedirect(target string) int {
 }
 
 // copyBody passes the body on as it comes.
-func (x *exchange) copyBody() int {
-	r := x.r
+func (x *Exchange) copyBody() int {
+	r := x.R
 	flags := 0
 	if !x.buffering {
 		flags = core.Flush
-		if len(x.in.Ahead()) == 0 { // the head need not wait for a body that has yet to come
+		if len(x.In.Ahead()) == 0 { // the head need not wait for a body that has yet to come
 			if rc := r.Emit(nil, core.Flush); rc != core.OK {
 				return rc
 			}
@@ -113,15 +115,15 @@ func (x *exchange) copyBody() int {
 	for {
 		var piece []byte
 		var err error
-		received := x.in.Received
+		received := x.In.Received
 		r.Wait(func() {
-			piece, err = x.in.Next(x.buffering)
+			piece, err = x.In.Next(x.buffering)
 			if !r.InMemory && r.Main.Conn.Buffered() > maxPending {
 				_ = r.Main.Conn.Flush()
 			}
 		})
-		x.try().Length = x.in.BodyRead
-		if x.in.Received != received || x.in.EOF {
+		x.try().Length = x.In.BodyRead
+		if x.In.Received != received || x.In.EOF {
 			x.action(" while reading upstream")
 		}
 		rc := core.OK
@@ -147,10 +149,10 @@ func (x *exchange) copyBody() int {
 }
 
 // pass passes a piece of the body on.
-func (x *exchange) pass(piece []byte, flags int) int {
-	reading := x.r.Action
+func (x *Exchange) pass(piece []byte, flags int) int {
+	reading := x.R.Action
 	x.action(" while sending to client")
-	rc := x.r.Emit(piece, flags)
+	rc := x.R.Emit(piece, flags)
 	if rc == core.OK {
 		x.action(reading)
 	}
@@ -163,24 +165,24 @@ const maxPending = 256 << 10
 
 // brokenBody ends a response whose upstream failed in the middle. What came of it
 // still goes out, but for syntax that cannot be trusted.
-func (x *exchange) brokenBody(err error) int {
-	r := x.r
+func (x *Exchange) brokenBody(err error) int {
+	r := x.R
 	x.account()
 	if x.watch.gone() {
 		return x.abandoned()
 	}
-	flush := true
-	if !errors.Is(err, http1.ErrBadChunk) {
+	var bad BodyError
+	flush := !errors.As(err, &bad)
+	if flush {
 		x.action(" while reading upstream")
 	}
 	switch {
-	case errors.Is(err, http1.ErrBadChunk):
-		r.Log(errlog.Err, "upstream sent invalid chunked response")
-		flush = false
+	case !flush:
+		r.Log(errlog.Err, err.Error())
 	case core.IsTimeout(err):
 		r.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		if !x.buffering && x.in.BodyRead == x.in.Preread {
+		if !x.buffering && x.In.BodyRead == x.In.Preread {
 			x.action(" while sending to client") // nginx finds the end while it does so
 		}
 		r.Log(errlog.Err, "upstream prematurely closed connection")
@@ -200,24 +202,20 @@ func (x *exchange) brokenBody(err error) int {
 
 // finishConn ends the use of the connection: it is kept for another request when
 // it stands exactly behind this response, and closed otherwise.
-func (x *exchange) finishConn() {
-	r := x.r
+func (x *Exchange) finishConn() {
+	r := x.R
 	x.sender.settle()
 	x.account()
-	x.try().Length = x.in.BodyRead
+	x.try().Length = x.In.BodyRead
 	x.try().Response = time.Since(x.begun)
-	if x.in.Surplus() && r.Method != "HEAD" {
-		if x.in.InChunks() {
-			r.Log(errlog.Warn, "upstream sent data after final chunk")
-		} else {
-			r.Log(errlog.Warn, "upstream sent more data than specified in \"Content-Length\" header")
-		}
+	if x.In.Surplus() && r.Method != "HEAD" {
+		r.Log(errlog.Warn, x.In.excess)
 	}
 	x.release(false)
-	if c := x.conn; c != nil && x.in.Clean() && x.sender.finished() && !x.watch.gone() {
+	if c := x.conn; c != nil && x.In.Clean() && x.sender.finished() && !x.watch.gone() {
 		x.watch.hold(nil)
 		x.conn = nil
-		x.up.Pool.Put(c, x.conf)
+		x.up.Pool.Put(c, x.Conf)
 		return
 	}
 	x.drop()

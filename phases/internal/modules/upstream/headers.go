@@ -1,4 +1,4 @@
-package proxy
+package upstream
 
 import (
 	"slices"
@@ -9,13 +9,6 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
-// hiddenHeaders of an upstream are not passed on; the rest of the list is
-// handled by this server itself.
-var hiddenHeaders = map[string]bool{
-	"date": true, "server": true, "x-pad": true, "x-accel-expires": true, "x-accel-redirect": true,
-	"x-accel-limit-rate": true, "x-accel-buffering": true, "x-accel-charset": true,
-}
-
 // singleHeaders are the headers of an upstream that may come once.
 var singleHeaders = [...]string{
 	"Content-Type", "Date", "ETag", "Last-Modified", "Server", "Location", "Refresh", "Expires", "Accept-Ranges", "Content-Encoding", "Status",
@@ -23,14 +16,14 @@ var singleHeaders = [...]string{
 }
 
 // keepFirst drops further lines of headers that may come once.
-func (x *exchange) keepFirst() {
+func (x *Exchange) keepFirst() {
 	var first [len(singleHeaders)]*core.Header
-	list := x.st.Headers
+	list := x.State.Headers
 	kept := list[:0]
 	for _, h := range list {
 		i := slices.IndexFunc(singleHeaders[:], func(name string) bool { return ngxtext.EqualFold(name, h.Name) })
 		if i >= 0 && first[i] != nil {
-			x.r.Logf(errlog.Warn, "upstream sent duplicate header line: \"%s: %s\", previous value: \"%s: %s\", ignored",
+			x.R.Logf(errlog.Warn, "upstream sent duplicate header line: \"%s: %s\", previous value: \"%s: %s\", ignored",
 				h.Name, h.Value, first[i].Name, first[i].Value)
 			continue
 		}
@@ -40,29 +33,29 @@ func (x *exchange) keepFirst() {
 		}
 	}
 	clear(list[len(kept):])
-	x.st.Headers = kept
+	x.State.Headers = kept
 }
 
-// ignorableHeaders are what proxy_ignore_headers may name.
+// ignorableHeaders are what ignore_headers may name.
 var ignorableHeaders = map[string]bool{
 	"x-accel-redirect": true, "x-accel-expires": true, "x-accel-limit-rate": true, "x-accel-buffering": true,
 	"x-accel-charset": true, "expires": true, "cache-control": true, "set-cookie": true, "vary": true,
 }
 
-// ignoresHeader reports whether proxy_ignore_headers names a header.
-func (p *config) ignoresHeader(name string) bool { return ngxtext.ContainsFold(p.ignoreHeaders, name) }
+// ignoresHeader reports whether ignore_headers names a header.
+func (p *Config) ignoresHeader(name string) bool { return ngxtext.ContainsFold(p.ignoreHeaders, name) }
 
 // copyHeaders takes the upstream's headers over.
-func (x *exchange) copyHeaders() {
-	o, p := &x.r.Out, x.conf
+func (x *Exchange) copyHeaders() {
+	o, p := &x.R.Out, x.Conf
 	x.buffering = p.buffering.V
-	for i := range x.st.Headers {
-		h := &x.st.Headers[i]
+	for i := range x.State.Headers {
+		h := &x.State.Headers[i]
 		name := ngxtext.Lower(h.Name)
 		if strings.HasPrefix(name, "x-accel-") && !p.ignoresHeader(name) {
 			x.accelHeader(name, h.Value)
 		}
-		if hiddenHeaders[name] && !ngxtext.ContainsFold(p.passThrough, name) || ngxtext.ContainsFold(p.hide, name) {
+		if p.family.Hides[name] && !ngxtext.ContainsFold(p.passThrough, name) || ngxtext.ContainsFold(p.hide, name) {
 			continue
 		}
 		x.copyHeader(name, h)
@@ -78,8 +71,8 @@ func (x *exchange) copyHeaders() {
 	o.AllowRanges = false
 }
 
-// accelHeader obeys one of the headers by which an upstream speaks to the proxy.
-func (x *exchange) accelHeader(name, value string) {
+// accelHeader obeys one of the headers by which an upstream speaks to this server.
+func (x *Exchange) accelHeader(name, value string) {
 	switch name {
 	case "x-accel-buffering":
 		if ngxtext.EqualFold(value, "no") {
@@ -89,15 +82,15 @@ func (x *exchange) accelHeader(name, value string) {
 		}
 	case "x-accel-limit-rate":
 		if n, ok := ngxtext.ParseDecimal(value); ok {
-			x.r.SetRate(n)
+			x.R.SetRate(n)
 		}
 	case "x-accel-charset":
-		x.r.Out.CharsetOverride = value
+		x.R.Out.CharsetOverride = value
 	}
 }
 
-func (x *exchange) copyHeader(name string, h *core.Header) {
-	o := &x.r.Out
+func (x *Exchange) copyHeader(name string, h *core.Header) {
+	o := &x.R.Out
 	switch name {
 	case "connection", "keep-alive", "transfer-encoding", "content-length":
 	case "content-type":
@@ -113,8 +106,8 @@ func (x *exchange) copyHeader(name string, h *core.Header) {
 	case "date":
 		o.Set("Date", h.Value)
 	case "location":
-		value, changed := x.rewriteLocation(h.Value)
-		if changed && strings.HasPrefix(value, "/") && x.r.Loc.AbsoluteRedirect.V {
+		value, changed := x.redirect(h.Value)
+		if changed && strings.HasPrefix(value, "/") && x.R.Loc.AbsoluteRedirect.V {
 			o.Location = value // the header filter completes it
 			return
 		}
@@ -122,7 +115,7 @@ func (x *exchange) copyHeader(name string, h *core.Header) {
 	case "refresh":
 		value := h.Value
 		if at := strings.Index(ngxtext.Lower(value), "url="); at >= 0 {
-			if to, changed := x.rewriteLocation(value[at+4:]); changed {
+			if to, changed := x.redirect(value[at+4:]); changed {
 				value = value[:at+4] + to
 			}
 		}
@@ -130,4 +123,12 @@ func (x *exchange) copyHeader(name string, h *core.Header) {
 	default:
 		o.Headers.Add(h.Name, h.Value)
 	}
+}
+
+// redirect asks the protocol where a URL of the response leads.
+func (x *Exchange) redirect(url string) (to string, changed bool) {
+	if p, ok := x.proto.(redirecter); ok {
+		return p.Redirect(url)
+	}
+	return url, false
 }

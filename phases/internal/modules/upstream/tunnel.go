@@ -1,4 +1,4 @@
-package proxy
+package upstream
 
 import (
 	"net"
@@ -12,9 +12,9 @@ import (
 
 // tunnel passes bytes both ways after a 101: the connection has another protocol
 // now (ngx_http_upstream_upgrade). It ends when either side closes, or when there
-// was silence for proxy_read_timeout.
-func (x *exchange) tunnel() int {
-	r := x.r
+// was silence for read_timeout.
+func (x *Exchange) tunnel() int {
+	r := x.R
 	failed := false
 	r.Wait(func() { failed = r.Conn.Flush() != nil })
 	if failed {
@@ -23,12 +23,12 @@ func (x *exchange) tunnel() int {
 	client := r.Conn.NetConn()
 	x.watch.stop()
 	x.action(" while proxying upgraded connection")
-	t := &tunnel{client: client, upstream: x.conn.Conn, read: x.st.Read, send: x.st.Send}
+	t := &tunnel{client: client, upstream: x.conn.Conn, read: x.State.Read, send: x.State.Send}
 	x.conn.Rest()
-	first := x.in.Ahead()
+	first := x.In.Ahead()
 	r.Wait(func() { t.run(first) })
 	try := x.try()
-	try.Received = x.in.Received + t.down
+	try.Received = x.In.Received + t.down
 	try.Sent = x.conn.Sent() + t.up
 	r.BodySent += t.down + int64(len(first))
 	r.BytesSent += t.down + int64(len(first))

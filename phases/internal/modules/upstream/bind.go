@@ -1,4 +1,4 @@
-package proxy
+package upstream
 
 import (
 	"fmt"
@@ -8,34 +8,36 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
-	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
 // bind is the local address of connections to upstreams; the zero value is
-// proxy_bind off.
+// bind off.
 type bind struct{ value core.Template }
 
-func setBind(c *core.Compiler, d *conf.Directive) error {
-	if len(d.Args) == 2 {
-		if d.Args[1] != "transparent" {
-			return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
+// setBind reads bind ADDRESS [transparent] | off.
+func (f *Family) setBind(at func(c *core.Compiler) *Config) core.Setter {
+	return func(c *core.Compiler, d *conf.Directive) error {
+		if len(d.Args) == 2 {
+			if d.Args[1] != "transparent" {
+				return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
+			}
+			return fmt.Errorf("\"%s\" directive is not supported with \"transparent\"", d.Name)
 		}
-		return fmt.Errorf("\"proxy_bind\" directive is not supported with \"transparent\"")
-	}
-	if d.Args[0] == "off" {
-		return loc.At(c).bind.Put(bind{})
-	}
-	t, err := c.Template(d.Args[0])
-	if err != nil {
-		return err
-	}
-	if t.IsStatic() {
-		if _, ok := localAddr(t.Lit); !ok {
-			return fmt.Errorf("invalid address \"%s\"", t.Lit)
+		if d.Args[0] == "off" {
+			return at(c).bind.Put(bind{})
 		}
+		t, err := c.Template(d.Args[0])
+		if err != nil {
+			return err
+		}
+		if t.IsStatic() {
+			if _, ok := localAddr(t.Lit); !ok {
+				return fmt.Errorf("invalid address \"%s\"", t.Lit)
+			}
+		}
+		return at(c).bind.Put(bind{t})
 	}
-	return loc.At(c).bind.Put(bind{t})
 }
 
 // address is the local address for a request, nil for any.
@@ -54,7 +56,7 @@ func (b *bind) address(r *core.Request) net.Addr {
 
 // localAddr reads an address, with or without a port.
 func localAddr(text string) (addr net.Addr, ok bool) {
-	host, port := upstream.SplitHostPort(text)
+	host, port := SplitHostPort(text)
 	if net.ParseIP(text) != nil {
 		host, port = text, ""
 	}

@@ -1,4 +1,4 @@
-package proxy
+package upstream
 
 import (
 	"context"
@@ -10,12 +10,11 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
-	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 )
 
 // connect gets a connection to addr: one that was kept, or a new one.
-func (x *exchange) connect(addr string) (nextKind, int) {
-	if c := x.up.Pool.Take(addr, x.tlsKind(), x.conf); c != nil {
+func (x *Exchange) connect(addr string) (nextKind, int) {
+	if c := x.up.Pool.Take(addr, x.tlsKind(), x.Conf); c != nil {
 		x.cached = true
 		x.hold(c)
 		return 0, core.OK
@@ -24,7 +23,7 @@ func (x *exchange) connect(addr string) (nextKind, int) {
 	if err != nil {
 		switch {
 		case core.IsConnLimit(err):
-			x.r.Log(errlog.Alert, err.Error())
+			x.R.Log(errlog.Alert, err.Error())
 			return 0, 500
 		case core.IsTimeout(err):
 			return nextTimeout, core.OK
@@ -32,26 +31,26 @@ func (x *exchange) connect(addr string) (nextKind, int) {
 		// What the kernel says at once names the address.
 		call := "connect()"
 		level := errlog.Err
-		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) || x.st.Separator != "" {
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH) || x.State.Separator != "" {
 			call = "connect() to " + addr
 			if !isPeerDown(err) {
 				level = errlog.Crit
 			}
 		}
 		if !x.watch.gone() {
-			x.r.Logf(level, "%s failed (%s)", call, conf.Errno(err))
+			x.R.Logf(level, "%s failed (%s)", call, conf.Errno(err))
 		}
 		return nextError, core.OK
 	}
 	x.hold(c)
-	if x.t.tls {
+	if x.target.TLS {
 		return x.handshake()
 	}
 	return 0, core.OK
 }
 
 // hold makes c the connection of this attempt, that the client's end cuts.
-func (x *exchange) hold(c *upstream.Conn) {
+func (x *Exchange) hold(c *Conn) {
 	x.conn = c
 	x.watch.hold(c)
 }
@@ -68,21 +67,21 @@ func isPeerDown(err error) bool {
 }
 
 // dial connects to addr. It ends early when ctx does.
-func (x *exchange) dial(ctx context.Context, addr string) (*upstream.Conn, error) {
+func (x *Exchange) dial(ctx context.Context, addr string) (*Conn, error) {
 	network, where := "tcp", addr
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		network, where = "unix", path
 	}
-	d := net.Dialer{Timeout: x.st.Connect, KeepAlive: -1}
-	if x.conf.socketKeepalive.V {
+	d := net.Dialer{Timeout: x.State.Connect, KeepAlive: -1}
+	if x.Conf.socketKeepalive.V {
 		d.KeepAlive = 0
 	}
 	if network == "tcp" {
 		d.LocalAddr = x.local
 	}
-	nc, err := x.r.Cycle.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
+	nc, err := x.R.Cycle.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
 	if err != nil {
 		return nil, err
 	}
-	return upstream.NewConn(nc, addr), nil
+	return NewConn(nc, addr), nil
 }

@@ -1,0 +1,173 @@
+package upstream
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/tlsclient"
+)
+
+// setters makes the setters of a family for the place where its Config stands.
+type setters struct {
+	*Family
+	at func(c *core.Compiler) *Config
+}
+
+func (s setters) flag(f func(p *Config) *core.Opt[bool]) core.Setter {
+	return core.SetFlag(func(c *core.Compiler) *core.Opt[bool] { return f(s.at(c)) })
+}
+
+func (s setters) msec(f func(p *Config) *core.Opt[time.Duration]) core.Setter {
+	return core.SetMsec(func(c *core.Compiler) *core.Opt[time.Duration] { return f(s.at(c)) })
+}
+
+func (s setters) size(f func(p *Config) *core.Opt[int64]) core.Setter {
+	return core.SetSize(func(c *core.Compiler) *core.Opt[int64] { return f(s.at(c)) })
+}
+
+func (s setters) words(f func(p *Config) *[]string) core.Setter {
+	return func(c *core.Compiler, d *conf.Directive) error {
+		list := f(s.at(c))
+		*list = append(*list, d.Args...)
+		return nil
+	}
+}
+
+// Directives are the rows of a family, for the place where a level keeps its Config.
+func (f *Family) Directives(at func(c *core.Compiler) *Config) []core.Directive {
+	s := setters{f, at}
+	list := s.basic()
+	if f.Has&Headers != 0 {
+		list = append(list, s.headers()...)
+	}
+	if f.Has&Streams != 0 {
+		list = append(append(list, s.streams()...), s.cache()...)
+	}
+	if f.Has&TLS != 0 {
+		list = append(list, s.tls()...)
+	}
+	for i := range list {
+		list[i].Name = f.Prefix + list[i].Name
+		list[i].In = core.InHTTPSrvLoc
+	}
+	return list
+}
+
+// basic are the directives that each family has.
+func (s setters) basic() []core.Directive {
+	return []core.Directive{
+		{Name: "bind", Args: core.Take12, Set: s.setBind(s.at)},
+		{Name: "socket_keepalive", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.socketKeepalive })},
+		{Name: "connect_timeout", Args: core.Take1, Set: s.msec(func(p *Config) *core.Opt[time.Duration] { return &p.connect })},
+		{Name: "send_timeout", Args: core.Take1, Set: s.msec(func(p *Config) *core.Opt[time.Duration] { return &p.send })},
+		{Name: "read_timeout", Args: core.Take1, Set: s.msec(func(p *Config) *core.Opt[time.Duration] { return &p.read })},
+		{Name: "buffer_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.bufferSize })},
+		{Name: "next_upstream", Args: core.TakeMore1, Set: s.setNext(s.at)},
+		{Name: "next_upstream_tries", Args: core.Take1, Set: core.SetNumber(func(c *core.Compiler) *core.Opt[int] { return &s.at(c).nextTries })},
+		{Name: "next_upstream_timeout", Args: core.Take1, Set: s.msec(func(p *Config) *core.Opt[time.Duration] { return &p.nextTimeout })},
+	}
+}
+
+func (s setters) headers() []core.Directive {
+	return []core.Directive{
+		{Name: "intercept_errors", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.intercept })},
+		{Name: "hide_header", Args: core.Take1, Set: s.words(func(p *Config) *[]string { return &p.hide })},
+		{Name: "pass_header", Args: core.Take1, Set: s.words(func(p *Config) *[]string { return &p.passThrough })},
+		{Name: "ignore_headers", Args: core.TakeMore1, Set: s.setIgnore},
+	}
+}
+
+func (s setters) streams() []core.Directive {
+	return []core.Directive{
+		{Name: "buffering", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.buffering })},
+		{Name: "request_buffering", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.requestBuffering })},
+		{Name: "pass_request_body", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.PassBody })},
+		{Name: "pass_request_headers", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.PassHeaders })},
+		{Name: "ignore_client_abort", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.ignoreAbort })},
+		{Name: "buffers", Args: core.Take2, Set: core.SetBuffers(func(c *core.Compiler) *core.Opt[core.Buffers] { return &s.at(c).buffers })},
+		{Name: "busy_buffers_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.busy })},
+		{Name: "max_temp_file_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.maxTemp })},
+		{Name: "temp_file_write_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.tempWrite })},
+		{Name: "limit_rate", Args: core.Take1, Set: refuseRate},
+		{Name: "force_ranges", Args: core.TakeFlag, Set: refusedUnless("off", "ranges of proxied responses would not be answered")},
+	}
+}
+
+// cache are the directives of the response cache, whose first one says that there is
+// none, and of stored files.
+func (s setters) cache() []core.Directive {
+	list := []core.Directive{
+		{Name: "store", Args: core.Take1, Set: refusedUnless("off", "responses are not stored as files")},
+		{Name: "store_access", Args: core.TakeMore1, Set: core.Ignored},
+		{Name: "cache", Args: core.Take1, Set: refusedUnless("off", "responses are not cached")},
+		{Name: "cache_valid", Args: core.TakeMore1, Set: checkCacheValid},
+		{Name: "cache_lock_timeout", Args: core.Take1, Set: core.DiscardTime(s.Prefix + "cache_lock_timeout")},
+		{Name: "cache_lock_age", Args: core.Take1, Set: core.DiscardTime(s.Prefix + "cache_lock_age")},
+		{Name: "cache_min_uses", Args: core.Take1, Set: core.DiscardNumber(s.Prefix + "cache_min_uses")},
+		{Name: "cache_max_range_offset", Args: core.Take1, Set: core.DiscardOffset(s.Prefix + "cache_max_range_offset")},
+	}
+	for _, name := range []string{
+		"cache_path", "cache_key", "cache_lock", "cache_bypass", "no_cache", "cache_methods",
+		"cache_use_stale", "cache_revalidate", "cache_background_update",
+	} {
+		list = append(list, core.Directive{Name: name, Args: core.TakeMore1, Set: core.Ignored})
+	}
+	return list
+}
+
+func (s setters) tls() []core.Directive {
+	list := []core.Directive{
+		{Name: "ssl_name", Args: core.Take1, Set: core.SetTemplate(func(c *core.Compiler) *core.Opt[core.Template] { return &s.at(c).sslName })},
+		{Name: "ssl_server_name", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.sslServerName })},
+		{Name: "ssl_verify", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.sslVerify })},
+		{Name: "ssl_session_reuse", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.sslReuse })},
+	}
+	return append(list, tlsclient.Directives("ssl_", func(c *core.Compiler) *tlsclient.Client { return &s.at(c).ssl })...)
+}
+
+// setIgnore reads ignore_headers NAME...
+func (s setters) setIgnore(c *core.Compiler, d *conf.Directive) error {
+	for _, arg := range d.Args {
+		if !ignorableHeaders[ngxtext.Lower(arg)] {
+			return fmt.Errorf("invalid value \"%s\"", arg)
+		}
+	}
+	p := s.at(c)
+	p.ignoreHeaders = append(p.ignoreHeaders, d.Args...)
+	return nil
+}
+
+// refusedUnless is refused for every value but the one that asks for nothing; what says
+// what would be different.
+func refusedUnless(idle, what string) core.Setter {
+	return func(c *core.Compiler, d *conf.Directive) error {
+		if d.Args[0] == idle {
+			return nil
+		}
+		return core.Refused(what)(c, d)
+	}
+}
+
+// refuseRate reads limit_rate RATE.
+func refuseRate(c *core.Compiler, d *conf.Directive) error {
+	n, ok := ngxtext.ParseSize(d.Args[0], false)
+	switch {
+	case !ok:
+		return core.ErrInvalidValue
+	case n > 0:
+		return core.Refused("upstreams would be read from as fast as they send")(c, d)
+	}
+	return nil
+}
+
+// checkCacheValid reads cache_valid [CODE...] TIME.
+func checkCacheValid(_ *core.Compiler, d *conf.Directive) error {
+	last := d.Args[len(d.Args)-1]
+	if _, ok := ngxtext.ParseSeconds(last); !ok {
+		return fmt.Errorf("invalid time value \"%s\"", last)
+	}
+	return nil
+}
