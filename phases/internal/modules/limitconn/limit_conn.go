@@ -9,6 +9,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/limits"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
@@ -37,10 +38,8 @@ var (
 
 // config is what the directives say in a location.
 type config struct {
-	limits   []limit
-	logLevel core.Opt[errlog.Level] // of refusals
-	status   core.Opt[int]
-	dryRun   core.Opt[bool]
+	limits  []limit
+	refusal limits.Refusal
 }
 
 // limit is one limit_conn: how many connections a key of the zone may have.
@@ -55,21 +54,15 @@ func merge(c, outer *config, _ bool) {
 	if c.limits == nil {
 		c.limits = outer.limits
 	}
-	c.logLevel.Merge(outer.logLevel, errlog.Err)
-	c.status.Merge(outer.status, 503)
-	c.dryRun.Merge(outer.dryRun, false)
+	c.refusal.Merge(&outer.refusal)
 }
 
 func directives() []core.Directive {
-	return []core.Directive{
+	own := []core.Directive{
 		{Name: "limit_conn_zone", In: core.InHTTP, Args: core.Take2, Set: setZone},
 		{Name: "limit_conn", In: core.InHTTPSrvLoc, Args: core.Take2, Set: setLimit},
-		{Name: "limit_conn_log_level", In: core.InHTTPSrvLoc, Args: core.Take1, Set: setLogLevel},
-		{Name: "limit_conn_status", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetBetween(400, 599,
-			core.In(loc, func(c *config) *core.Opt[int] { return &c.status }))},
-		{Name: "limit_conn_dry_run", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: core.SetFlag(
-			core.In(loc, func(c *config) *core.Opt[bool] { return &c.dryRun }))},
 	}
+	return append(own, limits.Directives(name, func(c *core.Compiler) *limits.Refusal { return &loc.At(c).refusal })...)
 }
 
 // setLimit reads limit_conn ZONE NUMBER.
@@ -93,21 +86,6 @@ func setLimit(c *core.Compiler, d *conf.Directive) error {
 	}
 	own.limits = append(own.limits, limit{z, uint16(n)})
 	return nil
-}
-
-// setLogLevel reads limit_conn_log_level.
-func setLogLevel(c *core.Compiler, d *conf.Directive) error {
-	f := &loc.At(c).logLevel
-	if f.Set {
-		return core.ErrDuplicate
-	}
-	level, ok := map[string]errlog.Level{
-		"info": errlog.Info, "notice": errlog.Notice, "warn": errlog.Warn, "error": errlog.Err,
-	}[ngxtext.Lower(d.Args[0])]
-	if !ok {
-		return fmt.Errorf("invalid value \"%s\"", d.Args[0])
-	}
-	return f.Put(level)
 }
 
 // verdict is what became of a request, as $limit_conn_status gives it, and where it
@@ -178,22 +156,22 @@ func handler(r *core.Request) int {
 				log.Output(errlog.Crit, 0, fmt.Sprintf("ngx_slab_alloc() failed: no memory in limit_conn_zone \"%s\"", l.zone.Name))
 			}
 		default:
-			r.Logf(c.logLevel.V, "limiting connections%s by zone \"%s\"", c.dryRunText(), l.zone.Name)
+			r.Logf(c.refusal.LogLevel.V, "limiting connections%s by zone \"%s\"", c.dryRunText(), l.zone.Name)
 		}
 		v.release()
-		if c.dryRun.V {
+		if c.refusal.DryRun.V {
 			v.text = rejectedDryRun
 			return core.Declined
 		}
 		v.text = rejected
-		return c.status.V
+		return c.refusal.Status.V
 	}
 	return core.Declined
 }
 
 // dryRunText is what log lines say of a dry run.
 func (c *config) dryRunText() string {
-	if c.dryRun.V {
+	if c.refusal.DryRun.V {
 		return ", dry run,"
 	}
 	return ""

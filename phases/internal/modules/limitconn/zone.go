@@ -7,7 +7,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
-	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/limits"
 	"github.com/moonphase/moonphase/phases/internal/slab"
 )
 
@@ -30,7 +30,7 @@ func setZone(c *core.Compiler, d *conf.Directive) error {
 		if !ok {
 			return fmt.Errorf("invalid parameter \"%s\"", arg)
 		}
-		if zoneName, size, err = parseZone(arg, value); err != nil {
+		if zoneName, size, err = limits.ParseZone(arg, value); err != nil {
 			return err
 		}
 	}
@@ -46,19 +46,6 @@ func setZone(c *core.Compiler, d *conf.Directive) error {
 	}
 	z.Data, z.Init = &counts{key: key, keyText: d.Args[0]}, initZone
 	return nil
-}
-
-// parseZone reads NAME:SIZE.
-func parseZone(arg, value string) (zoneName string, size int64, err error) {
-	zoneName, text, _ := strings.Cut(value, ":")
-	size, ok := ngxtext.ParseSize(text, false)
-	switch {
-	case !ok:
-		return "", 0, fmt.Errorf("invalid zone size \"%s\"", arg)
-	case size < core.MinZone:
-		return "", 0, fmt.Errorf("zone \"%s\" is too small", arg)
-	}
-	return zoneName, size, nil
 }
 
 // initZone gives a zone its table, which a reload keeps as long as the key stays.

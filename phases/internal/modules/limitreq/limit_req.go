@@ -11,6 +11,7 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/limits"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
@@ -39,10 +40,8 @@ var (
 
 // config is what the directives say in a location.
 type config struct {
-	limits   []limit
-	logLevel core.Opt[errlog.Level] // of refusals; delays are one less important
-	status   core.Opt[int]
-	dryRun   core.Opt[bool]
+	limits  []limit
+	refusal limits.Refusal // of requests; a delay is one level less important
 }
 
 // limit is one limit_req. Excesses are in thousandths of a request.
@@ -58,21 +57,15 @@ func merge(c, outer *config, _ bool) {
 	if c.limits == nil {
 		c.limits = outer.limits
 	}
-	c.logLevel.Merge(outer.logLevel, errlog.Err)
-	c.status.Merge(outer.status, 503)
-	c.dryRun.Merge(outer.dryRun, false)
+	c.refusal.Merge(&outer.refusal)
 }
 
 func directives() []core.Directive {
-	return []core.Directive{
+	own := []core.Directive{
 		{Name: "limit_req_zone", In: core.InHTTP, Args: core.Take3, Set: setZone},
 		{Name: "limit_req", In: core.InHTTPSrvLoc, Args: core.Take123, Set: setLimit},
-		{Name: "limit_req_log_level", In: core.InHTTPSrvLoc, Args: core.Take1, Set: setLogLevel},
-		{Name: "limit_req_status", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetBetween(400, 599,
-			core.In(loc, func(c *config) *core.Opt[int] { return &c.status }))},
-		{Name: "limit_req_dry_run", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: core.SetFlag(
-			core.In(loc, func(c *config) *core.Opt[bool] { return &c.dryRun }))},
 	}
+	return append(own, limits.Directives(name, func(c *core.Compiler) *limits.Refusal { return &loc.At(c).refusal })...)
 }
 
 // setLimit reads limit_req zone=NAME [burst=NUMBER] [nodelay | delay=NUMBER].
@@ -115,21 +108,6 @@ func setLimit(c *core.Compiler, d *conf.Directive) error {
 	}
 	own.limits = append(own.limits, l)
 	return nil
-}
-
-// setLogLevel reads limit_req_log_level.
-func setLogLevel(c *core.Compiler, d *conf.Directive) error {
-	f := &loc.At(c).logLevel
-	if f.Set {
-		return core.ErrDuplicate
-	}
-	level, ok := map[string]errlog.Level{
-		"info": errlog.Info, "notice": errlog.Notice, "warn": errlog.Warn, "error": errlog.Err,
-	}[ngxtext.Lower(d.Args[0])]
-	if !ok {
-		return fmt.Errorf("invalid value \"%s\"", d.Args[0])
-	}
-	return f.Put(level)
 }
 
 // verdict is what became of a request, as $limit_req_status gives it. A request that
@@ -178,10 +156,12 @@ func handler(r *core.Request) int {
 		case ok:
 			a.asked[i] = q
 		case q.state == nil:
-			r.Logf(errlog.Alert, "could not allocate node in limit_req zone \"%s\"", l.zone.Name)
+			if log := r.Cycle.Log; log != nil {
+				log.Output(errlog.Alert, 0, fmt.Sprintf("could not allocate node in limit_req zone \"%s\"", l.zone.Name))
+			}
 			return a.refuse()
 		default:
-			r.Logf(c.logLevel.V, "limiting requests%s, excess: %s by zone \"%s\"", a.dryRun(), thousandths(q.excess), l.zone.Name)
+			r.Logf(c.refusal.LogLevel.V, "limiting requests%s, excess: %s by zone \"%s\"", a.dryRun(), thousandths(q.excess), l.zone.Name)
 			return a.refuse()
 		}
 	}
@@ -199,7 +179,7 @@ type attempt struct {
 
 // dryRun is what log lines say of a dry run.
 func (a *attempt) dryRun() string {
-	if a.c.dryRun.V {
+	if a.c.refusal.DryRun.V {
 		return ", dry run"
 	}
 	return ""
@@ -212,11 +192,11 @@ func (a *attempt) judge(text string) int {
 }
 
 func (a *attempt) refuse() int {
-	if a.c.dryRun.V {
+	if a.c.refusal.DryRun.V {
 		return a.judge(rejectedDryRun)
 	}
 	a.judge(rejected)
-	return a.c.status.V
+	return a.c.refusal.Status.V
 }
 
 // account counts the request in all zones and makes it wait for the slowest
@@ -246,12 +226,12 @@ func (a *attempt) account() int {
 	case wait == 0:
 		return a.judge(passed)
 	}
-	level := a.c.logLevel.V
+	level := a.c.refusal.LogLevel.V
 	if level != errlog.Info {
 		level++
 	}
 	a.r.Logf(level, "delaying request%s, excess: %s, by zone \"%s\"", a.dryRun(), thousandths(excess), slowest.zone.Name)
-	if a.c.dryRun.V {
+	if a.c.refusal.DryRun.V {
 		return a.judge(delayedDryRun)
 	}
 	a.judge(delayed)

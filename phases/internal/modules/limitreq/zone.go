@@ -9,7 +9,9 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/limits"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/slab"
 )
 
 // rate is what limit_req_zone says: how often requests of one key may come.
@@ -32,7 +34,7 @@ func setZone(c *core.Compiler, d *conf.Directive) error {
 		word, value, _ := strings.Cut(arg, "=")
 		switch word {
 		case "zone":
-			zoneName, size, err = parseZone(arg, value)
+			zoneName, size, err = limits.ParseZone(arg, value)
 		case "rate":
 			own.perSecond, err = parseRate(arg, value)
 		default:
@@ -54,19 +56,6 @@ func setZone(c *core.Compiler, d *conf.Directive) error {
 	}
 	z.Data, z.Init = own, initZone
 	return nil
-}
-
-// parseZone reads NAME:SIZE.
-func parseZone(arg, value string) (zoneName string, size int64, err error) {
-	zoneName, text, _ := strings.Cut(value, ":")
-	size, ok := ngxtext.ParseSize(text, false)
-	switch {
-	case !ok:
-		return "", 0, fmt.Errorf("invalid zone size \"%s\"", arg)
-	case size < core.MinZone:
-		return "", 0, fmt.Errorf("zone \"%s\" is too small", arg)
-	}
-	return zoneName, size, nil
 }
 
 // parseRate reads 10r/s, 10r/m, or 10, which are a second too, as thousandths a
@@ -95,16 +84,16 @@ func initZone(z *core.Zone, old any) error {
 		own.states = was.states
 		return nil
 	}
-	own.states = newStates(z.Size)
+	own.states = newStates(z)
 	return nil
 }
 
 // states are those of the keys, as many as the zone's memory holds in nginx.
 type states struct {
-	mu    sync.Mutex
-	byKey map[string]*list.Element // of *state
-	used  *list.List               // the one used last is in front
-	room  int64                    // bytes
+	mu     sync.Mutex
+	byKey  map[string]*list.Element // of *state
+	used   *list.List               // the one used last is in front
+	memory *slab.Memory
 }
 
 // state is one key's.
@@ -115,29 +104,19 @@ type state struct {
 	asked  int   // requests that have asked and are not counted yet: it must stay
 }
 
-// What nginx needs of a zone's memory, in bytes: a page for the slab's own tables, a
-// descriptor for each page, and a node beside each key in a slot that is a power of two.
+// What nginx puts into a zone's memory, in bytes: the roots of its tree and its queue, a
+// text for log lines, and for each key a node in front of it.
 const (
-	pageSize       = 4096
-	pageDescriptor = 24
-	nodeSize       = 80
-	minSlot        = 128
+	rootSize = 80
+	textSize = len(` in limit_req zone ""`) + 1
+	nodeSize = 80
 )
 
-func newStates(size int64) *states {
-	return &states{
-		byKey: map[string]*list.Element{},
-		used:  list.New(),
-		room:  (size - pageSize) / (pageSize + pageDescriptor) * pageSize,
-	}
-}
-
-func (s *state) size() int64 {
-	slot := int64(minSlot)
-	for slot < nodeSize+int64(len(s.key)) {
-		slot *= 2
-	}
-	return slot
+func newStates(z *core.Zone) *states {
+	s := &states{byKey: map[string]*list.Element{}, used: list.New(), memory: slab.New(z.Size)}
+	s.memory.Alloc(rootSize)
+	s.memory.Alloc(textSize + len(z.Name))
+	return s
 }
 
 // epoch is where clock begins.
@@ -189,16 +168,15 @@ func (z *rate) ask(key string, burst, now int64, last bool) (a asked, ok bool) {
 
 // add makes the state of a new key; nil when there is no room for it.
 func (z *rate) add(key string, now int64) *state {
-	s := &state{key: key}
 	z.expire(now)
-	if z.room < s.size() {
+	if size := nodeSize + len(key); !z.memory.Alloc(size) {
 		z.evict()
 		z.expire(now)
+		if !z.memory.Alloc(size) {
+			return nil
+		}
 	}
-	if z.room < s.size() {
-		return nil
-	}
-	z.room -= s.size()
+	s := &state{key: key}
 	z.byKey[key] = z.used.PushFront(s)
 	return s
 }
@@ -260,5 +238,5 @@ func (z *rate) evict() {
 func (z *rate) drop(e *list.Element) {
 	s := z.used.Remove(e).(*state)
 	delete(z.byKey, s.key)
-	z.room += s.size()
+	z.memory.Free(nodeSize + len(s.key))
 }
