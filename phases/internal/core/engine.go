@@ -382,9 +382,10 @@ func (r *Request) Terminate(rc int) {
 // runs, temporary files go.
 func (r *Request) finish() {
 	r.finishing = true
-	if !r.Terminated || r.HeadersSent && (r.OutputEnded || r.HeaderOnly) {
+	if !r.Terminated && !r.clientGone || r.HeadersSent && (r.lastChunk || r.HeaderOnly) {
 		r.endOutput() // what is complete has been given to the client, come what may
 	}
+	r.KeepAlive = r.KeepAlive && !r.clientGone
 	r.Logging = true
 	r.Action = " while logging request"
 	runCleanups(&r.cleanups, r)

@@ -16,8 +16,9 @@ import (
 
 // Flags of a piece of output.
 const (
-	Last  = 1 << iota // nothing follows
-	Flush             // send it now
+	Last     = 1 << iota // nothing follows
+	Flush                // send it now
+	Recycled             // the client's connection sends it now; filters need not (ngx_buf_t.recycled)
 )
 
 // SendHeader sends the head of the response through the header filters. It
@@ -243,8 +244,16 @@ func (r *Request) Output(p []byte, last bool) int {
 	return r.Emit(p, flags)
 }
 
-// Emit sends a piece of the body through all body filters; flags are of Flush and Last.
-func (r *Request) Emit(p []byte, flags int) int { return Next(0).Pass(r, p, flags) }
+// Emit sends a piece of the body through all body filters; flags are of Last, Flush and Recycled.
+// Behind an error of one of them the connection is of no use any more
+// (ngx_http_output_filter).
+func (r *Request) Emit(p []byte, flags int) int {
+	rc := Next(0).Pass(r, p, flags)
+	if rc == Error {
+		r.Main.clientGone = true
+	}
+	return rc
+}
 
 // ownOutput is what comes behind the filters that each request has for itself: what a
 // subrequest makes goes on as a part of the main request's body, but for one that was
@@ -264,8 +273,11 @@ func (r *Request) ownOutput(p []byte, flags int) (done bool, rc int) {
 
 // frame writes body bytes of the main request with their transfer coding.
 func (m *Request) frame(p []byte, flags int) int {
-	if m.HeaderOnly || !m.HeadersSent {
+	switch {
+	case m.HeaderOnly || !m.HeadersSent:
 		return OK
+	case m.clientGone:
+		return Error
 	}
 	conn := m.Conn
 	before := m.BodySent
@@ -292,7 +304,7 @@ func (m *Request) frame(p []byte, flags int) int {
 		}
 	}
 	m.BytesSent += m.BodySent - before
-	if flags&Flush != 0 || int64(conn.Buffered()) >= m.Loc.postponeOutput.V {
+	if flags&(Flush|Recycled) != 0 || int64(conn.Buffered()) >= m.Loc.postponeOutput.V {
 		if err := conn.Push(); err != nil {
 			return m.writeFailed(err)
 		}

@@ -68,7 +68,7 @@ type Request struct {
 	Terminated       bool     // given up: nothing more is sent
 	defective        bool     // Go code panicked; the answer is an error page or cut
 	finishing        bool     // the phases are over
-	clientGone       bool     // nobody is there to read an error page
+	clientGone       bool     // nothing more can be sent (c->error)
 	SendTimedOut     bool     // the client did not take the answer in time
 	Killed           int      // main request: what a subrequest gave up with, which ends this request too
 	Captures         []string // of the last regex: $0, $1, ... up to the last group that took part

@@ -12,6 +12,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/charset"
 	"github.com/moonphase/moonphase/phases/internal/modules/echo"
 	"github.com/moonphase/moonphase/phases/internal/modules/geo"
+	"github.com/moonphase/moonphase/phases/internal/modules/gunzip"
 	"github.com/moonphase/moonphase/phases/internal/modules/gzip"
 	"github.com/moonphase/moonphase/phases/internal/modules/gzipstatic"
 	"github.com/moonphase/moonphase/phases/internal/modules/headers"
@@ -92,6 +93,7 @@ func All() []*core.Module {
 		// Filters of each request's own response.
 		charset.Module,
 		sub.Module,
+		gunzip.Module,  // the others look into what was packed
 		headers.Module, // add_header is not what header_filter_by_lua changes
 		echo.Module,
 		lua.Module,

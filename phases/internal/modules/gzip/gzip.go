@@ -160,7 +160,7 @@ func body(r *core.Request, p []byte, flags int, next core.Next) int {
 			return core.Error
 		}
 	}
-	if flags != 0 {
+	if flags&(core.Last|core.Flush) != 0 {
 		return g.pass(flags)
 	}
 	return core.OK

@@ -8,7 +8,9 @@ import (
 )
 
 // newRate is a zone of the least size whose key may come once a second.
-func newRate() *rate { return &rate{perSecond: 1000, states: newStates(&core.Zone{Name: "z", Size: core.MinZone})} }
+func newRate() *rate {
+	return &rate{perSecond: 1000, states: newStates(&core.Zone{Name: "z", Size: core.MinZone})}
+}
 
 // TestRate: an excess falls with time, and what is above the burst counts nothing.
 func TestRate(t *testing.T) {

@@ -92,9 +92,9 @@ func (s *state) at(i int) byte {
 }
 
 // parse looks for the next text, gives out what stands before it and takes that from
-// the piece. Without a text it is -1, and what may begin one stays in looked
-// (ngx_http_sub_parse).
-func (s *state) parse() int {
+// the piece. Without a text it is -1, and what may begin one stays in looked. flush
+// looks at the rest more closely, so that nothing else stays (ngx_http_sub_parse).
+func (s *state) parse(flush bool) int {
 	t, end := s.tables, len(s.piece)
 	if s.all {
 		return s.split(end, end, end+t.least-1, -1)
@@ -127,7 +127,20 @@ func (s *state) parse() int {
 		s.index = 0
 	}
 	start := offset - t.least + 1
+	for flush && start < end && !s.mayBegin(start) {
+		start, offset = start+1, offset+1
+	}
 	return s.split(start, start, offset, -1)
+}
+
+// mayBegin tells whether a text begins at start and goes on behind the piece.
+func (s *state) mayBegin(start int) bool {
+	for i := range s.tables.list {
+		if whole, ok := s.begins(start, s.tables.list[i].text); ok && !whole {
+			return true
+		}
+	}
+	return false
 }
 
 // begins compares a text with what stands at start; whole is false where the piece

@@ -137,7 +137,7 @@ func body(r *core.Request, p []byte, flags int, next core.Next) int {
 	}
 	s.out = s.out[:0]
 	for s.piece = p; len(s.piece) > 0; {
-		if found := s.parse(); found >= 0 {
+		if found := s.parse(flags&(core.Flush|core.Recycled) != 0); found >= 0 {
 			s.out = append(s.out, s.replacement(r, found)...)
 		}
 	}

@@ -101,6 +101,7 @@ func (x *Exchange) copyBody() int {
 	r := x.R
 	flags := 0
 	if !x.buffering {
+		x.action(" while sending to client") // what came with the head
 		flags = core.Flush
 		if len(x.In.Ahead()) == 0 { // the head need not wait for a body that has yet to come
 			if rc := r.Emit(nil, core.Flush); rc != core.OK {
@@ -150,6 +151,9 @@ func (x *Exchange) copyBody() int {
 
 // pass passes a piece of the body on.
 func (x *Exchange) pass(piece []byte, flags int) int {
+	if !x.buffering { // what has been read goes on in the same breath
+		return x.R.Emit(piece, flags)
+	}
 	reading := x.R.Action
 	x.action(" while sending to client")
 	rc := x.R.Emit(piece, flags)
