@@ -1,5 +1,7 @@
 package core
 
+import "fmt"
+
 // Module is what one nginx module gives the server (ngx_module_t with its
 // ngx_http_module_t). All of it is data that the compiler of configurations
 // reads once; requests meet only the lists that are made of it.
@@ -100,8 +102,12 @@ type Builder struct {
 	err  error
 }
 
-// Handle puts a handler into a phase.
+// Handle puts a handler into a phase. FindConfigPhase and PostRewritePhase are the
+// core's own: nobody would ask a handler there.
 func (b *Builder) Handle(p Phase, h Handler) {
+	if p == FindConfigPhase || p == PostRewritePhase {
+		panic(fmt.Sprintf("core: phase %d runs no handlers", p))
+	}
 	b.loc.phases[p] = append(b.loc.phases[p], rankedHandler{b.rank, h})
 }
 
