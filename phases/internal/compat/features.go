@@ -16,6 +16,8 @@ const (
 	CaptureHeaders
 	SocketUpstreams
 	CheckedSockets
+	ResolveServers
+	Sticky
 )
 
 // features tells since when a stack has each of them: both versions must be reached,
@@ -35,4 +37,6 @@ var features = [...]struct {
 	SocketUpstreams:     {0, 10030, "error lines of cosockets say whom they speak to"},
 	CheckedSockets:      {0, 10027, "setkeepalive and bind of cosockets check their arguments"},
 	LongErrorLines:      {patched, 0, "lines of the error log are cut at 4096 bytes and not at 2048"},
+	ResolveServers:      {1027003, 0, "server of an upstream has resolve and service="},
+	Sticky:              {1029006, 0, "upstream has sticky, its servers have route= and drain"},
 }

@@ -17,6 +17,8 @@ var names = map[string]span{
 	"add_header_inherit":    {nginx: 1029003},
 	"add_trailer_inherit":   {nginx: 1029003},
 	"proxy_pass_trailers":   {nginx: 1027002},
+	"sticky":                {nginx: 1029006},
+	"least_time":            {nginx: 1031000},
 	"no_error_pages":        {nginx: patched},
 	"log_escape_non_ascii":  {nginx: patched},
 

@@ -13,11 +13,10 @@ func setBalancer(c *core.Compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	u := upstream.Server.At(c)
-	if u.Balancer != nil {
+	if upstream.Server.At(c).Balancer != nil {
 		return core.ErrDuplicate
 	}
-	u.Balancer = func(r *core.Request) int { return balancerBy(r, h) }
+	upstream.SetBalancer(c, d, func(r *core.Request) int { return balancerBy(r, h) })
 	return nil
 }
 

@@ -81,7 +81,10 @@ func All() []*core.Module {
 		upstream.HashModule,
 		upstream.IPHashModule,
 		upstream.LeastConnModule,
+		upstream.RandomModule,
+		upstream.LeastTimeModule,
 		upstream.KeepaliveModule,
+		upstream.StickyModule,
 		upstream.ZoneModule,
 
 		stubstatus.Module,

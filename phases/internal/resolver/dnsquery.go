@@ -20,13 +20,17 @@ import (
 	"github.com/moonphase/moonphase/runtime/guard"
 )
 
-// dnsAnswer is what servers said about a name: addresses, or else the name that it
-// stands for.
+// dnsAnswer is what servers said about a name: addresses or the servers of a service, or
+// else the name that it stands for.
 type dnsAnswer struct {
-	addrs []string
-	cname string
-	ttl   time.Duration
+	addrs    []string
+	services []*dns.SRV
+	cname    string
+	ttl      time.Duration
 }
+
+// found tells whether the answer has what was asked for.
+func (a *dnsAnswer) found() bool { return len(a.addrs)+len(a.services) > 0 }
 
 // dnsQuery asks name servers for a name: one question for each kind of address, until
 // all are answered.
@@ -50,13 +54,16 @@ type dnsQuestion struct {
 }
 
 // ask asks one server after the other until there are answers. The code is not 0
-// when the name has no address.
-func (rc *Resolver) ask(ctx context.Context, log errlog.Logger, name string, first int) (dnsAnswer, int) {
+// when the name has no address, or does not stand for a service where that is asked for.
+func (rc *Resolver) ask(ctx context.Context, log errlog.Logger, name string, service bool, first int) (dnsAnswer, int) {
 	q := &dnsQuery{name: name, log: log}
-	if rc.IPv4 {
+	switch {
+	case service:
+		q.kinds = append(q.kinds, newQuestion(name, dns.TypeSRV))
+	case rc.IPv4:
 		q.kinds = append(q.kinds, newQuestion(name, dns.TypeA))
 	}
-	if rc.IPv6 {
+	if rc.IPv6 && !service {
 		q.kinds = append(q.kinds, newQuestion(name, dns.TypeAAAA))
 	}
 	for i := first; ctx.Err() == nil; i++ {
@@ -117,20 +124,21 @@ func (q *dnsQuery) complete() bool {
 // name, and a server's refusal of an earlier one (ngx_resolver_process_a).
 func (q *dnsQuery) settle(k *dnsQuestion, code int, a dnsAnswer) {
 	k.answered = true
-	if len(a.addrs) > 0 {
-		if len(q.answer.addrs) == 0 || a.ttl < q.answer.ttl {
+	if a.found() {
+		if !q.answer.found() || a.ttl < q.answer.ttl {
 			q.answer.ttl = a.ttl
 		}
 		q.answer.addrs = append(q.answer.addrs, a.addrs...)
+		q.answer.services = append(q.answer.services, a.services...)
 	}
-	empty := code == 0 && len(a.addrs) == 0 && a.cname == ""
+	empty := code == 0 && !a.found() && a.cname == ""
 	switch {
 	case code != 0:
 		q.code = code
 	case !q.complete():
-	case empty && len(q.answer.addrs) == 0:
+	case empty && !q.answer.found():
 		q.code = dns.RcodeNameError
-	case len(q.answer.addrs) == 0:
+	case !q.answer.found():
 		q.answer = a
 	}
 }
@@ -301,6 +309,10 @@ func (q *dnsQuery) read(k *dnsQuestion, records []dns.RR) {
 			if k.kind == dns.TypeAAAA {
 				a.addrs = append(a.addrs, rr.AAAA.String())
 			}
+		case *dns.SRV:
+			if k.kind == dns.TypeSRV {
+				a.services = append(a.services, rr)
+			}
 		case *dns.CNAME:
 			a.cname = rr.Target
 		case *dns.DNAME:
@@ -309,8 +321,11 @@ func (q *dnsQuery) read(k *dnsQuestion, records []dns.RR) {
 		}
 	}
 	switch {
-	case len(a.addrs) > 0:
+	case a.found():
 		a.cname = ""
+	case a.cname == "" && k.kind == dns.TypeSRV:
+		q.logf("no SRV or CNAME types in DNS response")
+		return
 	case a.cname == "":
 		q.logf("no A or CNAME types in DNS response")
 		return

@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/runtime/inet"
 )
 
@@ -33,14 +34,19 @@ type Resolver struct {
 // nameCache keeps what name servers answered, for one resolver directive.
 type nameCache struct {
 	mu      sync.Mutex
-	answers map[string]nameAnswer
+	answers map[question]nameAnswer
 	next    int // server to ask first
 }
 
-// nameAnswer is the addresses of a name, or the name it stands for.
+// question is a name, and whether it is that of a service.
+type question struct {
+	name    string
+	service bool
+}
+
+// nameAnswer is what is known of a name, and until when.
 type nameAnswer struct {
-	addrs   []string
-	cname   string
+	dnsAnswer
 	expires time.Time
 }
 
@@ -50,9 +56,15 @@ type Error struct {
 	code int
 }
 
-func (e *Error) Error() string {
-	return fmt.Sprintf("%s could not be resolved (%d: %s)", e.name, e.code, resolveText(e.code))
+func (e *Error) Error() string { return e.name + " " + e.Reason() }
+
+// Reason is the error without the name.
+func (e *Error) Reason() string {
+	return fmt.Sprintf("could not be resolved (%d: %s)", e.code, resolveText(e.code))
 }
+
+// NotFound tells whether the name is known not to exist, so that asking again soon is no use.
+func (e *Error) NotFound() bool { return e.code == dns.RcodeNameError }
 
 // resolveTimedOut is the code of a name that no server answered for in time (ETIMEDOUT).
 const resolveTimedOut = 110
@@ -84,30 +96,42 @@ const maxCNAMEs = 50
 
 // Lookup finds the addresses of a name. log takes what is wrong with servers.
 func (rc *Resolver) Lookup(ctx context.Context, log errlog.Logger, name string) ([]string, *Error) {
+	addrs, _, err := rc.LookupUntil(ctx, log, name)
+	return addrs, err
+}
+
+// LookupUntil is Lookup that tells how long the addresses hold.
+func (rc *Resolver) LookupUntil(ctx context.Context, log errlog.Logger, name string) ([]string, time.Time, *Error) {
 	if rc.Local {
 		if addrs, err := net.DefaultResolver.LookupHost(ctx, name); err == nil {
-			return addrs, nil
+			return addrs, time.Now().Add(rc.Valid), nil
 		}
 	}
+	answer, err := rc.find(ctx, log, name, false)
+	return answer.addrs, answer.expires, err
+}
+
+// find follows a name to its addresses, or to the servers of a service.
+func (rc *Resolver) find(ctx context.Context, log errlog.Logger, name string, service bool) (nameAnswer, *Error) {
 	asked := name
 	for range maxCNAMEs + 1 {
-		answer, first, ok := rc.cached(asked)
+		answer, first, ok := rc.cached(question{asked, service})
 		if !ok {
 			if !askable(asked) {
 				break
 			}
-			a, code := rc.ask(ctx, log, asked, first)
+			a, code := rc.ask(ctx, log, asked, service, first)
 			if code != 0 {
-				return nil, &Error{name, code}
+				return nameAnswer{}, &Error{name, code}
 			}
-			answer = rc.keep(asked, a)
+			answer = rc.keep(question{asked, service}, a)
 		}
-		if len(answer.addrs) > 0 {
-			return answer.addrs, nil
+		if answer.found() {
+			return answer, nil
 		}
 		asked = Name(answer.cname)
 	}
-	return nil, &Error{name, dns.RcodeNameError}
+	return nameAnswer{}, &Error{name, dns.RcodeNameError}
 }
 
 // Name is a name as it is asked for: in lower case, without a final dot.
@@ -125,7 +149,7 @@ func askable(name string) bool {
 }
 
 // cached finds a name in the cache; first is the server to ask when it is not there.
-func (rc *Resolver) cached(name string) (answer nameAnswer, first int, ok bool) {
+func (rc *Resolver) cached(name question) (answer nameAnswer, first int, ok bool) {
 	c := &rc.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,7 +165,7 @@ func (rc *Resolver) cached(name string) (answer nameAnswer, first int, ok bool) 
 const maxNameAnswers = 10000
 
 // keep puts an answer into the cache, for as long as it or the directive says.
-func (rc *Resolver) keep(name string, a dnsAnswer) nameAnswer {
+func (rc *Resolver) keep(name question, a dnsAnswer) nameAnswer {
 	ttl := a.ttl
 	if rc.Valid > 0 {
 		ttl = rc.Valid
@@ -150,11 +174,44 @@ func (rc *Resolver) keep(name string, a dnsAnswer) nameAnswer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.answers == nil || len(c.answers) > maxNameAnswers {
-		c.answers = map[string]nameAnswer{}
+		c.answers = map[question]nameAnswer{}
 	}
-	answer := nameAnswer{a.addrs, a.cname, time.Now().Add(ttl)}
+	answer := nameAnswer{a, time.Now().Add(ttl)}
 	c.answers[name] = answer
 	return answer
+}
+
+// Parse reads what stands behind resolver: ADDRESS... [valid=TIME] [ipv4=on|off] [ipv6=on|off].
+func Parse(args []string) (*Resolver, error) {
+	rc := &Resolver{IPv4: true, IPv6: true}
+	for _, arg := range args {
+		key, value, option := strings.Cut(arg, "=")
+		ok := true
+		switch {
+		case !option:
+			if err := rc.AddServer(arg); err != nil {
+				return nil, err
+			}
+		case key == "valid":
+			rc.Valid, ok = ngxtext.ParseSeconds(value)
+		case key == "ipv6":
+			rc.IPv6, ok = value == "on", value == "on" || value == "off"
+		case key == "ipv4":
+			rc.IPv4, ok = value == "on", value == "on" || value == "off"
+		case key == "local":
+			rc.Local = value == "on"
+		case key == "status_zone":
+		default:
+			ok = false
+		}
+		if !ok {
+			return nil, fmt.Errorf("invalid parameter: %s", arg)
+		}
+	}
+	if len(rc.Servers) == 0 && !rc.Local {
+		return nil, fmt.Errorf("no name servers defined")
+	}
+	return rc, nil
 }
 
 // serverLookup bounds the search for a name server's address at the start.

@@ -215,7 +215,7 @@ func (x *Exchange) finishConn() {
 	if x.In.Surplus() && r.Method != "HEAD" {
 		r.Log(errlog.Warn, x.In.excess)
 	}
-	x.release(false)
+	x.release(Succeeded)
 	if c := x.conn; c != nil && x.In.Clean() && x.sender.finished() && !x.watch.gone() {
 		x.watch.hold(nil)
 		x.conn = nil

@@ -21,7 +21,7 @@ type Conn struct {
 	addr string
 	kind any // the TLS settings it was made with: others must not use it
 
-	place any // while it is kept: the configuration of the location that used it
+	place any // where it was used last
 
 	requests  int64 // sent on it
 	made      time.Time

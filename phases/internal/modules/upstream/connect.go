@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // connect gets a connection to addr: one that was kept, or a new one.
@@ -69,8 +69,8 @@ func isPeerDown(err error) bool {
 // dial connects to addr. It ends early when ctx does.
 func (x *Exchange) dial(ctx context.Context, addr string) (*Conn, error) {
 	network, where := "tcp", addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, where = "unix", path
+	if inet.IsUnix(addr) {
+		network, where = "unix", addr[len("unix:"):]
 	}
 	d := net.Dialer{Timeout: x.State.Connect, KeepAlive: -1}
 	if x.Conf.socketKeepalive.V {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/resolver"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // Protocol is what exchanges differ in by what is spoken with the upstream. What a module
@@ -121,6 +121,9 @@ func (x *Exchange) run() int {
 		}
 		if kind == 0 {
 			if kind = x.refusedStatus(); kind == 0 {
+				if x.peer != nil {
+					x.choice.Header(x.peer, x.try().Header)
+				}
 				return x.answer()
 			}
 		}
@@ -159,7 +162,7 @@ func (x *Exchange) attempt() (nextKind, int) {
 	}
 	x.occupied = true
 	x.State.Current, x.try().Peer = addr, addr
-	if strings.HasPrefix(addr, "unix:") {
+	if inet.IsUnix(addr) {
 		x.State.Separator = ":"
 	}
 	r.FlushBeforeWait()
@@ -308,7 +311,7 @@ func (x *Exchange) account() {
 }
 
 // release gives the attempt back to its peer.
-func (x *Exchange) release(failed bool) {
+func (x *Exchange) release(how Outcome) {
 	if !x.occupied {
 		return
 	}
@@ -319,7 +322,7 @@ func (x *Exchange) release(failed bool) {
 		if x.choice.Tries > 0 {
 			x.choice.Tries--
 		}
-	case x.choice.Done(x.peer, failed):
+	case x.choice.Done(x.peer, how, x.try().Header, x.try().Response):
 		x.R.Log(errlog.Warn, "upstream server temporarily disabled")
 	}
 }
@@ -343,7 +346,7 @@ func (x *Exchange) end() {
 			x.account()
 		}
 	}
-	x.release(false)
+	x.release(Succeeded)
 	x.drop()
 	x.In.Release()
 	x.action(" while sending to client")

@@ -4,13 +4,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"sort"
 	"strings"
-	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // HashModule is ngx_http_upstream_hash_module.
@@ -25,34 +26,30 @@ var HashModule = &core.Module{
 
 // setHash reads hash KEY [consistent].
 func setHash(c *core.Compiler, d *conf.Directive) error {
-	if len(d.Args) == 2 && d.Args[1] != "consistent" {
-		return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
-	}
 	key, err := c.Template(d.Args[0])
 	switch {
 	case err != nil:
 		return err
-	case len(d.Args) == 2:
-		setMethod(c, d, &consistentHash{key: key})
+	case len(d.Args) == 1:
+		setMethod(c, d, &plainHash{key}, false)
+	case d.Args[1] != "consistent":
+		setMethod(c, d, &plainHash{key}, false) // the warning comes first
+		return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
 	default:
-		setMethod(c, d, &plainHash{key})
+		setMethod(c, d, &consistentHash{key: key}, false)
 	}
 	return nil
 }
 
-// hashTries is how often a hash is made anew before the round robin chooses.
-const hashTries = 20
-
 // plainHash chooses by a key, as Cache::Memcached does.
 type plainHash struct{ key core.Template }
 
-func (h *plainHash) prepare(u *Upstream) error { return u.noBackups() }
+func (h *plainHash) prepare(*Upstream) {}
 
-func (h *plainHash) start(c *Choice, r *core.Request) { c.key = h.key.Eval(r) }
+func (h *plainHash) start(c *Choice) { c.key = h.key.Eval(c.r) }
 
-func (h *plainHash) get(c *Choice, now time.Time) *Peer {
-	set := &c.up.primary
-	for c.key != "" && c.rehash < hashTries {
+func (h *plainHash) get(c *Choice, set *peerSet, now int64) *Peer {
+	for c.key != "" && c.misses <= maxMisses && set == &c.up.primary {
 		text := c.key
 		if c.rehash > 0 {
 			text = ngxtext.Itoa(int64(c.rehash)) + text
@@ -62,6 +59,7 @@ func (h *plainHash) get(c *Choice, now time.Time) *Peer {
 		if p := set.at(int(c.hash % uint32(set.weight))); c.free(p, now) {
 			return p
 		}
+		c.misses++
 	}
 	return c.weighted(set, now, nil)
 }
@@ -83,35 +81,26 @@ type ringPoint struct {
 const pointsPerWeight = 160
 
 // prepare places the servers (ngx_http_upstream_init_chash).
-func (h *consistentHash) prepare(u *Upstream) error {
-	if err := u.noBackups(); err != nil {
-		return err
-	}
+func (h *consistentHash) prepare(u *Upstream) {
+	ring := make([]ringPoint, 0, u.primary.weight*pointsPerWeight)
 	for _, p := range u.primary.peers {
 		host, port := hashParts(p.server)
 		base := []byte(host + "\x00" + port)
 		var previous [4]byte
 		for range p.weight * pointsPerWeight {
 			hash := crc32.ChecksumIEEE(append(base, previous[:]...))
-			h.ring = append(h.ring, ringPoint{hash, p.server})
+			ring = append(ring, ringPoint{hash, p.server})
 			binary.LittleEndian.PutUint32(previous[:], hash)
 		}
 	}
-	sort.SliceStable(h.ring, func(i, j int) bool { return h.ring[i].hash < h.ring[j].hash })
-	kept := h.ring[:0]
-	for i, point := range h.ring {
-		if i == 0 || point.hash != kept[len(kept)-1].hash {
-			kept = append(kept, point)
-		}
-	}
-	h.ring = kept
-	return nil
+	sort.SliceStable(ring, func(i, j int) bool { return ring[i].hash < ring[j].hash })
+	h.ring = slices.CompactFunc(ring, func(a, b ringPoint) bool { return a.hash == b.hash })
 }
 
 // hashParts parts a server's name from its port.
 func hashParts(server string) (host, port string) {
-	if path, ok := strings.CutPrefix(server, "unix:"); ok {
-		return path, ""
+	if inet.IsUnix(server) {
+		return server[len("unix:"):], ""
 	}
 	i := strings.LastIndexByte(server, ':')
 	if i < 0 || strings.Trim(server[i+1:], "0123456789") != "" {
@@ -120,25 +109,24 @@ func hashParts(server string) (host, port string) {
 	return server[:i], server[i+1:]
 }
 
-func (h *consistentHash) start(c *Choice, r *core.Request) {
-	c.key = h.key.Eval(r)
+func (h *consistentHash) start(c *Choice) {
+	c.key = h.key.Eval(c.r)
 	c.hash = h.index(crc32.ChecksumIEEE([]byte(c.key)))
 }
 
-// index is the first place that is not before hash.
+// index is the first place that is not before hash, the number of places when all are.
 func (h *consistentHash) index(hash uint32) uint32 {
-	i := sort.Search(len(h.ring), func(i int) bool { return h.ring[i].hash >= hash })
-	return uint32(i % len(h.ring))
+	return uint32(sort.Search(len(h.ring), func(i int) bool { return h.ring[i].hash >= hash }))
 }
 
-func (h *consistentHash) get(c *Choice, now time.Time) *Peer {
-	set := &c.up.primary
-	for ; c.key != "" && c.rehash < hashTries; c.rehash++ {
+func (h *consistentHash) get(c *Choice, set *peerSet, now int64) *Peer {
+	for c.key != "" && c.misses <= maxMisses && set == &c.up.primary && len(h.ring) > 0 {
 		server := h.ring[int(c.hash)%len(h.ring)].server
 		if p := c.weighted(set, now, func(p *Peer) bool { return p.server == server }); p != nil {
 			return p
 		}
 		c.hash++
+		c.misses++
 	}
 	return c.weighted(set, now, nil)
 }

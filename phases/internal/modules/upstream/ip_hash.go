@@ -1,8 +1,6 @@
 package upstream
 
 import (
-	"time"
-
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 )
@@ -13,7 +11,7 @@ var IPHashModule = &core.Module{
 	Directives: func() []core.Directive {
 		return []core.Directive{
 			{Name: "ip_hash", In: core.InUpstream, Args: core.Take0, Set: func(c *core.Compiler, d *conf.Directive) error {
-				setMethod(c, d, ipHash{})
+				setMethod(c, d, ipHash{}, false)
 				return nil
 			}},
 		}
@@ -23,19 +21,19 @@ var IPHashModule = &core.Module{
 // ipHash sends the clients of one network to the same peer.
 type ipHash struct{}
 
-func (ipHash) prepare(u *Upstream) error { return u.noBackups() }
+func (ipHash) prepare(*Upstream) {}
 
-func (ipHash) start(c *Choice, r *core.Request) { c.key, c.hash = ipHashKey(r), 89 }
+func (ipHash) start(c *Choice) { c.key, c.hash = ipHashKey(c.r), 89 }
 
-func (ipHash) get(c *Choice, now time.Time) *Peer {
-	set := &c.up.primary
-	for ; c.rehash < hashTries; c.rehash++ {
+func (ipHash) get(c *Choice, set *peerSet, now int64) *Peer {
+	for c.misses <= maxMisses && set == &c.up.primary {
 		for i := 0; i < len(c.key); i++ {
 			c.hash = (c.hash*113 + uint32(c.key[i])) % 6271
 		}
 		if p := set.at(int(c.hash) % set.weight); c.free(p, now) {
 			return p
 		}
+		c.misses++
 	}
 	return c.weighted(set, now, nil)
 }

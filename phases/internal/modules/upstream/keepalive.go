@@ -21,66 +21,57 @@ var KeepaliveModule = &core.Module{
 }
 
 func keepaliveDirectives() []core.Directive {
-	pool := func(f func(p *IdlePool) *time.Duration) core.Setter {
-		return func(c *core.Compiler, d *conf.Directive) error {
-			v, ok := ngxtext.ParseTime(d.Args[0])
-			if !ok {
-				return core.ErrInvalidValue
-			}
-			*f(&Server.At(c).Pool) = v
-			return nil
-		}
+	wait := func(f func(p *IdlePool) *core.Opt[time.Duration]) core.Setter {
+		return core.SetMsec(func(c *core.Compiler) *core.Opt[time.Duration] { return f(&Server.At(c).Pool) })
 	}
 	return []core.Directive{
 		{Name: "keepalive", In: core.InUpstream, Args: core.Take12, Set: setKeepalive},
-		{Name: "keepalive_requests", In: core.InUpstream, Args: core.Take1, Set: setRequests},
-		{Name: "keepalive_time", In: core.InUpstream, Args: core.Take1, Set: pool(func(p *IdlePool) *time.Duration { return &p.life })},
-		{Name: "keepalive_timeout", In: core.InUpstream, Args: core.Take1, Set: pool(func(p *IdlePool) *time.Duration { return &p.timeout })},
+		{Name: "keepalive_requests", In: core.InUpstream, Args: core.Take1, Set: core.SetNumber(func(c *core.Compiler) *core.Opt[int] { return &Server.At(c).Pool.requests })},
+		{Name: "keepalive_time", In: core.InUpstream, Args: core.Take1, Set: wait(func(p *IdlePool) *core.Opt[time.Duration] { return &p.life })},
+		{Name: "keepalive_timeout", In: core.InUpstream, Args: core.Take1, Set: wait(func(p *IdlePool) *core.Opt[time.Duration] { return &p.timeout })},
 	}
 }
 
-// setKeepalive reads keepalive CONNECTIONS [local]. With an OpenResty whose upstreams
-// keep connections anyway, 0 is how to say that they shall not.
+// setKeepalive reads keepalive CONNECTIONS [local].
 func setKeepalive(c *core.Compiler, d *conf.Directive) error {
-	byDefault := c.Cycle.Stack.Has(compat.KeptUpstreams)
 	p := &Server.At(c).Pool
-	if p.written {
+	byDefault := c.Cycle.Stack.Has(compat.KeptUpstreams)
+	n, ok := ngxtext.ParseDecimal(d.Args[0])
+	switch {
+	case p.set:
 		return core.ErrDuplicate
+	case !byDefault && len(d.Args) == 2:
+		return d.Errorf("invalid number of arguments in \"%s\" directive", d.Name)
+	case !ok, n == 0 && !byDefault:
+		return fmt.Errorf("invalid value \"%s\" in \"%s\" directive", d.Args[0], d.Name)
+	case len(d.Args) == 2 && d.Args[1] != "local":
+		return invalidParameter(d.Args[1])
 	}
-	if len(d.Args) > 1 && !byDefault {
-		return d.Errorf("invalid number of arguments in \"keepalive\" directive")
-	}
-	n, ok := ngxtext.ParseDecimal(d.Args[0])
-	if !ok || n == 0 && !byDefault {
-		return fmt.Errorf("invalid value \"%s\" in \"keepalive\" directive", d.Args[0])
-	}
-	if len(d.Args) > 1 && d.Args[1] != "local" {
-		return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
-	}
-	p.size, p.local, p.written = int(n), len(d.Args) > 1, true
-	return nil
-}
-
-func setRequests(c *core.Compiler, d *conf.Directive) error {
-	n, ok := ngxtext.ParseDecimal(d.Args[0])
-	if !ok {
-		return core.DirectiveError("invalid number")
-	}
-	Server.At(c).Pool.requests = n
+	p.set, p.wraps, p.size, p.local = true, !byDefault, int(n), len(d.Args) == 2
 	return nil
 }
 
 // sizeIdlePools makes room for what all workers keep, as they share the pools here.
 func sizeIdlePools(c *core.Compiler) error {
-	for _, u := range main.At(c).byName {
-		u.Pool.limit = u.Pool.size * max(c.Cycle.Main.WorkerProcesses.V, 1)
+	for _, u := range main.At(c).list {
+		p := &u.Pool
+		p.timeout.Merge(core.Opt[time.Duration]{}, time.Minute)
+		p.requests.Merge(core.Opt[int]{}, 1000)
+		p.life.Merge(core.Opt[time.Duration]{}, time.Hour)
+		switch {
+		case p.off:
+			p.size = 0
+		case !p.set && c.Cycle.Stack.Has(compat.KeptUpstreams):
+			p.size, p.local = defaultSize, true
+		}
+		p.limit = p.size * max(c.Cycle.Main.WorkerProcesses.V, 1)
 	}
 	return nil
 }
 
 // closeIdleUpstreams closes the connections that are kept for reuse.
 func closeIdleUpstreams(c *core.Cycle) {
-	for _, u := range main.Of(c).byName {
+	for _, u := range main.Of(c).list {
 		u.Pool.close()
 	}
 }
@@ -89,13 +80,15 @@ func closeIdleUpstreams(c *core.Cycle) {
 // kin). What is in it is clean: a connection on which something arrives, be it the
 // peer's end, is closed and not used again.
 type IdlePool struct {
-	size     int           // keepalive: connections a worker keeps, 0: none
-	local    bool          // they serve the location again that they were made for, no other
-	written  bool          // keepalive is in the block
-	timeout  time.Duration // keepalive_timeout
-	requests int64         // keepalive_requests
-	life     time.Duration // keepalive_time
-	limit    int           // size for all workers
+	size     int                     // keepalive: connections a worker keeps, 0: none
+	timeout  core.Opt[time.Duration] // keepalive_timeout
+	requests core.Opt[int]           // keepalive_requests
+	life     core.Opt[time.Duration] // keepalive_time
+	local    bool                    // a connection is for the location that made it, and no other
+	set      bool                    // there was a keepalive
+	wraps    bool                    // it stands behind the method, and another method behind it would end it
+	off      bool                    // such a one came
+	limit    int                     // size for all workers
 
 	mu     sync.Mutex
 	conns  []*Conn     // the one that was used last is last
@@ -103,23 +96,21 @@ type IdlePool struct {
 	closed bool        // the configuration is being left
 }
 
-// defaults settles what the directives of the block may change.
-func (p *IdlePool) defaults(stack *compat.Stack) {
-	p.timeout, p.requests, p.life = time.Minute, 1000, time.Hour
-	if stack.Has(compat.KeptUpstreams) {
-		p.size, p.local = 32, true
-	}
-}
+// defaultSize is the number of connections that are kept when nobody says how many.
+const defaultSize = 32
 
 // idleCheck is how often idle connections are looked at. One that is taken is
 // looked at in any case.
 const idleCheck = 100 * time.Millisecond
 
-// Take gets a kept connection of a kind to addr, nil when there is none; place is the
-// configuration of the location that asks.
+// Take gets a kept connection of a kind to addr, nil when there is none. Kinds that differ
+// share no connections, nor do places where the upstream keeps them apart.
 func (p *IdlePool) Take(addr string, kind, place any) *Conn {
 	if p.size == 0 {
 		return nil
+	}
+	if !p.local {
+		place = nil
 	}
 	for {
 		c := p.remove(addr, kind, place)
@@ -134,7 +125,7 @@ func (p *IdlePool) remove(addr string, kind, place any) *Conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := len(p.conns) - 1; i >= 0; i-- {
-		if c := p.conns[i]; c.addr == addr && c.kind == kind && (!p.local || c.place == place) {
+		if c := p.conns[i]; c.addr == addr && c.kind == kind && (place == nil || c.place == place) {
 			p.conns = append(p.conns[:i], p.conns[i+1:]...)
 			return c
 		}
@@ -142,17 +133,16 @@ func (p *IdlePool) remove(addr string, kind, place any) *Conn {
 	return nil
 }
 
-// Put stores a clean connection that place has used, or closes it when it has served
+// Put stores a clean connection that was used in a place, or closes it when it has served
 // long enough. The one that was idle longest makes room.
 func (p *IdlePool) Put(c *Conn, place any) {
 	now := time.Now()
-	c.place = place
-	if p.size == 0 || c.requests >= p.requests || now.Sub(c.made) > p.life || !c.quiet() {
+	if p.size == 0 || c.requests >= int64(p.requests.V) || now.Sub(c.made) > p.life.V || !c.quiet() {
 		c.Close()
 		return
 	}
 	c.Rest()
-	c.idleSince = now
+	c.idleSince, c.place = now, place
 	var drop *Conn
 	p.mu.Lock()
 	switch {
@@ -185,7 +175,7 @@ func (p *IdlePool) check() {
 	p.mu.Lock()
 	kept := p.conns[:0]
 	for _, c := range p.conns {
-		if now.Sub(c.idleSince) > p.timeout || !c.quiet() {
+		if now.Sub(c.idleSince) > p.timeout.V || !c.quiet() {
 			drop = append(drop, c)
 		} else {
 			kept = append(kept, c)

@@ -1,8 +1,6 @@
 package upstream
 
 import (
-	"time"
-
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
 )
@@ -13,7 +11,7 @@ var LeastConnModule = &core.Module{
 	Directives: func() []core.Directive {
 		return []core.Directive{
 			{Name: "least_conn", In: core.InUpstream, Args: core.Take0, Set: func(c *core.Compiler, d *conf.Directive) error {
-				setMethod(c, d, leastConn{})
+				setMethod(c, d, leastConn{}, true)
 				return nil
 			}},
 		}
@@ -24,26 +22,32 @@ var LeastConnModule = &core.Module{
 // equally many take turns.
 type leastConn struct{}
 
-func (leastConn) prepare(*Upstream) error      { return nil }
-func (leastConn) start(*Choice, *core.Request) {}
+func (leastConn) prepare(*Upstream) {}
+func (leastConn) start(*Choice)     {}
 
-func (leastConn) get(c *Choice, now time.Time) *Peer {
-	set := &c.up.primary
+func (leastConn) get(c *Choice, set *peerSet, now int64) *Peer {
+	return c.least(set, now, func(p *Peer) int { return p.conns })
+}
+
+// least chooses the free peer of which the least is to be waited for, as cost tells, for
+// its weight; those that cost the same take turns.
+func (c *Choice) least(set *peerSet, now int64, cost func(p *Peer) int) *Peer {
 	var best *Peer
+	var lowest int // of best
 	many := false
 	for _, p := range set.peers {
 		if !c.free(p, now) {
 			continue
 		}
-		switch {
-		case best == nil || p.conns*best.weight < best.conns*p.weight:
-			best, many = p, false
-		case p.conns*best.weight == best.conns*p.weight:
+		switch n := cost(p); {
+		case best == nil || n*best.weight < lowest*p.weight:
+			best, lowest, many = p, n, false
+		case n*best.weight == lowest*p.weight:
 			many = true
 		}
 	}
 	if !many {
 		return best
 	}
-	return c.weighted(set, now, func(p *Peer) bool { return p.conns*best.weight == best.conns*p.weight })
+	return c.weighted(set, now, func(p *Peer) bool { return cost(p)*best.weight == lowest*p.weight })
 }

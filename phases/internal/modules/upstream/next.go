@@ -106,12 +106,13 @@ func (x *Exchange) refusedStatus() nextKind {
 // with a status (ngx_http_upstream_next).
 func (x *Exchange) next(kind nextKind) (rc int, again bool) {
 	x.account()
-	refused := kind == next403 || kind == next404 // the peer is well, it only has no answer
+	how := Failed
 	x.State.Last = "failed"
-	if refused {
+	if kind == next403 || kind == next404 {
+		how = Refused
 		x.State.Last = "next"
 	}
-	x.release(!refused)
+	x.release(how)
 	if kind == nextTimeout {
 		x.R.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
 	}

@@ -5,15 +5,15 @@ package upstream
 
 import (
 	"fmt"
-	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/resolver"
 )
 
 // Module is ngx_http_upstream_module: upstream blocks, their peers, and what a
@@ -27,7 +27,10 @@ var Module = &core.Module{
 		{Prefix: "upstream_trailer_", Volatile: true, Get: core.NoValues},
 		{Prefix: "upstream_cookie_", Volatile: true, Get: cookieVar},
 	},
-	Conf: []core.ConfSlot{main, Server},
+	Conf:   []core.ConfSlot{main, Server},
+	Finish: finish,
+	Ready:  startResolving,
+	Drain:  stopResolving,
 }
 
 var (
@@ -39,6 +42,7 @@ var (
 // blocks are the upstream blocks of a configuration.
 type blocks struct {
 	byName map[string]*Upstream // in lower case
+	list   []*Upstream          // in the order of the file
 }
 
 // Named finds an upstream block, nil when there is none of that name.
@@ -62,14 +66,48 @@ type Upstream struct {
 	// count from now on.
 	Balanced atomic.Bool
 
-	mu sync.Mutex // of the peers' state
+	noBackup bool          // the method has no use for backups
+	timeMode core.Opt[int] // least_time
+	sticky   *sticky       // what binds clients to peers, nil without
+	stuck    bool          // there was such a directive
+	block    *conf.Directive
+	level    *core.Location // of the block: its resolver
+	zone     *core.Zone     // nil without
+	names    []*name        // servers whose names are resolved while they are served
+
+	mu sync.Mutex // of the peers' state, and of the sets where there are names
 }
 
 func directives() []core.Directive {
 	return []core.Directive{
 		{Name: "upstream", In: core.InHTTP, Args: core.Take1 | core.TakeBlock, Set: setBlock},
 		{Name: "server", In: core.InUpstream, Args: core.TakeMore1, Set: setServer},
+		{Name: "resolver", In: core.InUpstream, Args: core.TakeMore1, Set: resolving(setResolver)},
+		{Name: "resolver_timeout", In: core.InUpstream, Args: core.Take1,
+			Set: resolving(core.SetMsec(core.Loc(func(l *core.Location) *core.Opt[time.Duration] { return &l.ResolverTimeout })))},
 	}
+}
+
+// resolving is what a directive does where servers may be resolved while they are served.
+func resolving(set core.Setter) core.Setter {
+	return func(c *core.Compiler, d *conf.Directive) error {
+		if !c.Cycle.Stack.Has(compat.ResolveServers) {
+			return d.Errorf("\"%s\" directive is not allowed here", d.Name)
+		}
+		return set(c, d)
+	}
+}
+
+// setResolver reads the resolver of a block.
+func setResolver(c *core.Compiler, d *conf.Directive) error {
+	if c.Loc.Resolver.Set {
+		return core.ErrDuplicate
+	}
+	rc, err := resolver.Parse(d.Args)
+	if err != nil {
+		return err
+	}
+	return c.Loc.Resolver.Put(rc)
 }
 
 // setBlock reads an upstream block. It has a configuration of its own, that no
@@ -82,152 +120,62 @@ func setBlock(c *core.Compiler, d *conf.Directive) error {
 	srv := c.NewServer()
 	level := c.NewLevel(core.Location{Kind: core.MatchServer, Server: srv})
 	u := Server.Of(srv)
-	u.Name = d.Args[0]
-	u.Pool.defaults(c.Cycle.Stack)
+	u.Name, u.block, u.level = d.Args[0], d, level
 	if blocks.byName == nil {
 		blocks.byName = map[string]*Upstream{}
 	}
 	blocks.byName[name] = u
+	blocks.list = append(blocks.list, u)
 	if err := c.Within(core.InUpstream, d, func() { c.Srv, c.Loc = srv, level }); err != nil {
 		return err
 	}
-	if len(u.primary.peers)+len(u.backup.peers) == 0 {
+	if len(u.primary.peers)+len(u.backup.peers)+len(u.names) == 0 {
 		return fmt.Errorf("no servers are inside upstream")
-	}
-	if len(u.primary.peers) == 0 {
-		return fmt.Errorf("no servers in upstream \"%s\"", d.Args[0])
 	}
 	if u.method == nil {
 		u.method = roundRobin{}
 	}
-	return u.method.prepare(u)
+	return nil
+}
+
+// finish makes the blocks ready to choose among their peers (peer.init_upstream).
+func finish(c *core.Compiler) error {
+	for _, u := range main.At(c).list {
+		if err := u.checkNames(c); err != nil {
+			return err
+		}
+		if len(u.primary.peers) == 0 && !u.hasNames(false) {
+			return u.block.Errorf("no servers in upstream \"%s\"", u.Name)
+		}
+		u.method.prepare(u)
+	}
+	return nil
 }
 
 // setMethod notes the load balancing method; the last one that is written holds.
-func setMethod(c *core.Compiler, d *conf.Directive, m method) {
+// backups tells whether it has a use for them.
+func setMethod(c *core.Compiler, d *conf.Directive, m method, backups bool) {
+	redefine(c, d, backups).method = m
+}
+
+// SetBalancer makes balance what names the peers of the upstream block that is read.
+func SetBalancer(c *core.Compiler, d *conf.Directive, balance func(r *core.Request) int) {
+	redefine(c, d, false).Balancer = balance
+}
+
+// redefine is the upstream block that is read, for another way of choosing among its
+// peers. What was said before about that is void, and a warning tells so.
+func redefine(c *core.Compiler, d *conf.Directive, backups bool) *Upstream {
 	u := Server.At(c)
-	if u.method != nil || u.Balancer != nil {
+	if u.method != nil || u.Balancer != nil || u.sticky != nil || u.Pool.wraps {
 		c.Warnf(d, "load balancing method redefined")
 	}
-	u.method = m
-}
-
-// noBackups complains of backups, for methods that have no use for them.
-func (u *Upstream) noBackups() error {
-	if len(u.backup.peers) > 0 {
-		return fmt.Errorf("balancing method does not support parameter \"backup\"")
+	if u.Pool.wraps {
+		u.Pool.wraps, u.Pool.off = false, true
 	}
-	return nil
-}
-
-// setServer reads server ADDRESS [weight= max_fails= fail_timeout= max_conns= backup down].
-func setServer(c *core.Compiler, d *conf.Directive) error {
-	p := Peer{server: d.Args[0], weight: 1, maxFails: 1, failTimeout: 10 * time.Second}
-	backup := false
-	for _, arg := range d.Args[1:] {
-		key, value, _ := strings.Cut(arg, "=")
-		n, isNumber := ngxtext.ParseDecimal(value)
-		ok := true
-		switch key {
-		case "weight":
-			p.weight, ok = int(n), isNumber && n > 0
-		case "max_fails":
-			p.maxFails, ok = int(n), isNumber
-		case "max_conns":
-			p.maxConns, ok = int(n), isNumber
-		case "fail_timeout":
-			p.failTimeout, ok = ngxtext.ParseSeconds(value)
-		case "backup":
-			backup = true
-		case "down":
-			p.down = true
-		default:
-			ok = false
-		}
-		if !ok {
-			return fmt.Errorf("invalid parameter \"%s\"", arg)
-		}
-	}
-	addrs, err := Addrs(c, d, d.Args[0], "80", d.Args[0])
-	if err != nil {
-		return err
-	}
-	u := Server.At(c)
-	set := &u.primary
-	if backup {
-		set = &u.backup
-	}
-	if addrs == nil { // the name is not known where this is built
-		addrs = []string{d.Args[0]}
-	}
-	for _, addr := range addrs {
-		one := p
-		one.Addr = addr
-		set.add(&one)
-	}
-	return nil
-}
-
-// Addrs are the addresses of a server that directive d names; the error is about d.
-func Addrs(c *core.Compiler, d *conf.Directive, server, port, written string) ([]string, error) {
-	addrs, err := peerAddrs(server, port)
-	if err == nil {
-		return addrs, nil
-	}
-	e := d.Errorf("%v in upstream \"%s\"", err, written)
-	e.Outside = err == errHostNotFound
-	return nil, c.Outside(e)
-}
-
-// peerAddrs are the addresses of a server that is written as host, host:port or
-// unix:path. Names are looked up as the system does it, once.
-func peerAddrs(server, port string) ([]string, error) {
-	if strings.HasPrefix(server, "unix:") {
-		if server == "unix:" {
-			return nil, fmt.Errorf("no path in the unix domain socket")
-		}
-		return []string{server}, nil
-	}
-	host, own := SplitHostPort(server)
-	if own != "" || strings.HasSuffix(server, ":") {
-		if n, ok := ngxtext.ParseDecimal(own); !ok || n < 1 || n > 65535 {
-			return nil, fmt.Errorf("invalid port")
-		}
-		port = own
-	}
-	if host == "" {
-		return nil, fmt.Errorf("no host")
-	}
-	if ip := strings.Trim(host, "[]"); net.ParseIP(ip) != nil {
-		return []string{net.JoinHostPort(ip, port)}, nil
-	}
-	ips, err := net.LookupHost(host)
-	if err != nil || len(ips) == 0 {
-		return nil, errHostNotFound
-	}
-	for i, ip := range ips {
-		ips[i] = net.JoinHostPort(ip, port)
-	}
-	return ips, nil
-}
-
-// errHostNotFound is what nginx says at start of a name without an address.
-var errHostNotFound = fmt.Errorf("host not found")
-
-// SplitHostPort parts "host:port", "[::1]:80" or "host"; port is "" without.
-func SplitHostPort(s string) (host, port string) {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 || strings.HasSuffix(s, "]") {
-		return s, ""
-	}
-	return s[:i], s[i+1:]
-}
-
-// Implicit is the upstream of a server that proxy_pass names itself.
-func Implicit(name string, addrs []string) *Upstream {
-	u := &Upstream{Name: name, method: roundRobin{}}
-	for _, addr := range addrs {
-		u.primary.add(&Peer{server: name, Addr: addr, weight: 1, maxFails: 1, failTimeout: 10 * time.Second})
-	}
+	u.method, u.Balancer, u.sticky, u.noBackup = nil, nil, nil, !backups
 	return u
 }
+
+// invalidParameter is the complaint about an argument.
+func invalidParameter(arg string) error { return fmt.Errorf("invalid parameter \"%s\"", arg) }

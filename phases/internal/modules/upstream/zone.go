@@ -32,6 +32,48 @@ func setZone(c *core.Compiler, d *conf.Directive) error {
 			return fmt.Errorf("zone \"%s\" is too small", name)
 		}
 	}
-	_, err := c.Zone("upstream", name, size)
-	return err
+	z, err := c.Zone("upstream", name, size)
+	if err != nil {
+		return err
+	}
+	u := Server.At(c)
+	u.zone = z
+	members, _ := z.Data.(*zoneMembers)
+	if members == nil {
+		members = &zoneMembers{}
+		z.Data, z.Init = members, initZone
+	}
+	members.list = append(members.list, u)
+	return nil
+}
+
+// zoneMembers are the upstreams whose peers are in a zone.
+type zoneMembers struct{ list []*Upstream }
+
+// initZone gives names what they were resolved to before a reload, so that the first
+// requests after it have peers to go to.
+func initZone(z *core.Zone, old any) error {
+	before, _ := old.(*zoneMembers)
+	if before == nil {
+		return nil
+	}
+	known := map[[2]string]*name{}
+	for _, u := range before.list {
+		for _, n := range u.names {
+			known[[2]string{n.host, n.service}] = n
+		}
+	}
+	for _, u := range z.Data.(*zoneMembers).list {
+		for _, n := range u.names {
+			was := known[[2]string{n.host, n.service}]
+			if was == nil {
+				continue
+			}
+			was.u.mu.Lock()
+			targets := was.targets
+			was.u.mu.Unlock()
+			n.update(targets)
+		}
+	}
+	return nil
 }
