@@ -82,3 +82,9 @@ func Check(tree *conf.Tree, opts CompileOptions) ([]Complaint, error) {
 // CheckModule says what is wrong with a load_module; "" when nothing is. Directives of ignored are not
 // missed.
 func CheckModule(file string, ignored []string) string { return manual.CheckModule(file, ignored) }
+
+// Explain describes a directive, or a variable with its "$"; ok is false for what nobody has.
+func Explain(word string) (text string, ok bool) { return manual.Explain(word) }
+
+// ReferencePages are the pages about directives and variables, by file name.
+func ReferencePages() map[string]string { return manual.Pages() }

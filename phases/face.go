@@ -44,6 +44,9 @@ func Exec(chunks rt.ChunkSet, key, script string, args []string) int {
 // file: the libraries of the runtime and of ngx, as a fresh worker has them.
 func NativeModules() ([]string, error) { return lua.NativeModules(modules.All()) }
 
+// APINames lists, sorted, what scripts find below ngx and in the native modules of ngx and resty.
+func APINames() ([]string, error) { return lua.APINames(modules.All()) }
+
 // Compile gives the directives their meaning, with all modules. The error of a bad
 // configuration is a *conf.Error with nginx's text and place.
 func Compile(tree []*conf.Directive, opts CompileOptions) (*core.Cycle, error) {

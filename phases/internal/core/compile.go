@@ -96,6 +96,9 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 	if err := c.finish(); err != nil {
 		return nil, err
 	}
+	for at := range c.discarded {
+		c.Cycle.WithoutEffect = append(c.Cycle.WithoutEffect, at.name)
+	}
 	return c.Cycle, nil
 }
 

@@ -80,8 +80,8 @@ func ConfigureArguments(modules []*Module) string {
 func Implemented(rows []*Directive) bool {
 	for _, row := range rows {
 		name := runtime.FuncForPC(reflect.ValueOf(row.Set).Pointer()).Name()
-		if !strings.HasSuffix(name, ".ignored") && !strings.HasSuffix(name, ".inert") &&
-			!strings.Contains(name, ".refused") { // closures of an inlined function are called after their caller first
+		if !strings.HasSuffix(name, ".Ignored") && !strings.HasSuffix(name, ".Inert") &&
+			!strings.Contains(name, ".refused") && !strings.Contains(name, ".Refused") { // closures of an inlined function are called after their caller first
 			return true
 		}
 	}

@@ -31,8 +31,10 @@ type Cycle struct {
 	zones    []*Zone // in the order of the file
 	previous *Cycle  // until Start: the configuration that a reload replaces
 
-	Vars     VariableSet
-	hostname string
+	Vars VariableSet
+	// WithoutEffect are directives of the configuration that are right and do nothing here.
+	WithoutEffect []string
+	hostname      string
 
 	HTTP *Location // the http level
 

@@ -65,11 +65,16 @@ func ExecScript(modules []*core.Module, chunks rt.ChunkSet, key, script string, 
 
 // scriptWorker makes the only worker of a server without addresses.
 func scriptWorker(modules []*core.Module, chunks rt.ChunkSet) (*worker, error) {
+	return lonelyWorker(modules, chunks, "events {} http {}")
+}
+
+// lonelyWorker is scriptWorker with a configuration.
+func lonelyWorker(modules []*core.Module, chunks rt.ChunkSet, text string) (*worker, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	tree, err := conf.Parse("", dir, []byte("events {} http {}"))
+	tree, err := conf.Parse("", dir, []byte(text))
 	if err != nil {
 		return nil, err
 	}
