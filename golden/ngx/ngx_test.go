@@ -30,7 +30,8 @@
 // sections alone: nobody records them, so each says only what is known from elsewhere.
 //
 //	newest.response  the answers of the newest. One that is the line #same is that
-//	                 of want.response, with the newer name in its Server header
+//	                 of want.response (or strict.response), with the newer name in its
+//	                 Server header and page
 //	newest.log       its lines of the log; as in want.log without this section
 //	newest.conf      texts and what -t says of them, in the form of want.conf; they need
 //	                 not stand in conf
@@ -55,6 +56,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -120,23 +122,50 @@ var newestInputs = map[string]bool{"http": true, "server": true, "upstream": tru
 
 // wanted is what the release answers or logs.
 func (c *testCase) wanted(name string) string {
-	want, _ := c.find("want." + name)
-	data, ok := "", false
+	recorded, _ := c.find("want." + name)
+	strict, isStrict := c.find("strict." + name)
+	newest, isNewest := c.find("newest." + name)
+	want := recorded
+	if isStrict {
+		want = overlay(want, strict)
+	}
 	if c.newest {
-		want = strings.ReplaceAll(want, oldProduct, newProduct)
-		data, ok = c.find("newest." + name)
-	}
-	if !ok {
-		data, ok = c.find("strict." + name)
-	}
-	if !ok {
-		return want
-	}
-	answers, recorded := strings.Split(data, parting), strings.Split(want, parting)
-	for i, answer := range answers {
-		if answer == "#same\n" && i < len(recorded) {
-			answers[i] = recorded[i]
+		want = inNewWords(want)
+		if isNewest {
+			want = overlay(want, newest)
 		}
+	}
+	return want
+}
+
+// overlay is the answers of text, of which #same is that of base.
+func overlay(base, text string) string {
+	answers, below := strings.Split(text, parting), strings.Split(base, parting)
+	for i, answer := range answers {
+		if answer == "#same\n" && i < len(below) {
+			answers[i] = below[i]
+		}
+	}
+	return strings.Join(answers, parting)
+}
+
+var contentLength = regexp.MustCompile(`(?mi)^(content-length: )(\d+)$`)
+
+// inNewWords gives answers the newer name in Server headers and in pages, which are
+// longer for it.
+func inNewWords(text string) string {
+	answers := strings.Split(text, parting)
+	for i, answer := range answers {
+		head, body, _ := strings.Cut(answer, "\n\n")
+		if n := strings.Count(body, oldProduct); n > 0 {
+			head = contentLength.ReplaceAllStringFunc(head, func(line string) string {
+				m := contentLength.FindStringSubmatch(line)
+				length, _ := strconv.Atoi(m[2])
+				return m[1] + strconv.Itoa(length+n*(len(newProduct)-len(oldProduct)))
+			})
+			answer = head + "\n\n" + body
+		}
+		answers[i] = strings.ReplaceAll(answer, oldProduct, newProduct)
 	}
 	return strings.Join(answers, parting)
 }

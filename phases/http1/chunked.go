@@ -10,8 +10,9 @@ import (
 var ErrBadChunk = errors.New("client sent invalid chunked body")
 
 // Chunked takes the chunked transfer coding off a body, with the rules of
-// ngx_http_parse_chunked: extensions and trailers are skipped, a bare line feed
-// ends a line. Its zero value stands before the first chunk. It holds no bytes:
+// ngx_http_parse_chunked: extensions and trailers are skipped. A bare line feed ends no
+// line, as who reads it differently would find the body's end elsewhere; old releases of
+// nginx let it pass. Its zero value stands before the first chunk. It holds no bytes:
 // it looks at those of its user, who says what data it took.
 type Chunked struct {
 	left  int64 // of the current chunk, still to come
@@ -65,7 +66,7 @@ func (b *Chunked) Need() int64 {
 	if b.done {
 		return 0
 	}
-	switch b.state {
+	switch b.state { // counted with bare line feeds, so that what is wrong is seen early
 	case chunkStart:
 		return 3 // "0" LF LF
 	case chunkSize, chunkExtension, chunkExtensionLF:
@@ -110,7 +111,7 @@ func (b *Chunked) Parse(p []byte) (int, error) {
 			if c == '\r' {
 				b.state++
 			} else if c == '\n' {
-				b.startData()
+				return i, ErrBadChunk
 			}
 		case chunkExtensionLF, lastExtensionLF:
 			if c != '\n' {
@@ -118,13 +119,10 @@ func (b *Chunked) Parse(p []byte) (int, error) {
 			}
 			b.startData()
 		case chunkAfterData:
-			if c == '\r' {
-				b.state = chunkAfterDataLF
-			} else if c == '\n' {
-				b.state = chunkStart
-			} else {
+			if c != '\r' {
 				return i, ErrBadChunk
 			}
+			b.state = chunkAfterDataLF
 		case chunkAfterDataLF:
 			if c != '\n' {
 				return i, ErrBadChunk
@@ -151,8 +149,6 @@ func (b *Chunked) afterSize(c byte) bool {
 	switch c {
 	case '\r':
 		b.state = extension + 1
-	case '\n':
-		b.startData()
 	case ';', ' ', '\t':
 		b.state = extension
 	default:
@@ -178,7 +174,7 @@ func (b *Chunked) trailer(c byte) bool {
 		case '\r':
 			b.state = trailerEndLF
 		case '\n':
-			b.done = true
+			return false
 		default:
 			b.state = trailerLine
 		}
@@ -188,9 +184,8 @@ func (b *Chunked) trailer(c byte) bool {
 	case trailerLine:
 		if c == '\r' {
 			b.state = trailerLineLF
-		} else if c == '\n' {
-			b.state = trailerStart
 		}
+		return c != '\n'
 	case trailerLineLF:
 		if c != '\n' {
 			return false

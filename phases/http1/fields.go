@@ -187,12 +187,12 @@ func (h *Head) add(name, value string) *Error {
 			return h.duplicate(name, value, "client sent duplicate host header: ")
 		}
 		h.HasHost = true
-		host, ok := ValidHost(value)
+		host, port, ok := SplitHost(value)
 		if !ok {
 			return &Error{400, "client sent invalid host header" + readingHeaders}
 		}
 		if h.Host == "" {
-			h.Host = host
+			h.Host, h.Port = host, port
 		}
 	case connectionField:
 		// The first of several decides only when it says something.

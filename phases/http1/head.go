@@ -34,10 +34,11 @@ type Head struct {
 
 	Fields []Field
 
-	// Host is the validated name: lower case, without port and final dot.
-	// An absolute target's host wins over the Host header. HasHost tells
-	// whether there was a Host header.
+	// Host is the validated name: lower case, without port and final dot, and Port
+	// what stood behind its colon. An absolute target's host wins over the Host header.
+	// HasHost tells whether there was a Host header.
 	Host    string
+	Port    string
 	HasHost bool
 
 	ContentLength int64 // -1: none given
@@ -96,7 +97,7 @@ func (h *Head) Is10() bool { return h.Major < 1 || h.Major == 1 && h.Minor == 0 
 // requestLine holds offsets into the buffer that was parsed.
 type requestLine struct {
 	methodEnd            int
-	hostStart, hostEnd   int // 0 when the target has no host
+	hostStart, portEnd   int // of host and port, 0 when the target has no host
 	targetStart, lineEnd int // lineEnd: of the line end
 	targetEnd            int
 	argsStart            int // behind the "?", 0 when there is none
@@ -113,8 +114,9 @@ func isAlpha(c byte) bool   { c |= 0x20; return c >= 'a' && c <= 'z' }
 func isDigit(c byte) bool   { return c >= '0' && c <= '9' }
 
 // parse reads the request line at the start of b. ok is false when b ends before the
-// line does and no error has shown yet.
-func (l *requestLine) parse(b []byte) (ok bool, err *Error) {
+// line does and no error has shown yet. With connects the target of CONNECT is a host and
+// a port.
+func (l *requestLine) parse(b []byte, connects bool) (ok bool, err *Error) {
 	*l = requestLine{}
 	i := 0
 	for i < len(b) && b[i] != ' ' {
@@ -135,6 +137,13 @@ func (l *requestLine) parse(b []byte) (ok bool, err *Error) {
 	}
 	if i == len(b) {
 		return false, nil
+	}
+	if connects && string(b[:l.methodEnd]) == "CONNECT" {
+		if i, ok, err = l.authority(b, i); ok {
+			err = l.version(b, i)
+			ok = l.next != 0
+		}
+		return ok, err
 	}
 	if b[i] != '/' {
 		if !isAlpha(b[i]) {
@@ -173,7 +182,6 @@ func (l *requestLine) schemeAndHost(b []byte, i int) (int, bool, *Error) {
 	if !ok {
 		return i, false, err
 	}
-	l.hostEnd = i
 	if b[i] == ':' {
 		i++
 		for i < len(b) && isDigit(b[i]) {
@@ -183,6 +191,7 @@ func (l *requestLine) schemeAndHost(b []byte, i int) (int, bool, *Error) {
 			return i, false, nil
 		}
 	}
+	l.portEnd = i
 	switch b[i] {
 	case '/':
 		return i, true, nil
@@ -191,6 +200,29 @@ func (l *requestLine) schemeAndHost(b []byte, i int) (int, bool, *Error) {
 		return i, true, nil
 	}
 	return i, false, errRequest
+}
+
+// authority reads "host:port" at i, the target of CONNECT.
+func (l *requestLine) authority(b []byte, i int) (int, bool, *Error) {
+	l.hostStart = i
+	i, ok, err := skipHost(b, i)
+	if !ok {
+		return i, false, err
+	}
+	port := i + 1
+	if i == l.hostStart || b[i] != ':' {
+		return i, false, errRequest
+	}
+	for i++; i < len(b) && isDigit(b[i]); i++ {
+	}
+	if i == len(b) {
+		return i, false, nil
+	}
+	if b[i] != ' ' || i == port {
+		return i, false, errRequest
+	}
+	l.portEnd, l.targetStart, l.targetEnd = i, i, i
+	return i, true, nil
 }
 
 // skipHost moves behind the host name or the IP literal in brackets at i.
@@ -389,11 +421,10 @@ func (h *Head) setLine(text string, l *requestLine, mergeSlashes bool) *Error {
 		h.Path = h.Target
 	}
 	if l.hostStart > 0 {
-		host, ok := ValidHost(text[l.hostStart:l.hostEnd])
-		if !ok {
+		var ok bool
+		if h.Host, h.Port, ok = SplitHost(text[l.hostStart:l.portEnd]); !ok {
 			return errHost
 		}
-		h.Host = host
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type Limits struct {
 	HeaderTimeout time.Duration // client_header_timeout
 	Fields        FieldOptions
 	KeepSlashes   bool // merge_slashes off
+	Connects      bool // the target of CONNECT is a host and a port, as in newer releases
 }
 
 // DefaultLimits are nginx's.
@@ -250,7 +251,7 @@ func (s *headScan) lines(rd *Reader) (perr *Error, done bool) {
 	b := rd.Buffered()
 	if s.next == 0 {
 		rd.fields = rd.fields[:0]
-		ok, err := s.line.parse(b)
+		ok, err := s.line.parse(b, rd.limits.Connects)
 		if err != nil {
 			return err, false
 		}

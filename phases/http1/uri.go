@@ -95,50 +95,76 @@ func unhex(c byte) (byte, bool) {
 	return 0, false
 }
 
-// ValidHost checks a Host header or the host of a target and gives the name to
-// look servers up by: lower case, without port and without one final dot.
-func ValidHost(host string) (string, bool) {
-	end := len(host)
-	dot := len(host)   // offset of the last dot
-	literal := false   // inside brackets
-	afterName := false // in the port
+// hostClass tells for each byte what it may do in a host name: 1 it stands there, 2 it
+// does and is made lower case, 0 it may not (RFC 3986, section 3.2.2).
+var hostClass = func() (t [256]byte) {
+	for c := range t {
+		switch b := byte(c); {
+		case b >= 'A' && b <= 'Z':
+			t[c] = 2
+		case isAlpha(b) || isDigit(b) || strings.IndexByte("-._~!$&'()*+,;=%", b) >= 0:
+			t[c] = 1
+		}
+	}
+	return t
+}()
+
+// SplitHost checks a Host header or the host of a target and parts the name to look
+// servers up by, lower case and without one final dot, from the port.
+func SplitHost(host string) (name, port string, ok bool) {
+	end := 0 // of the name
 	upper := false
-	for i := 0; i < len(host); i++ {
-		c := host[i]
-		if nameClass[c] == 1 && (c < 'A' || c > 'Z') {
-			continue
+	if strings.HasPrefix(host, "[") {
+		if end = strings.IndexByte(host, ']'); end < 0 {
+			return "", "", false
 		}
-		switch {
-		case c == '.':
-			if dot == i-1 {
-				return "", false
+		end++
+	}
+	for i := 1; i < end-1; i++ {
+		class := hostClass[host[i]]
+		if class == 0 && host[i] != ':' {
+			return "", "", false
+		}
+		upper = upper || class == 2
+	}
+	if end == 0 {
+		dot := len(host) // offset of the last dot
+		for ; end < len(host) && host[end] != ':'; end++ {
+			c := host[end]
+			class := hostClass[c]
+			if class == 0 || c == '.' && dot == end-1 {
+				return "", "", false
 			}
-			dot = i
-		case c == ':':
-			if !literal && !afterName {
-				end, afterName = i, true
+			if c == '.' {
+				dot = end
 			}
-		case c == '[':
-			literal = literal || i == 0
-		case c == ']':
-			if literal {
-				end, literal, afterName = i+1, false, true
-			}
-		case c == '/' || c <= 0x20 || c == 0x7f:
-			return "", false
-		case c >= 'A' && c <= 'Z':
-			upper = true
+			upper = upper || class == 2
+		}
+		name = host[:end]
+		if dot == end-1 {
+			name = host[:dot]
+		}
+	} else {
+		name = host[:end]
+	}
+	if rest := host[end:]; rest != "" {
+		if port, ok = strings.CutPrefix(rest, ":"); !ok || !validPort(port) {
+			return "", "", false
 		}
 	}
-	if dot == end-1 {
-		end--
-	}
-	if end <= 0 {
-		return "", false
-	}
-	name := host[:end]
 	if upper {
 		name = strings.ToLower(name)
 	}
-	return name, true
+	return name, port, name != ""
+}
+
+// validPort tells whether what stands behind the colon of a host is a port, or nothing.
+func validPort(s string) bool {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if n = n*10 + int(s[i]-'0'); !isDigit(s[i]) || n > 65535 {
+			return false
+		}
+	}
+	return true
 }

@@ -7,6 +7,8 @@ type Feature int
 const (
 	JoinedHeaders Feature = iota
 	FirstUpstreamHeader
+	InterimAnswers
+	HTTP2Directive
 	HTTP2Upstreams
 	KeptUpstreams
 	BoundedRanges
@@ -28,6 +30,8 @@ var features = [...]struct {
 }{
 	JoinedHeaders:       {1023000, 0, "$http_NAME, $sent_http_NAME and their kin join the values of a repeated header by a comma"},
 	FirstUpstreamHeader: {1023000, 0, "of a header of an upstream that may come once, further lines are dropped with a warning"},
+	InterimAnswers:      {1029000, 0, "an upstream's 103 is not its answer; early_hints passes it on"},
+	HTTP2Directive:      {1025001, 0, "HTTP/2 is switched on by http2, for each server; without TLS a connection may speak either version"},
 	HTTP2Upstreams:      {1029004, 0, "proxy_http_version can be 2"},
 	KeptUpstreams:       {1029007, 0, "upstreams are asked with HTTP/1.1, and upstream{} keeps connections unless it is told not to"},
 	BoundedRanges:       {1029005, 0, "many small ranges are answered with the whole body, unless max_ranges is set"},

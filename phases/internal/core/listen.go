@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
@@ -57,6 +58,9 @@ func setListen(c *Compiler, d *conf.Directive) error {
 		if err := o.read(arg); err != nil {
 			return err
 		}
+	}
+	if o.http2 && c.Cycle.Stack.Has(compat.HTTP2Directive) {
+		c.Warnf(d, "the \"listen ... http2\" directive is deprecated, use the \"http2\" directive instead")
 	}
 	for _, addr := range addrs {
 		if err := c.listen(c.Srv, addr, o); err != nil {

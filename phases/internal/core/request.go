@@ -28,6 +28,7 @@ type Request struct {
 	HTTPMinor   int
 	In          Headers
 	Host        string // Host header: validated, lower case, no port
+	Port        string // what stood behind the colon of Host
 	HeaderBytes int64  // size of the head on the wire
 	Pipelined   bool   // it had come when the request before was being answered
 

@@ -59,7 +59,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 		sub.Method = "GET"
 	}
 	sub.HTTPMajor, sub.HTTPMinor = r.HTTPMajor, r.HTTPMinor
-	sub.RequestURI, sub.RequestLine, sub.HeaderText, sub.Host = r.RequestURI, r.RequestLine, r.HeaderText, r.Host
+	sub.RequestURI, sub.RequestLine, sub.HeaderText, sub.Host, sub.Port = r.RequestURI, r.RequestLine, r.HeaderText, r.Host, r.Port
 	sub.In = append(sub.In[:0], r.In...)
 	sub.subrequestBody(r, &o)
 	sub.HeaderOnly = o.HeaderOnly

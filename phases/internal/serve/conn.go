@@ -180,6 +180,11 @@ func (c *conn) serve() {
 		if c.wait.end() {
 			return
 		}
+		if err != nil && c.beginsHTTP2() {
+			c.rd.NoDeadline()
+			c.serveHTTP2()
+			return
+		}
 		c.served++
 		r := c.request()
 		if c.slotGiven.Load() || c.owner.process.stopping.Load() {
@@ -198,7 +203,7 @@ func (c *conn) serve() {
 		linger := lingering{mode: r.Loc.LingeringClose.V, total: r.Loc.LingeringTime.V, each: r.Loc.LingeringTimeout.V}
 		wait = r.Loc.KeepaliveTimeout.V
 		keep := r.KeepAlive && !r.Terminated && !c.taken
-		terminated := r.Terminated
+		terminated, discarding := r.Terminated, r.Body.Discarded && !c.taken
 		c.late = c.late || r.SendTimedOut
 		c.resetLate(r)
 		c.watch.stop(&c.rd)
@@ -206,6 +211,8 @@ func (c *conn) serve() {
 		switch {
 		case keep && (c.rd.BodyDone() || c.discard(linger)):
 		case terminated:
+			return
+		case discarding && !c.discard(linger): // nginx waits for the rest before it closes
 			return
 		default:
 			c.linger(linger)
@@ -226,7 +233,7 @@ func (c *conn) request() *core.Request {
 	r.RequestURI, r.RequestLine, r.HeaderText = h.Target, h.Line, h.Text
 	r.HTTPMajor, r.HTTPMinor = h.Major, h.Minor
 	r.HeaderBytes, r.Protocol = int64(h.Size), h.Proto
-	r.Host = h.Host
+	r.Host, r.Port = h.Host, h.Port
 	for _, f := range h.Fields {
 		r.In = append(r.In, core.Header{Name: f.Name, Value: f.Value})
 	}

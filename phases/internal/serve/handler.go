@@ -162,11 +162,11 @@ func takeOver(r *core.Request, req *http.Request) int {
 	} else if req.ContentLength == 0 && !r.In.Has("Content-Length") {
 		r.ContentLength = -1
 	}
-	host, ok := http1.ValidHost(req.Host)
+	host, port, ok := http1.SplitHost(req.Host)
 	if !ok {
 		return 400
 	}
-	r.Host = host
+	r.Host, r.Port = host, port
 	if r.URI, r.Args, ok = http1.NormalizePath(req.RequestURI, true); !ok || !strings.HasPrefix(r.URI, "/") {
 		return 400
 	}

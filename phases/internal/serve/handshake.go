@@ -21,7 +21,7 @@ func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
 	}
 	replay := &replayConn{Conn: nc}
 	c.ssl = new(ssl.Connection)
-	h := &ssl.Handshake{Cycle: b.cycle, Listen: b.listen, Conn: c, SSL: c.ssl, Log: b.log()}
+	h := &ssl.Handshake{Cycle: b.cycle, Listen: b.listen, Conn: c, SSL: c.ssl, Log: b.log(), OffersHTTP2: b.offersHTTP2}
 	secure := tls.Server(replay, &tls.Config{GetConfigForClient: h.ConfigFor})
 	_ = nc.SetDeadline(time.Now().Add(b.limits.HeaderTimeout))
 	err := secure.Handshake()

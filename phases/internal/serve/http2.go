@@ -8,11 +8,13 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/modules/http2"
@@ -152,14 +154,28 @@ type http2FrameInfo struct {
 	padding int
 }
 
+// offersHTTP2 tells whether HTTP/2 is on for a server of this address.
+func (b *binding) offersHTTP2(s *core.Server) bool { return b.listen.HTTP2 || http2.Server.Of(s).On.V }
+
 // speaksHTTP2 tells whether a new connection speaks HTTP/2: it was agreed on in the
-// TLS handshake, or the address is one for HTTP/2 without TLS.
+// TLS handshake, or the address is one for HTTP/2 without TLS and nothing else, as they
+// are in older releases.
 func (b *binding) speaksHTTP2(nc net.Conn) bool {
-	if !b.listen.HTTP2 || !b.listen.TLS {
-		return b.listen.HTTP2
+	if secure, ok := nc.(*tls.Conn); ok {
+		return secure.ConnectionState().NegotiatedProtocol == "h2"
 	}
-	secure, ok := nc.(*tls.Conn)
-	return ok && secure.ConnectionState().NegotiatedProtocol == "h2"
+	return b.listen.HTTP2 && !b.listen.TLS && !b.cycle.Stack.Has(compat.HTTP2Directive)
+}
+
+// beginsHTTP2 tells whether what was read ahead is, as far as it goes, the preface of
+// HTTP/2 on an address where either version is spoken.
+func (c *conn) beginsHTTP2() bool {
+	b := c.owner.bound.Load()
+	if c.served > 0 || b.listen.TLS || !b.cycle.Stack.Has(compat.HTTP2Directive) || !b.offersHTTP2(b.listen.Default) {
+		return false
+	}
+	ahead := string(c.rd.Buffered())
+	return strings.HasPrefix(ahead, http2Preface) || ahead != "" && strings.HasPrefix(http2Preface, ahead)
 }
 
 // serveHTTP2 answers the connection's requests.
@@ -178,6 +194,11 @@ func (c *conn) serveHTTP2() {
 	h.decoder = hpack.NewDecoder(http2TableSize, h.field)
 	c.http2.Store(h)
 	defer c.http2.Store(nil)
+	if first := c.rd.Take(); len(first) > 0 {
+		h.buf = append(first, make([]byte, max(http2SmallBuffer-len(first), 0))...)
+		h.to = len(first)
+		h.received(len(first))
+	}
 	h.sendSettings()
 	h.end(h.read())
 }

@@ -27,8 +27,7 @@ var hpackStatuses = [...]int{200, 204, 206, 304, 400, 404, 500}
 // WriteHead implements HeadWriter. Like nginx it refers to nothing in the dynamic
 // table: heads need no order among each other.
 func (s *http2Stream) WriteHead(r *core.Request) {
-	b := appendHTTP2Head(r.HeadBuf[:0], r)
-	r.HeadBuf = b
+	r.HeadBuf = appendHTTP2Head(r.HeadBuf[:0], r)
 	fin := r.HeaderOnly || r.Out.ContentLength == 0 && !r.Trailers
 	h := s.h
 	o := &h.c.writer
@@ -37,11 +36,28 @@ func (s *http2Stream) WriteHead(r *core.Request) {
 	if s.lost || o.err != nil {
 		return
 	}
+	h.appendHead(s, r.HeadBuf, fin)
+}
+
+// WriteHints sends the head of a 103 ahead of the answer's (early_hints).
+func (s *http2Stream) WriteHints(list core.Headers) {
+	b := appendHpackFields(appendHpackStatus(nil, 103), list)
+	h := s.h
+	o := &h.c.writer
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s.lost || o.err != nil {
+		return
+	}
+	h.appendHead(s, b, false)
+	h.push()
+}
+
+// appendHead is appendBlock for a block that may be the first of the connection.
+func (h *http2Conn) appendHead(s *http2Stream, b []byte, fin bool) {
 	if h.resize {
 		h.resize = false
-		b = append(b, 0)
-		copy(b[1:], b)
-		b[0] = 0x20 // our table has no entries
+		b = append([]byte{0x20}, b...) // our table has no entries
 	}
 	h.appendBlock(s, b, fin)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/http1"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/runtime/guard"
@@ -48,6 +49,7 @@ func newBinding(c *core.Cycle, l *core.Listen) *binding {
 			KeepInvalid:      !s.IgnoreInvalid.V,
 		},
 		KeepSlashes: !s.MergeSlashes.V,
+		Connects:    c.Stack.Has(compat.TargetOfConnect),
 	}}
 }
 

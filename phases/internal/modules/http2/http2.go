@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
@@ -28,11 +29,13 @@ var (
 // ServerConf are the directives of a server. Where the protocol needs an answer before
 // the server is known, the address's default server's counts.
 type ServerConf struct {
+	On         core.Opt[bool]  // http2
 	MaxStreams core.Opt[int]   // http2_max_concurrent_streams
 	Preread    core.Opt[int64] // http2_body_preread_size
 }
 
 func mergeServer(s, outer *ServerConf, _ bool) {
+	s.On.Merge(outer.On, false)
 	s.MaxStreams.Merge(outer.MaxStreams, 128)
 	s.Preread.Merge(outer.Preread, 64<<10)
 }
@@ -55,6 +58,7 @@ func directives() []core.Directive {
 	preread := core.SetSize(core.In(Server, func(s *ServerConf) *core.Opt[int64] { return &s.Preread }))
 	chunk := core.SetSize(core.In(Loc, func(c *LocConf) *core.Opt[int64] { return &c.Chunk }))
 	return []core.Directive{
+		{Name: "http2", In: where, Args: core.TakeFlag, Set: core.SetFlag(core.In(Server, func(s *ServerConf) *core.Opt[bool] { return &s.On }))},
 		{Name: "http2_max_concurrent_streams", In: where, Args: core.Take1, Set: core.SetNumber(core.In(Server, func(s *ServerConf) *core.Opt[int] { return &s.MaxStreams }))},
 		{Name: "http2_body_preread_size", In: where, Args: core.Take1, Set: func(c *core.Compiler, d *conf.Directive) error {
 			err := preread(c, d)
@@ -80,9 +84,9 @@ func directives() []core.Directive {
 		{Name: "http2_max_header_size", In: where, Args: core.Take1, Set: obsolete("large_client_header_buffers")},
 		{Name: "http2_recv_timeout", In: where, Args: core.Take1, Set: obsolete("client_header_timeout")},
 		{Name: "http2_idle_timeout", In: where, Args: core.Take1, Set: obsolete("keepalive_timeout")},
-		{Name: "http2_max_concurrent_pushes", In: where, Args: core.Take1, Set: core.DiscardNumber("http2_max_concurrent_pushes")},
-		{Name: "http2_push", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.Inert},
-		{Name: "http2_push_preload", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: core.Inert},
+		{Name: "http2_max_concurrent_pushes", In: where, Args: core.Take1, Set: noPush(core.DiscardNumber("http2_max_concurrent_pushes"))},
+		{Name: "http2_push", In: core.InHTTPSrvLoc, Args: core.Take1, Set: noPush(core.Inert)},
+		{Name: "http2_push_preload", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: noPush(core.Inert)},
 	}
 }
 
@@ -91,6 +95,17 @@ func directives() []core.Directive {
 func obsolete(now string) core.Setter {
 	return func(c *core.Compiler, d *conf.Directive) error {
 		c.Warnf(d, "the \"%s\" directive is obsolete, use the \"%s\" directive instead", d.Name, now)
+		return nil
+	}
+}
+
+// noPush accepts a directive about pushes, which newer releases do not make any more.
+func noPush(older core.Setter) core.Setter {
+	return func(c *core.Compiler, d *conf.Directive) error {
+		if !c.Cycle.Stack.Has(compat.HTTP2Directive) {
+			return older(c, d)
+		}
+		c.Warnf(d, "the \"%s\" directive is obsolete, ignored", d.Name)
 		return nil
 	}
 }

@@ -42,10 +42,20 @@ func handler(r *core.Request) int {
 // Reset has nothing to forget: each response starts afresh.
 func (x *exchange) Reset() {}
 
-// ParseHead reads the head of a response (ngx_http_proxy_process_header).
+// ParseHead reads the head of a response (ngx_http_proxy_process_header), and passes over
+// those of interim ones before it, which older releases take for the response.
 func (x *exchange) ParseHead(b []byte) (n int, done bool, err error) {
-	n, done, err = x.In.ParseHTTP(b)
-	if h := &x.In.Head; done && h.Bare {
+	h := &x.In.Head
+	for {
+		var end int
+		end, done, err = x.In.ParseHTTP(b[n:])
+		n += end
+		if !done || err != nil || h.Status < 100 || h.Status > 199 || h.Status == 101 || !x.conf.skipsInterim {
+			break
+		}
+		x.PassOver()
+	}
+	if done && h.Bare {
 		x.R.Log(errlog.Err, "upstream sent no valid HTTP/1.0 header")
 	} else if done && h.Status == 101 && x.R.In.Has("Upgrade") {
 		x.Upgraded = true

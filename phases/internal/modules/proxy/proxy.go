@@ -41,7 +41,7 @@ var family = &upstream.Family{
 func build(b *core.Builder, l *core.Location) {
 	p := loc.Of(l)
 	kept := b.Cycle.Stack.Has(compat.KeptUpstreams)
-	p.closes = !kept
+	p.closes, p.skipsInterim = !kept, b.Cycle.Stack.Has(compat.InterimAnswers)
 	if p.httpVersion.V == httpOfRelease {
 		p.httpVersion.V = http10
 		if kept {
@@ -93,6 +93,8 @@ type config struct {
 	setHeaders  []setHeader
 	httpVersion core.Opt[int]
 	closes      bool // requests say that theirs is the connection's last
+	// skipsInterim: a 1xx is not the answer.
+	skipsInterim bool
 	method      core.Opt[core.Template]
 	setBody     core.Opt[core.Template]
 	redirects   []redirect

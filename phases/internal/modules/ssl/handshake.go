@@ -57,6 +57,9 @@ type Handshake struct {
 	Server *core.Server // whose hook is called
 	Hello  *tls.ClientHelloInfo
 
+	// OffersHTTP2 tells whether clients of a server may choose HTTP/2; nil for no.
+	OffersHTTP2 func(*core.Server) bool
+
 	// What hooks set.
 	Versions tlsclient.Versions // in place of ssl_protocols
 	Chain    [][]byte           // in place of the configured certificate, in DER
@@ -100,7 +103,7 @@ func (h *Handshake) ConfigFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, errRejected
 	}
 	config := from.config
-	if h.Listen.HTTP2 {
+	if h.OffersHTTP2 != nil && h.OffersHTTP2(h.Server) {
 		config = from.http2
 	}
 	if h.Versions.Max != 0 {

@@ -45,6 +45,11 @@ var ignorableHeaders = map[string]bool{
 // ignoresHeader reports whether ignore_headers names a header.
 func (p *Config) ignoresHeader(name string) bool { return ngxtext.ContainsFold(p.ignoreHeaders, name) }
 
+// hides reports whether a header, in lower case, is not passed on.
+func (p *Config) hides(name string) bool {
+	return p.family.Hides[name] && !ngxtext.ContainsFold(p.passThrough, name) || ngxtext.ContainsFold(p.hide, name)
+}
+
 // copyHeaders takes the upstream's headers over.
 func (x *Exchange) copyHeaders() {
 	o, p := &x.R.Out, x.Conf
@@ -55,7 +60,7 @@ func (x *Exchange) copyHeaders() {
 		if strings.HasPrefix(name, "x-accel-") && !p.ignoresHeader(name) {
 			x.accelHeader(name, h.Value)
 		}
-		if p.family.Hides[name] && !ngxtext.ContainsFold(p.passThrough, name) || ngxtext.ContainsFold(p.hide, name) {
+		if p.hides(name) {
 			continue
 		}
 		x.copyHeader(name, h)

@@ -27,7 +27,7 @@ var Module = &core.Module{
 		{Prefix: "upstream_trailer_", Volatile: true, Get: core.NoValues},
 		{Prefix: "upstream_cookie_", Volatile: true, Get: cookieVar},
 	},
-	Conf:   []core.ConfSlot{main, Server},
+	Conf:   []core.ConfSlot{main, Server, hintsLoc},
 	Finish: finish,
 	Ready:  startResolving,
 	Drain:  stopResolving,
@@ -82,6 +82,7 @@ func directives() []core.Directive {
 	return []core.Directive{
 		{Name: "upstream", In: core.InHTTP, Args: core.Take1 | core.TakeBlock, Set: setBlock},
 		{Name: "server", In: core.InUpstream, Args: core.TakeMore1, Set: setServer},
+		{Name: "early_hints", In: core.InHTTPSrvLoc, Args: core.TakeMore1, Set: setEarlyHints},
 		{Name: "resolver", In: core.InUpstream, Args: core.TakeMore1, Set: resolving(setResolver)},
 		{Name: "resolver_timeout", In: core.InUpstream, Args: core.Take1,
 			Set: resolving(core.SetMsec(core.Loc(func(l *core.Location) *core.Opt[time.Duration] { return &l.ResolverTimeout })))},
