@@ -22,7 +22,7 @@ import (
 // status and end of the connection with nginx's. Probes whose answer depends on
 // reading the body are that package's.
 func TestWire(t *testing.T) {
-	s := testserver.Start(t, `events {}
+	s := testserver.Start(t, `compat 1.22.1; events {}
 http { access_log off; keepalive_timeout 200ms; lingering_timeout 100ms;
   server { listen ADDR; location / { return 200 x; } } }`)
 	f, err := os.Open("../../http1/testdata/nginx.jsonl")
@@ -40,6 +40,7 @@ http { access_log off; keepalive_timeout 200ms; lingering_timeout 100ms;
 				Status int
 				Close  bool
 			}
+			Refused string // by us alone
 		}
 		if err := dec.Decode(&p); err != nil {
 			break
@@ -66,6 +67,9 @@ http { access_log off; keepalive_timeout 200ms; lingering_timeout 100ms;
 			}
 			in := bufio.NewReader(c)
 			for i, want := range p.Answers {
+				if p.Refused != "" {
+					want.Status, want.Close = 400, true
+				}
 				if want.Status == 0 {
 					b, err := in.Peek(5)
 					if err != nil && err != io.EOF || string(b) == "HTTP/" {

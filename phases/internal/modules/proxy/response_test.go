@@ -46,7 +46,7 @@ func TestResponseReader(t *testing.T) {
 		{"empty", ok + "Content-Length: 0\r\n\r\n", false, "", "EOF", true},
 		{"surplus", ok + "Content-Length: 2\r\n\r\nokHTTP/1.1", false, "ok", "EOF", false},
 		{"short", ok + "Content-Length: 3\r\n\r\nok", false, "ok", "unexpected EOF", false},
-		{"chunks", ok + "Transfer-Encoding: CHUNKED\r\n\r\n2;x=y\r\nok\r\n1\n!\n0\r\nT: t\r\n\r\n", false, "ok!", "EOF", true},
+		{"chunks", ok + "Transfer-Encoding: CHUNKED\r\n\r\n2;x=y\r\nok\r\n1\r\n!\r\n0\r\nT: t\r\n\r\n", false, "ok!", "EOF", true},
 		{"chunks, surplus", ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nX", false, "ok", "EOF", false},
 		{"chunks, short", ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nok", false, "ok", "unexpected EOF", false},
 		{"bad chunk", ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nokx\r\n", false, "ok", "upstream sent invalid chunked response", false},
