@@ -95,10 +95,10 @@ type config struct {
 	closes      bool // requests say that theirs is the connection's last
 	// skipsInterim: a 1xx is not the answer.
 	skipsInterim bool
-	method      core.Opt[core.Template]
-	setBody     core.Opt[core.Template]
-	redirects   []redirect
-	redirectSet redirectKind
+	method       core.Opt[core.Template]
+	setBody      core.Opt[core.Template]
+	redirects    []redirect
+	redirectSet  redirectKind
 }
 
 // setHeader is one proxy_set_header.
