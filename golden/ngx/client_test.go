@@ -97,7 +97,8 @@ func (cl *client) ask(t *testing.T, c *testCase, request string) string {
 	}
 	if err != nil {
 		if cl.name == "" {
-			t.Fatalf("reading the answer: %v (got %q)", err, answer)
+			line, _, _ := strings.Cut(request, "\n")
+			t.Fatalf("reading the answer to %s: %v (got %q)", line, err, answer)
 		}
 		answer = append(answer, err.Error()...)
 	}

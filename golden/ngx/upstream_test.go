@@ -24,8 +24,9 @@ import (
 //		reset                          close with a RST
 //		hang                           read until the peer closes
 //
-// The path * stands for all others. @UPSTREAM@ in the case's configuration is
-// its port, @PORT@ the case's own, @PREFIX@ the server's root.
+// By the first byte of a connection it speaks FastCGI, uwsgi, SCGI or memcached's
+// protocol instead (see peers_test.go). The path * stands for all others. @UPSTREAM@ in
+// the case's configuration is its port, @PORT@ the case's own, @PREFIX@ the server's root.
 type upstream struct {
 	listener net.Listener
 	entries  map[string][]string
@@ -66,7 +67,8 @@ func (u *upstream) serve(c net.Conn, number int) {
 	defer c.Close()
 	rd := bufio.NewReader(c)
 	for {
-		request, path := readRequest(rd)
+		read, answer, late := speaker(rd)
+		request, path := read(rd)
 		if path == "" {
 			return
 		}
@@ -74,12 +76,22 @@ func (u *upstream) serve(c net.Conn, number int) {
 		if !ok {
 			commands = u.entries["*"]
 		}
+		to := c
+		if late {
+			to = &lateConn{Conn: c}
+		}
 		for _, command := range commands {
-			if !run(c, rd, command, request, number) {
+			if !run(to, rd, command, answer(request), number) {
 				return
 			}
 		}
+		flush(to)
 	}
+}
+
+// answerHTTP is what echo answers.
+func answerHTTP(request string) string {
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(request), request)
 }
 
 // readRequest reads a request with the body its Content-Length or chunks announce.
@@ -123,8 +135,9 @@ func readRequest(rd *bufio.Reader) (text, path string) {
 	return b.String(), path
 }
 
-// run does one command and tells whether the connection goes on.
-func run(c net.Conn, rd *bufio.Reader, command, request string, number int) bool {
+// run does one command and tells whether the connection goes on; echoed is what the
+// command echo sends.
+func run(c net.Conn, rd *bufio.Reader, command, echoed string, number int) bool {
 	word, rest, _ := strings.Cut(command, " ")
 	times := 1
 	if word == "repeat" {
@@ -142,15 +155,20 @@ func run(c net.Conn, rd *bufio.Reader, command, request string, number int) bool
 		_, err = io.WriteString(c, strings.Repeat(text, times))
 		return err == nil
 	case "echo":
-		_, err := fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(request), request)
+		_, err := io.WriteString(c, echoed)
 		return err == nil
+	case "record", "stdout", "stderr", "end":
+		return runFastCGI(c, word, rest)
+	}
+	flush(c)
+	switch word {
 	case "pause":
 		time.Sleep(50 * time.Millisecond)
 	case "hang":
 		_, _ = io.Copy(io.Discard, rd)
 		return false
 	case "reset":
-		_ = c.(*net.TCPConn).SetLinger(0)
+		_ = unwrap(c).(*net.TCPConn).SetLinger(0)
 		return false
 	default:
 		return false

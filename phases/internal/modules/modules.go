@@ -11,6 +11,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/autoindex"
 	"github.com/moonphase/moonphase/phases/internal/modules/charset"
 	"github.com/moonphase/moonphase/phases/internal/modules/echo"
+	"github.com/moonphase/moonphase/phases/internal/modules/fastcgi"
 	"github.com/moonphase/moonphase/phases/internal/modules/geo"
 	"github.com/moonphase/moonphase/phases/internal/modules/gunzip"
 	"github.com/moonphase/moonphase/phases/internal/modules/gzip"
@@ -78,6 +79,7 @@ func All() []*core.Module {
 
 		// Proxies, and how they choose among the peers of an upstream.
 		proxy.Module,
+		fastcgi.Module,
 		upstream.HashModule,
 		upstream.IPHashModule,
 		upstream.LeastConnModule,

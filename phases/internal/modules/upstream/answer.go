@@ -181,6 +181,7 @@ func (x *Exchange) brokenBody(err error) int {
 		x.action(" while reading upstream")
 	}
 	switch {
+	case err == ErrCut:
 	case !flush:
 		r.Log(errlog.Err, err.Error())
 	case core.IsTimeout(err):
@@ -212,7 +213,7 @@ func (x *Exchange) finishConn() {
 	x.account()
 	x.try().Length = x.In.BodyRead
 	x.try().Response = time.Since(x.begun)
-	if x.In.Surplus() && r.Method != "HEAD" {
+	if x.In.excess != "" && x.In.Surplus() && r.Method != "HEAD" {
 		r.Log(errlog.Warn, x.In.excess)
 	}
 	x.release(Succeeded)

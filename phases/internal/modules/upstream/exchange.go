@@ -133,6 +133,10 @@ func (x *Exchange) run() int {
 	}
 }
 
+// Buffered reports whether the body is gathered before it is passed on. That is known when
+// the head was read.
+func (x *Exchange) Buffered() bool { return x.buffering }
+
 // try is the record of the current attempt.
 func (x *Exchange) try() *Try { return &x.rec.Tries[len(x.rec.Tries)-1] }
 
@@ -295,7 +299,9 @@ func (x *Exchange) badHead(err error) nextKind {
 		x.R.Log(errlog.Err, "upstream prematurely closed connection")
 		return nextError
 	case errors.As(err, &bad), errors.Is(err, ErrBigHead):
-		x.R.Log(errlog.Err, err.Error())
+		if text := err.Error(); text != "" {
+			x.R.Log(errlog.Err, text)
+		}
 		return nextInvalid
 	}
 	return x.broken("recv()", err)

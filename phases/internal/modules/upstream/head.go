@@ -41,6 +41,12 @@ func (r *ResponseReader) ParseHTTP(b []byte) (n int, done bool, err error) {
 	return p.headers(b, &r.Head)
 }
 
+// ParseHeaders reads a head without a status line, as ParseHTTP does. Its status is 0.
+func (r *ResponseReader) ParseHeaders(b []byte) (n int, done bool, err error) {
+	r.lines.text = b
+	return r.lines.headers(b, &r.Head)
+}
+
 // headers goes on in the lines of b behind the status.
 func (p *headParser) headers(b []byte, h *ResponseHead) (n int, done bool, err error) {
 	for {
@@ -214,7 +220,7 @@ func lineEnd(b []byte, i int) (end, bad int) {
 // collect makes texts of the lines: one string that all of them share.
 func (p *headParser) collect(h *ResponseHead) {
 	text := string(p.text[:min(p.at, len(p.text))])
-	if p.started {
+	if p.started { // with a status line
 		h.Line = text[p.status.value:p.status.valueEnd]
 	}
 	h.Headers = make(core.Headers, 0, len(p.lines)+1)

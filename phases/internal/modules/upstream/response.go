@@ -23,6 +23,8 @@ type ResponseReader struct {
 	framing  framing
 	left     int64   // of framedByLength, still to come
 	decoder  Decoder // of framedInside
+	joins    bool    // all that was read is decoded at once
+	failed   error   // of the decoder, behind what it has delivered
 	excess   string  // what log lines say of bytes behind the end
 	ended    bool    // the body was read to its end
 	Received int64   // bytes, head included
@@ -40,11 +42,10 @@ const (
 	framedInside // by what stands between pieces of the body
 )
 
-// Decoder takes a body apart whose framing stands in it, as chunks. Its errors are
-// BodyErrors.
+// Decoder takes a body apart whose framing stands in it, as chunks.
 type Decoder interface {
 	// Parse takes framing from b until data follows, the body is done or b ends, and
-	// returns the number of bytes it took.
+	// returns the number of bytes it took. The error is a BodyError or ErrCut.
 	Parse(b []byte) (int, error)
 	// Data is how many bytes of the body come next, 0 where framing does.
 	Data() int64
@@ -55,6 +56,15 @@ type Decoder interface {
 	// Done reports whether the end was read.
 	Done() bool
 }
+
+// closer is a Decoder of bodies that may also end with the connection.
+type closer interface {
+	// Closed says what that end means: io.EOF for one that is right.
+	Closed() error
+}
+
+// ErrCut is a body that ends too early. Its Decoder has logged it, and what came goes out.
+var ErrCut = errors.New("upstream ended its response early")
 
 // BodyError is a body that cannot be understood, in nginx's words.
 type BodyError string
@@ -102,7 +112,8 @@ func (r *ResponseReader) Release() {
 // ErrBigHead is a head that does not fit in buffer_size.
 var ErrBigHead = errors.New("upstream sent too big header")
 
-// HeadError is a head that cannot be understood, in nginx's words.
+// HeadError is a head that cannot be understood, in nginx's words; "" when it has been
+// logged already.
 type HeadError string
 
 func (e HeadError) Error() string { return string(e) }
@@ -167,6 +178,12 @@ func (r *ResponseReader) Inside(d Decoder, excess string) {
 	r.framing, r.decoder, r.excess = framedInside, d, excess
 }
 
+// InsideJoined is Inside for pieces that are passed on as they were read together,
+// however many of the decoder's they are.
+func (r *ResponseReader) InsideJoined(d Decoder) {
+	r.framing, r.decoder, r.joins = framedInside, d, true
+}
+
 // Clean reports whether the connection stands exactly at the end of the
 // response, so that the next bytes belong to the next request's.
 func (r *ResponseReader) Clean() bool {
@@ -185,6 +202,15 @@ func (r *ResponseReader) Surplus() bool { return r.ended && r.r < r.w }
 // body cut short, or one of the network.
 func (r *ResponseReader) Next(gather bool) ([]byte, error) {
 	for {
+		if r.joins {
+			if p, err, ready := r.joined(gather); ready {
+				return p, err
+			}
+			if err := r.more(); err != nil {
+				return r.rest(err)
+			}
+			continue
+		}
 		if r.framing == framedInside && !r.ended && (!gather || r.enough()) {
 			n, err := r.decoder.Parse(r.buf[r.r:r.w])
 			r.r += n
@@ -206,6 +232,47 @@ func (r *ResponseReader) Next(gather bool) ([]byte, error) {
 			return r.rest(err)
 		}
 	}
+}
+
+// joined lays together all of the body that has been read; ready is false when more must
+// be read first.
+func (r *ResponseReader) joined(gather bool) (p []byte, err error, ready bool) {
+	switch {
+	case r.failed != nil:
+		return nil, r.failed, true
+	case r.ended:
+		return nil, io.EOF, true
+	case gather && !r.enough():
+		return nil, nil, false
+	}
+	start, end := r.r, r.r
+	for !r.ended {
+		n, err := r.decoder.Parse(r.buf[r.r:r.w])
+		r.r += n
+		if err == ErrCut {
+			r.failed = err
+			break
+		}
+		if err != nil {
+			return nil, err, true
+		}
+		r.ended = r.decoder.Done()
+		if n = r.deliverable(); n == 0 {
+			break
+		}
+		end += copy(r.buf[end:], r.buf[r.r:r.r+n])
+		r.r += n
+		r.took(int64(n))
+	}
+	switch {
+	case end > start:
+		return r.buf[start:end], nil, true
+	case r.failed != nil:
+		return nil, r.failed, true
+	case r.ended:
+		return nil, io.EOF, true
+	}
+	return nil, nil, false
 }
 
 // gatherSize is how much is waited for before a piece is passed on
@@ -266,6 +333,9 @@ func (r *ResponseReader) rest(err error) ([]byte, error) {
 	if err != io.EOF {
 		return nil, err
 	}
+	if c, ok := r.decoder.(closer); ok {
+		return r.closed(c)
+	}
 	if r.deliverable() > 0 || r.framing == framedInside && r.w > r.r {
 		return r.Next(false)
 	}
@@ -277,4 +347,14 @@ func (r *ResponseReader) rest(err error) ([]byte, error) {
 		return nil, io.EOF
 	}
 	return nil, io.ErrUnexpectedEOF
+}
+
+// closed ends a body whose decoder judges the end of the connection.
+func (r *ResponseReader) closed(c closer) ([]byte, error) {
+	if p, err, ready := r.joined(true); ready {
+		return p, err
+	}
+	err := c.Closed()
+	r.ended = err == io.EOF
+	return nil, err
 }
