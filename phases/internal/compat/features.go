@@ -20,6 +20,7 @@ const (
 	CheckedSockets
 	ResolveServers
 	Sticky
+	ExpiryInAnyOrder
 )
 
 // features tells since when a stack has each of them: both versions must be reached,
@@ -40,6 +41,7 @@ var features = [...]struct {
 	CaptureHeaders:      {0, 10027, "ngx.location.capture takes the option headers"},
 	SocketUpstreams:     {0, 10030, "error lines of cosockets say whom they speak to"},
 	CheckedSockets:      {0, 10027, "setkeepalive and bind of cosockets check their arguments"},
+	ExpiryInAnyOrder:    {1023000, 0, "X-Accel-Expires overrules Cache-Control and Expires of an upstream in front of it too"},
 	LongErrorLines:      {patched, 0, "lines of the error log are cut at 4096 bytes and not at 2048"},
 	ResolveServers:      {1027003, 0, "server of an upstream has resolve and service="},
 	Sticky:              {1029006, 0, "upstream has sticky, its servers have route= and drain"},

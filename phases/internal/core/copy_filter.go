@@ -1,7 +1,7 @@
 package core
 
 import (
-	"os"
+	"io"
 	"sync"
 
 	"github.com/moonphase/moonphase/phases/internal/errlog"
@@ -37,7 +37,7 @@ var fileBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 // OutputFile sends a file of size bytes as the body, in pieces of output_buffers'
 // size: one has been sent before the next is read. Its result is Output's
 // (ngx_http_copy_filter).
-func (r *Request) OutputFile(file *os.File, size int64) int {
+func (r *Request) OutputFile(file NamedReader, size int64) int {
 	s := fileSender{r: r, file: file}
 	if n := int(min(r.Loc.outputBuffers.V.Size, max(size, 1))); n <= 32<<10 {
 		buf := fileBuffers.Get().(*[32 << 10]byte)
@@ -54,10 +54,16 @@ func (r *Request) OutputFile(file *os.File, size int64) int {
 	return s.send(FilePart{End: size}, "", true)
 }
 
+// NamedReader is a file, or a part of one, on its way to the client.
+type NamedReader interface {
+	io.ReaderAt
+	Name() string
+}
+
 // fileSender passes a file on piece by piece.
 type fileSender struct {
 	r    *Request
-	file *os.File
+	file NamedReader
 	buf  []byte
 }
 

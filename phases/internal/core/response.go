@@ -32,6 +32,7 @@ type Response struct {
 	// CustomLength: Content-Length is in Headers, not made from ContentLength.
 	CustomLength bool
 	AllowRanges  bool
+	SingleRange  bool // one at most: the body comes in pieces
 	// Blank has a bit for each special header that a script removed: its variable is
 	// "" then, where one that was never set has no value.
 	Blank uint8

@@ -20,8 +20,8 @@ func (t *TypeSet) Merge(outer, def TypeSet) {
 // Has tells whether the set holds the type of a Content-Type
 // (ngx_http_test_content_type).
 func (t TypeSet) Has(contentType string) bool {
-	if contentType == "" {
-		return false
+	if contentType == "" || t["*"] {
+		return t["*"]
 	}
 	for i := 0; i < len(contentType); i++ {
 		if contentType[i] == ';' {
@@ -29,7 +29,7 @@ func (t TypeSet) Has(contentType string) bool {
 			break
 		}
 	}
-	return t["*"] || t[ngxtext.Lower(contentType)]
+	return t[ngxtext.Lower(contentType)]
 }
 
 // SetTypes stores the arguments of a *_types directive on top of the types

@@ -19,8 +19,8 @@ type Options struct {
 	Lock        bool   // one request at a time asks for what is not there
 	LockTimeout time.Duration
 	LockAge     time.Duration // after which one more may ask
-	// Header is a header of the request, its lines joined by commas; "" without it. It
-	// tells the variants apart of responses with Vary.
+	// Header is a header of the request, given in lower case, its lines joined by commas;
+	// "" without it. It tells the variants apart of responses with Vary.
 	Header  func(name string) string
 	TempDir string // where files are written, "" for beside the others
 	Log     func(level errlog.Level, msg string)
@@ -244,17 +244,7 @@ func (l *Lookup) variantOf(vary string) Key {
 	for name := range strings.FieldsFuncSeq(strings.ToLower(vary), func(c rune) bool { return c == ' ' || c == ',' }) {
 		sum.Write([]byte(name))
 		sum.Write([]byte(":"))
-		first := true
-		for part := range strings.SplitSeq(l.Header(name), ",") {
-			if part = strings.Trim(part, " "); part == "" {
-				continue
-			}
-			if !first {
-				sum.Write([]byte(","))
-			}
-			first = false
-			sum.Write([]byte(part))
-		}
+		sum.Write([]byte(l.Header(name)))
 		sum.Write([]byte("\r\n"))
 	}
 	return Key(sum.Sum(nil))

@@ -55,7 +55,9 @@ func (x *exchange) ParseHead(b []byte) (n int, done bool, err error) {
 		}
 		x.PassOver()
 	}
-	if done && h.Bare {
+	if done && h.Bare && x.UsesCache() {
+		h.Line = "" // taken for HTTP/0.9 without a word
+	} else if done && h.Bare {
 		x.R.Log(errlog.Err, "upstream sent no valid HTTP/1.0 header")
 	} else if done && h.Status == 101 && x.R.In.Has("Upgrade") {
 		x.Upgraded = true

@@ -26,8 +26,8 @@ var (
 
 // family is what proxy_ shares with other protocols, and how it differs from them.
 var family = &upstream.Family{
-	Prefix: "proxy_",
-	Has:    upstream.Streams | upstream.Headers | upstream.TLS,
+	Prefix: "proxy_", ConvertsHead: true,
+	Has: upstream.Streams | upstream.Headers | upstream.TLS,
 	Next: []string{"error", "timeout", "invalid_header", "non_idempotent", "http_500", "http_502", "http_503",
 		"http_504", "http_403", "http_404", "http_429", "updating", "off"},
 	Hides: map[string]bool{
@@ -135,7 +135,6 @@ func directives() []core.Directive {
 		{Name: "proxy_set_body", In: where, Args: core.Take1, Set: core.SetTemplate(core.In(loc, func(p *config) *core.Opt[core.Template] { return &p.setBody }))},
 		{Name: "proxy_redirect", In: where, Args: core.Take12, Set: setRedirect},
 		{Name: "proxy_send_lowat", In: where, Args: core.Take1, Set: core.DiscardLowat("proxy_send_lowat")},
-		{Name: "proxy_cache_convert_head", In: where, Args: core.TakeMore1, Set: core.Ignored},
 	}
 	return append(list, family.Directives(func(c *core.Compiler) *upstream.Config { return &loc.At(c).Config })...)
 }

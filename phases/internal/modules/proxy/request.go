@@ -15,12 +15,24 @@ var defaultHeaders = map[string]bool{
 	"te": true, "keep-alive": true, "expect": true, "upgrade": true,
 }
 
+// cachedHeaders are those that are not passed on either when the response is to be cached:
+// it must be the whole, and new.
+var cachedHeaders = map[string]bool{
+	"if-modified-since": true, "if-unmodified-since": true, "if-none-match": true, "if-match": true,
+	"range": true, "if-range": true,
+}
+
+// CacheKey names the response where no proxy_cache_key does (ngx_http_proxy_create_key).
+func (x *exchange) CacheKey() string { return x.t.scheme() + x.t.host + uriOf(x.R, x.t) }
+
 // Create makes the head of the request that goes to the upstream
 // (ngx_http_proxy_create_request).
 func (x *exchange) Create() int {
 	r, p := x.R, x.conf
 	method := r.Method
-	if m := p.method.V.Eval(r); m != "" {
+	if m := p.method.V.Eval(r); x.AsGet {
+		method = "GET"
+	} else if m != "" {
 		method = m
 	}
 	x.isHead = ngxtext.EqualFold(method, "HEAD")
@@ -58,16 +70,31 @@ func (x *exchange) Create() int {
 	if x.Body.Frame != nil && !p.setsHeader("transfer-encoding") {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
+	cached := x.Cacheable()
+	if cached {
+		b = x.appendConditions(b)
+	}
 	if p.PassHeaders.V {
 		for i := range r.In {
 			name := ngxtext.Lower(r.In[i].Name)
-			if !defaultHeaders[name] && !p.setsHeader(name) {
+			if !defaultHeaders[name] && !(cached && cachedHeaders[name]) && !p.setsHeader(name) {
 				b = core.AppendHeader(b, r.In[i].Name, r.In[i].Value)
 			}
 		}
 	}
 	x.Head = append(b, '\r', '\n')
 	return core.OK
+}
+
+// appendConditions asks whether what the cache has is still good.
+func (x *exchange) appendConditions(b []byte) []byte {
+	if date := x.CachedDate(); date != "" && !x.conf.setsHeader("if-modified-since") {
+		b = core.AppendHeader(b, "If-Modified-Since", date)
+	}
+	if tag := x.CachedTag(); tag != "" && !x.conf.setsHeader("if-none-match") {
+		b = core.AppendHeader(b, "If-None-Match", tag)
+	}
+	return b
 }
 
 // bodyLength is the Content-Length that the upstream is told, -1 for none. It is

@@ -49,7 +49,11 @@ func header(r *core.Request) int {
 		o.Headers.Add("Accept-Ranges", "bytes")
 		return core.OK
 	}
-	ranges, ok := parseRanges(want[len("bytes="):], o.ContentLength, r.Loc.MaxRanges.V, r.Cycle.Stack.Has(compat.BoundedRanges))
+	limit := r.Loc.MaxRanges.V
+	if o.SingleRange {
+		limit = 1
+	}
+	ranges, ok := parseRanges(want[len("bytes="):], o.ContentLength, limit, r.Cycle.Stack.Has(compat.BoundedRanges))
 	total := ngxtext.Itoa(o.ContentLength)
 	switch {
 	case !ok:

@@ -21,25 +21,35 @@ func (x *Exchange) answer() int {
 	if status >= 300 && x.intercepts(status) {
 		x.In.BodyRead = 0 // nobody looks at it
 		x.finishConn()
+		x.remember(status)
 		return status
 	}
-	if target, ok := x.State.Headers.Get("X-Accel-Redirect"); ok && !x.Conf.ignoresHeader("x-accel-redirect") {
+	if target, ok := x.accelTarget(); ok {
 		x.In.BodyRead = 0
 		x.finishConn()
 		return x.accelRedirect(target)
 	}
-	x.copyHeaders()
-	r.Out.Status, r.Out.StatusLine = status, x.In.Head.Line
+	x.setHead()
 	if x.In.Head.Bare {
 		r.HTTPMajor, r.HTTPMinor = 0, 9
 	}
-	r.Out.ContentLength = x.In.Head.Length
-	r.Out.PassedOn = true
 	if rc := r.SendHeader(); rc != core.OK {
 		return rc
 	}
 	if x.Upgraded && r == r.Main {
 		return x.tunnel()
+	}
+	var file sink
+	if x.buffering {
+		file = x.beginKeeping()
+	} else {
+		x.dropCaching()
+	}
+	if file != nil {
+		return x.keepBody(file)
+	}
+	if x.cache != nil || x.Conf.store.on() { // nothing was kept: the client counts
+		x.watch.begin(x)
 	}
 	if r.HeaderOnly && r == r.Main && r.Method == "HEAD" {
 		x.In.BodyRead = 0
@@ -47,6 +57,21 @@ func (x *Exchange) answer() int {
 		return r.Emit(nil, core.Last)
 	}
 	return x.copyBody()
+}
+
+// accelTarget is where X-Accel-Redirect moves the request.
+func (x *Exchange) accelTarget() (target string, ok bool) {
+	target, ok = x.State.Headers.Get("X-Accel-Redirect")
+	return target, ok && !x.Conf.ignoresHeader("x-accel-redirect")
+}
+
+// setHead makes the head of the answer of that of the response
+// (ngx_http_upstream_process_headers).
+func (x *Exchange) setHead() {
+	o, h := &x.R.Out, &x.In.Head
+	x.copyHeaders()
+	o.Status, o.StatusLine, o.ContentLength = h.Status, h.Line, h.Length
+	o.PassedOn = !x.keeps() || !x.cache.fresh.keepable()
 }
 
 // intercepts reports whether the configuration has a page of its own for the
@@ -118,7 +143,7 @@ func (x *Exchange) copyBody() int {
 		var err error
 		received := x.In.Received
 		r.Wait(func() {
-			piece, err = x.In.Next(x.buffering)
+			piece, err = x.nextPieces()
 			if !r.InMemory && r.Main.Conn.Buffered() > maxPending {
 				_ = r.Main.Conn.Flush()
 			}
@@ -147,6 +172,22 @@ func (x *Exchange) copyBody() int {
 		x.action(" while sending to client")
 		return r.Emit(nil, core.Last)
 	}
+}
+
+// nextPieces are the next bytes of the body. With buffering all pieces that have come
+// already go on as one, be there chunks around each of them. There may be some beside an
+// error.
+func (x *Exchange) nextPieces() ([]byte, error) {
+	piece, err := x.In.Next(x.buffering)
+	if !x.buffering || err != nil || len(x.In.Ahead()) == 0 {
+		return piece, err
+	}
+	x.held = append(x.held[:0], piece...)
+	for err == nil && len(x.In.Ahead()) > 0 && len(x.held) < catchUpPiece {
+		piece, err = x.In.Next(true)
+		x.held = append(x.held, piece...)
+	}
+	return x.held, err
 }
 
 // pass passes a piece of the body on.

@@ -13,10 +13,13 @@ import (
 // Family is what the directives of one protocol have in common (proxy_, fastcgi_, ...), and
 // in what they differ from those of another.
 type Family struct {
-	Prefix string          // "proxy_"
-	Has    Groups          // which directives there are
-	Next   []string        // the words of next_upstream
-	Hides  map[string]bool // headers, in lower case, that are not passed on unless pass_header says so
+	Prefix string   // "proxy_"
+	Has    Groups   // which directives there are
+	Next   []string // the words of next_upstream
+	// ConvertsHead: HEAD is asked as GET when the response may be cached, unless
+	// cache_convert_head says otherwise.
+	ConvertsHead bool
+	Hides        map[string]bool // headers, in lower case, that are not passed on unless pass_header says so
 }
 
 // Groups are the directives of a family.
@@ -63,6 +66,9 @@ type Config struct {
 	maxTemp          core.Opt[int64] // max_temp_file_size
 	tempWrite        core.Opt[int64] // temp_file_write_size
 	bind             core.Opt[bind]
+	forceRanges      core.Opt[bool]
+	cache            cacheConf
+	store            storeConf
 
 	sslName       core.Opt[core.Template]
 	sslServerName core.Opt[bool]
@@ -96,6 +102,9 @@ func (f *Family) Merge(p, outer *Config) {
 	p.next.Merge(outer.next, nextError|nextTimeout)
 	p.nextTries.Merge(outer.nextTries, 0)
 	p.nextTimeout.Merge(outer.nextTimeout, 0)
+	p.forceRanges.Merge(outer.forceRanges, false)
+	p.store.merge(&outer.store, &p.cache)
+	p.cache.merge(&outer.cache)
 	p.mergeBuffers(outer)
 	if !p.bind.Set {
 		p.bind = outer.bind
@@ -113,6 +122,9 @@ func (f *Family) Build(b *core.Builder, l *core.Location, p *Config) {
 	p.firstHeaders = b.Cycle.Stack.Has(compat.FirstUpstreamHeader)
 	if f.Has&Streams != 0 && l != b.Cycle.HTTP { // http{} itself serves nothing
 		if err := f.checkBuffers(p); err != nil {
+			b.Fail(err)
+		}
+		if err := f.cacheError(&p.cache); err != nil {
 			b.Fail(err)
 		}
 	}
@@ -157,3 +169,6 @@ func (f *Family) checkBuffers(p *Config) error {
 	}
 	return nil
 }
+
+// tempDir is where files of a cache are written, "" for beside those that are complete.
+func (p *Config) tempDir() string { return "" }

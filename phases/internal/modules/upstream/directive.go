@@ -44,14 +44,16 @@ func (f *Family) Directives(at func(c *core.Compiler) *Config) []core.Directive 
 		list = append(list, s.headers()...)
 	}
 	if f.Has&Streams != 0 {
-		list = append(append(list, s.streams()...), s.cache()...)
+		list = append(append(append(list, s.streams()...), s.cache()...), s.store()...)
 	}
 	if f.Has&TLS != 0 {
 		list = append(list, s.tls()...)
 	}
 	for i := range list {
 		list[i].Name = f.Prefix + list[i].Name
-		list[i].In = core.InHTTPSrvLoc
+		if list[i].In == 0 {
+			list[i].In = core.InHTTPSrvLoc
+		}
 	}
 	return list
 }
@@ -92,30 +94,8 @@ func (s setters) streams() []core.Directive {
 		{Name: "max_temp_file_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.maxTemp })},
 		{Name: "temp_file_write_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.tempWrite })},
 		{Name: "limit_rate", Args: core.Take1, Set: refuseRate},
-		{Name: "force_ranges", Args: core.TakeFlag, Set: refusedUnless("off", "ranges of proxied responses would not be answered")},
+		{Name: "force_ranges", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.forceRanges })},
 	}
-}
-
-// cache are the directives of the response cache, whose first one says that there is
-// none, and of stored files.
-func (s setters) cache() []core.Directive {
-	list := []core.Directive{
-		{Name: "store", Args: core.Take1, Set: refusedUnless("off", "responses are not stored as files")},
-		{Name: "store_access", Args: core.TakeMore1, Set: core.Ignored},
-		{Name: "cache", Args: core.Take1, Set: refusedUnless("off", "responses are not cached")},
-		{Name: "cache_valid", Args: core.TakeMore1, Set: checkCacheValid},
-		{Name: "cache_lock_timeout", Args: core.Take1, Set: core.DiscardTime(s.Prefix + "cache_lock_timeout")},
-		{Name: "cache_lock_age", Args: core.Take1, Set: core.DiscardTime(s.Prefix + "cache_lock_age")},
-		{Name: "cache_min_uses", Args: core.Take1, Set: core.DiscardNumber(s.Prefix + "cache_min_uses")},
-		{Name: "cache_max_range_offset", Args: core.Take1, Set: core.DiscardOffset(s.Prefix + "cache_max_range_offset")},
-	}
-	for _, name := range []string{
-		"cache_path", "cache_key", "cache_lock", "cache_bypass", "no_cache", "cache_methods",
-		"cache_use_stale", "cache_revalidate", "cache_background_update",
-	} {
-		list = append(list, core.Directive{Name: name, Args: core.TakeMore1, Set: core.Ignored})
-	}
-	return list
 }
 
 func (s setters) tls() []core.Directive {
@@ -140,17 +120,6 @@ func (s setters) setIgnore(c *core.Compiler, d *conf.Directive) error {
 	return nil
 }
 
-// refusedUnless is refused for every value but the one that asks for nothing; what says
-// what would be different.
-func refusedUnless(idle, what string) core.Setter {
-	return func(c *core.Compiler, d *conf.Directive) error {
-		if d.Args[0] == idle {
-			return nil
-		}
-		return core.Refused(what)(c, d)
-	}
-}
-
 // refuseRate reads limit_rate RATE.
 func refuseRate(c *core.Compiler, d *conf.Directive) error {
 	n, ok := ngxtext.ParseSize(d.Args[0], false)
@@ -159,15 +128,6 @@ func refuseRate(c *core.Compiler, d *conf.Directive) error {
 		return core.ErrInvalidValue
 	case n > 0:
 		return core.Refused("upstreams would be read from as fast as they send")(c, d)
-	}
-	return nil
-}
-
-// checkCacheValid reads cache_valid [CODE...] TIME.
-func checkCacheValid(_ *core.Compiler, d *conf.Directive) error {
-	last := d.Args[len(d.Args)-1]
-	if _, ok := ngxtext.ParseSeconds(last); !ok {
-		return fmt.Errorf("invalid time value \"%s\"", last)
 	}
 	return nil
 }

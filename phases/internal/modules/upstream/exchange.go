@@ -57,6 +57,7 @@ type Exchange struct {
 	Body     Body
 	In       ResponseReader
 	Upgraded bool // the response makes the connection a tunnel
+	AsGet    bool // HEAD is asked as GET, so that there is a body to be cached
 
 	proto  Protocol
 	target Target
@@ -75,7 +76,11 @@ type Exchange struct {
 	connected bool // this attempt has sent something
 	sender    *bodySender
 
-	buffering bool // the response is gathered before it is passed on
+	buffering bool   // the response is gathered before it is passed on
+	held      []byte // pieces of the body that are passed on as one
+
+	cache    *caching // nil where no cache is used
+	fromFile bool     // the response is what the cache has
 }
 
 // Init makes x an exchange for r that speaks proto.
@@ -89,16 +94,26 @@ func (x *Exchange) Run(t Target, scheme string) int {
 	p := x.Conf
 	x.target, x.up = t, t.Up
 	x.rec = NewRecord(x.R)
-	x.rec.Separate()
 	x.State = &x.rec.State
 	x.State.Scheme, x.State.MaxTries = scheme, p.nextTries.V
 	x.State.Connect, x.State.Send, x.State.Read = p.connect.V, p.send.V, p.read.V
+	rc, answered := x.fromCache()
+	if !answered {
+		x.rec.Separate()
+		rc = x.ask()
+	}
+	x.endCaching(rc)
+	return rc
+}
+
+// ask asks the upstream.
+func (x *Exchange) ask() int {
 	if rc := x.proto.Create(); rc != core.OK {
 		return rc
 	}
-	x.local = p.bind.V.address(x.R)
+	x.local = x.Conf.bind.V.address(x.R)
 	defer x.end()
-	x.watch.start(x)
+	x.watch.start(x, !x.keeps() && !x.Conf.store.on())
 	if x.up == nil {
 		if rc := x.resolve(); rc != core.OK {
 			return rc
@@ -120,9 +135,13 @@ func (x *Exchange) run() int {
 			return rc
 		}
 		if kind == 0 {
+			x.readFreshness()
 			if kind = x.refusedStatus(); kind == 0 {
 				if x.peer != nil {
 					x.choice.Header(x.peer, x.try().Header)
+				}
+				if rc, ok := x.fromCacheAfterAll(); ok {
+					return rc
 				}
 				return x.answer()
 			}

@@ -54,6 +54,8 @@ func (p *Config) hides(name string) bool {
 func (x *Exchange) copyHeaders() {
 	o, p := &x.R.Out, x.Conf
 	x.buffering = p.buffering.V
+	o.AllowRanges = p.forceRanges.V
+	o.SingleRange = !x.fromFile
 	for i := range x.State.Headers {
 		h := &x.State.Headers[i]
 		name := ngxtext.Lower(h.Name)
@@ -73,7 +75,6 @@ func (x *Exchange) copyHeaders() {
 			o.CustomDate = true
 		}
 	}
-	o.AllowRanges = false
 }
 
 // accelHeader obeys one of the headers by which an upstream speaks to this server.
@@ -106,6 +107,14 @@ func (x *Exchange) copyHeader(name string, h *core.Header) {
 			o.LastModified = t
 		}
 		o.Headers.Add(h.Name, h.Value)
+	case "accept-ranges":
+		switch {
+		case x.Conf.forceRanges.V:
+		case x.fromFile || x.keeps() && x.cache.fresh.keepable():
+			o.AllowRanges = true
+		default:
+			o.Headers.Add(h.Name, h.Value)
+		}
 	case "server":
 		o.Set("Server", h.Value)
 	case "date":

@@ -29,6 +29,7 @@ const (
 	next429
 	nextNonIdempotent
 	nextNoLive
+	nextUpdating // cache_use_stale
 	nextOff
 )
 
@@ -37,7 +38,7 @@ const (
 var nextWords = map[string]nextKind{
 	"error": nextError, "timeout": nextTimeout, "invalid_header": nextInvalid, "non_idempotent": nextNonIdempotent,
 	"http_500": next500, "http_502": next502, "http_503": next503, "http_504": next504,
-	"http_403": next403, "http_404": next404, "http_429": next429, "updating": 0, "off": nextOff,
+	"http_403": next403, "http_404": next404, "http_429": next429, "updating": nextUpdating, "off": nextOff,
 	"invalid_response": nextInvalid, "not_found": next404, // of memcached
 }
 
@@ -122,6 +123,9 @@ func (x *Exchange) next(kind nextKind) (rc int, again bool) {
 	t := x.try()
 	t.Status = kind.status()
 	if x.choice.Tries == 0 || !x.allows(kind) {
+		if rc, ok := x.staleFor(kind); ok {
+			return rc, false
+		}
 		return t.Status, false
 	}
 	t.Response = time.Since(x.begun)

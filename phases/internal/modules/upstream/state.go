@@ -20,6 +20,8 @@ var Note = core.NewNote(func(u *Record) {
 type Record struct {
 	State State
 	Tries []Try
+
+	background bool // the request brings a cache up to date, for no client
 }
 
 // NewRecord begins another upstream of the request.
@@ -45,6 +47,11 @@ type State struct {
 	Current   string // address of the current attempt, "" before the first
 	Separator string // ":" behind the path of a unix socket in use
 	Headers   core.Headers
+
+	CacheStatus string // "HIT" and so on, "" without a cache
+	revalidate  bool   // the response in the cache is asked for anew with
+	tag         string // its entity tag
+	modified    int64  // and its date, -1 without
 
 	// What the balancer is told and decides.
 	Named     string // host:port of the next attempt, "" for the upstream's own choice
@@ -139,13 +146,45 @@ func variables() []core.Variable {
 		{Name: "upstream_response_length", Get: countOf(func(t *Try) int64 { return t.Length })},
 		{Name: "upstream_bytes_received", Get: countOf(func(t *Try) int64 { return t.Received })},
 		{Name: "upstream_bytes_sent", Get: countOf(func(t *Try) int64 { return t.Sent })},
-		{Name: "upstream_cache_status", Get: func(*core.Request) (string, bool) { return "", false }}, // there is no cache
+		{Name: "upstream_cache_status", Get: ofState(func(s *State) (string, bool) { return s.CacheStatus, s.CacheStatus != "" })},
+		{Name: "upstream_cache_last_modified", Hidden: true, Get: ofState((*State).cachedDate)},
+		{Name: "upstream_cache_etag", Hidden: true, Get: ofState((*State).cachedTag)},
 	}
 	for i := range list {
 		list[i].Volatile = true
 	}
 	return list
 }
+
+// ofState makes a variable of the newest upstream.
+func ofState(of func(s *State) (string, bool)) func(*core.Request) (string, bool) {
+	return func(r *core.Request) (string, bool) {
+		if u := Note.Get(r); u != nil {
+			return of(&u.State)
+		}
+		return "", false
+	}
+}
+
+// cachedTag is $upstream_cache_etag: of a response that is to be asked for anew.
+func (s *State) cachedTag() (string, bool) {
+	if !s.asksAnew() || s.tag == "" {
+		return "", false
+	}
+	return s.tag, true
+}
+
+// cachedDate is $upstream_cache_last_modified.
+func (s *State) cachedDate() (string, bool) {
+	if !s.asksAnew() || s.modified == -1 {
+		return "", false
+	}
+	return ngxtext.FormatHTTPTime(s.modified), true
+}
+
+// asksAnew tells whether a response is asked for whose time in the cache is over, by what is
+// known of it.
+func (s *State) asksAnew() bool { return s.revalidate && s.CacheStatus == cacheExpired }
 
 // headers are the headers of the newest response.
 func headers(r *core.Request) core.Headers {

@@ -27,10 +27,11 @@ var Module = &core.Module{
 		{Prefix: "upstream_trailer_", Volatile: true, Get: core.NoValues},
 		{Prefix: "upstream_cookie_", Volatile: true, Get: cookieVar},
 	},
-	Conf:   []core.ConfSlot{main, Server, hintsLoc},
+	Conf:   []core.ConfSlot{main, Server, hintsLoc, caches},
 	Finish: finish,
-	Ready:  startResolving,
+	Ready:  func(c *core.Cycle) { startResolving(c); startCaches(c) },
 	Drain:  stopResolving,
+	Stop:   stopCaches,
 }
 
 var (

@@ -25,9 +25,17 @@ type watch struct {
 // watching costs more than a quick answer.
 const watchDelay = 5 * time.Millisecond
 
-// start begins to watch the client of x.
-func (w *watch) start(x *Exchange) {
+// start begins to watch the client of x, or with watched unset only what is asked of the
+// watch: the response is wanted without a client too.
+func (w *watch) start(x *Exchange, watched bool) {
 	w.ctx, w.cancel = context.WithCancel(context.Background())
+	if watched {
+		w.begin(x)
+	}
+}
+
+// begin watches from now on.
+func (w *watch) begin(x *Exchange) {
 	conn := x.R.Main.Conn
 	if x.Conf.ignoreAbort.V || conn == nil || x.R.Unwatched {
 		return // the client of a captured subrequest is its script's business
