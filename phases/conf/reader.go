@@ -19,7 +19,11 @@ type reader struct {
 	dir   string // includes are relative to it
 	depth int    // of includes
 	opts  Options
+	table string // the block whose lines are a module's own, "" outside of one
 }
+
+// tables are the blocks whose lines are no directives.
+var tables = map[string]bool{"charset_map": true, "geo": true, "map": true, "split_clients": true, "types": true}
 
 func (r *reader) remember(name string, data []byte, builtin bool) {
 	for _, f := range r.tree.Files {
@@ -43,7 +47,6 @@ func (r *reader) scan(name string, data []byte) *scanner {
 // happened.
 func (r *reader) block(s *scanner, list *[]*Directive, outer *Directive) *Error {
 	nested := outer != nil
-	rows := nested && outer.Name == "split_clients" // whose lines are values, an include too
 	fail := func(e *Error) *Error {
 		*list = append(*list, &Directive{File: e.File, Line: e.Line, Err: e})
 		return e
@@ -71,7 +74,7 @@ func (r *reader) block(s *scanner, list *[]*Directive, outer *Directive) *Error 
 		}
 		d := newDirective(s, words)
 		d.HasBlock = end == endOpen
-		if d.Name == "include" && !rows {
+		if d.Name == "include" && r.includes(d) {
 			if err := r.include(d, list); err != nil && !r.opts.GoOn {
 				return err
 			}
@@ -88,7 +91,7 @@ func (r *reader) block(s *scanner, list *[]*Directive, outer *Directive) *Error 
 				d.Block = []*Directive{{File: err.File, Line: err.Line, Err: err}}
 				return err
 			}
-		} else if err := r.block(s, &d.Block, d); err != nil {
+		} else if err := r.inner(s, d); err != nil {
 			return err
 		}
 		d.EndLine = s.line
@@ -111,6 +114,27 @@ func newDirective(s *scanner, words []word) *Directive {
 	return d
 }
 
+// inner reads the block of d.
+func (r *reader) inner(s *scanner, d *Directive) *Error {
+	if r.table == "" && tables[d.Name] {
+		r.table = d.Name
+		defer func() { r.table = "" }()
+	}
+	return r.block(s, &d.Block, d)
+}
+
+// includes tells whether a line called include is one: split_clients and charset_map have
+// it for a value, and other tables count its arguments themselves.
+func (r *reader) includes(d *Directive) bool {
+	switch r.table {
+	case "":
+		return true
+	case "charset_map", "split_clients":
+		return false
+	}
+	return len(d.Args) == 1 && !d.HasBlock
+}
+
 // include reads the files that d names into list.
 func (r *reader) include(d *Directive, list *[]*Directive) *Error {
 	fail := func(e *Error) *Error {
@@ -129,7 +153,7 @@ func (r *reader) include(d *Directive, list *[]*Directive) *Error {
 	}
 	path = r.opts.Map.Local(path)
 	files := []string{path}
-	if strings.ContainsAny(path, "*?[") {
+	if r.table != "geo" && strings.ContainsAny(path, "*?[") { // geo names one file
 		var err error
 		if files, err = glob(path); err != nil {
 			return fail(d.Errorf(`glob() "%s" failed`, path))

@@ -3,6 +3,7 @@ package inet
 import (
 	"encoding/binary"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -58,22 +59,17 @@ func cutPort(text string) (host, port string, ok bool) {
 	return strings.Cut(text, ":")
 }
 
-// ParsePrefix reads an address or a network in CIDR form.
-func ParsePrefix(s string) (netip.Prefix, error) {
-	if addr, bits, ok := strings.Cut(s, "/"); ok {
-		return netip.ParsePrefix(addr + "/" + trimZeros(bits))
+// ParseCIDR reads an address or a network. The address of a network may have bits that
+// its mask leaves out: Masked is without them (ngx_ptocidr).
+func ParseCIDR(text string) (netip.Prefix, bool) {
+	host, bits, some := strings.Cut(text, "/")
+	a, ok := ParseIP(host)
+	if !ok || !some {
+		return netip.PrefixFrom(a, a.BitLen()), ok
 	}
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Prefix{}, err
+	n, err := strconv.ParseUint(bits, 10, 31)
+	if err != nil || int(n) > a.BitLen() {
+		return netip.Prefix{}, false
 	}
-	return netip.PrefixFrom(a, a.BitLen()), nil
-}
-
-// trimZeros takes leading zeros from a number.
-func trimZeros(s string) string {
-	if trimmed := strings.TrimLeft(s, "0"); trimmed != "" || s == "" {
-		return trimmed
-	}
-	return "0"
+	return netip.PrefixFrom(a, int(n)), true
 }

@@ -21,6 +21,7 @@ const (
 	ResolveServers
 	Sticky
 	ExpiryInAnyOrder
+	GeoVolatile
 )
 
 // features tells since when a stack has each of them: both versions must be reached,
@@ -45,4 +46,5 @@ var features = [...]struct {
 	LongErrorLines:      {patched, 0, "lines of the error log are cut at 4096 bytes and not at 2048"},
 	ResolveServers:      {1027003, 0, "server of an upstream has resolve and service="},
 	Sticky:              {1029006, 0, "upstream has sticky, its servers have route= and drain"},
+	GeoVolatile:         {1029003, 0, "volatile in a geo block"},
 }

@@ -56,7 +56,7 @@ func (c *Compiler) Template(s string) (Template, error) {
 			continue
 		}
 		i++
-		if i == len(s) {
+		if i == len(s) || s[i:] == "{" {
 			return t, fmt.Errorf("invalid variable name")
 		}
 		if s[i] >= '1' && s[i] <= '9' {

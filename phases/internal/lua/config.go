@@ -1,7 +1,7 @@
 package lua
 
 import (
-	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/configure"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	rt "github.com/moonphase/moonphase/runtime"
 )
@@ -19,7 +19,7 @@ func (api *ngxAPI) configTable() *rt.Table {
 			return rt.String(apiOf(th).worker.cycle.Prefix), 1
 		}},
 		{"nginx_configure", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-			return rt.String(core.ConfigureArguments(apiOf(th).worker.cycle.Modules)), 1
+			return rt.String(configure.Arguments(apiOf(th).worker.cycle.Modules)), 1
 		}},
 	}.AddTo(t)
 	return t

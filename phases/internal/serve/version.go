@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/moonphase/moonphase/phases/internal/compat"
+	"github.com/moonphase/moonphase/phases/internal/configure"
 	"github.com/moonphase/moonphase/phases/internal/core"
 )
 
@@ -26,8 +27,8 @@ func printVersion(o options, b Program) {
 	}
 	if o.configure {
 		index, missing := core.DirectiveIndex(b.Modules), ""
-		for _, m := range core.NginxModules {
-			if m.Standard && !core.Implemented(index[m.Directive]) {
+		for _, m := range configure.Modules {
+			if m.Standard && !configure.Implemented(index[m.Directive]) {
 				missing += " " + m.Name
 			}
 		}
@@ -35,6 +36,6 @@ func printVersion(o options, b Program) {
 			"TLS by Go's crypto/tls, which answers as if built with OpenSSL 3.0.19\n"+
 			"regular expressions by regexp2, in the syntax of pcre\n"+
 			"TLS SNI support enabled\nconfigure arguments: %s\nleft out:%s\n",
-			runtime.Version(), runtime.GOOS, runtime.GOARCH, core.ConfigureArguments(b.Modules), missing)
+			runtime.Version(), runtime.GOOS, runtime.GOARCH, configure.Arguments(b.Modules), missing)
 	}
 }

@@ -55,8 +55,8 @@ func setRule(c *core.Compiler, d *conf.Directive) error {
 	case "unix:":
 		rule.unix = true
 	default:
-		p, err := inet.ParsePrefix(arg)
-		if err != nil {
+		p, ok := inet.ParseCIDR(arg)
+		if !ok {
 			return fmt.Errorf("invalid parameter \"%s\"", arg)
 		}
 		if p.Masked() != p {

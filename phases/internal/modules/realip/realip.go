@@ -6,10 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/forwarded"
 	"github.com/moonphase/moonphase/runtime/inet"
 )
 
@@ -31,6 +31,11 @@ var Module = &core.Module{
 		}
 	},
 	Conf: []core.ConfSlot{loc},
+	Detach: func(main, twin *core.Request) {
+		if c := note.Get(main); c != nil {
+			*note.Of(twin) = *c
+		}
+	},
 	Build: func(b *core.Builder, l *core.Location) {
 		if loc.Of(l).from != nil {
 			b.Handle(core.PostReadPhase, handler)
@@ -65,22 +70,16 @@ func peer(r *core.Request) net.Addr {
 
 // config is what the directives say in a location.
 type config struct {
-	from      []trusted
+	from      []forwarded.Proxy
 	header    core.Opt[string] // as written
 	recursive core.Opt[bool]
-}
-
-// trusted is one set_real_ip_from: a network, or all unix sockets.
-type trusted struct {
-	unix   bool
-	prefix netip.Prefix
 }
 
 // The values of real_ip_header that are no field's name, or that of one which nginx
 // keeps apart. They are looked at as written.
 const (
 	realIP       = "X-Real-IP"
-	forwardedFor = "X-Forwarded-For" // its lines make one list
+	forwardedFor = forwarded.For // its lines make one list
 	proxied      = "proxy_protocol"
 )
 
@@ -96,14 +95,14 @@ func merge(c, outer *config, _ bool) {
 func setFrom(c *core.Compiler, d *conf.Directive) error {
 	own, arg := loc.At(c), d.Args[0]
 	if arg == "unix:" {
-		own.from = append(own.from, trusted{unix: true})
+		own.from = append(own.from, forwarded.Proxy{Unix: true})
 		return nil
 	}
-	if p, ok := parseNetwork(arg); ok {
+	if p, ok := inet.ParseCIDR(arg); ok {
 		if p.Masked() != p {
 			c.Warnf(d, "low address bits of %s are meaningless", arg)
 		}
-		own.from = append(own.from, trusted{prefix: p.Masked()})
+		own.from = append(own.from, forwarded.Proxy{Prefix: p.Masked()})
 		return nil
 	}
 	found, err := net.LookupHost(arg)
@@ -113,24 +112,10 @@ func setFrom(c *core.Compiler, d *conf.Directive) error {
 	for _, text := range found {
 		if a, err := netip.ParseAddr(text); err == nil {
 			a = a.Unmap().WithZone("")
-			own.from = append(own.from, trusted{prefix: netip.PrefixFrom(a, a.BitLen())})
+			own.from = append(own.from, forwarded.Proxy{Prefix: netip.PrefixFrom(a, a.BitLen())})
 		}
 	}
 	return nil
-}
-
-// parseNetwork reads an address or a network (ngx_ptocidr).
-func parseNetwork(text string) (netip.Prefix, bool) {
-	host, bits, some := strings.Cut(text, "/")
-	a, ok := inet.ParseIP(host)
-	if !ok || !some {
-		return netip.PrefixFrom(a, a.BitLen()), ok
-	}
-	n, err := strconv.ParseUint(bits, 10, 31)
-	if err != nil || int(n) > a.BitLen() {
-		return netip.Prefix{}, false
-	}
-	return netip.PrefixFrom(a, int(n)), true
 }
 
 // setHeader reads real_ip_header X-Real-IP | X-Forwarded-For | FIELD | proxy_protocol.
@@ -148,94 +133,35 @@ func handler(r *core.Request) int {
 	if changed(r) {
 		return core.Declined
 	}
-	w := walk{config: loc.Of(r.Loc)}
-	w.ip, w.unix = r.ClientIP()
+	c := loc.Of(r.Loc)
+	w := forwarded.Walk{Trusted: c.from, Recursive: c.recursive.V}
+	w.IP, w.Unix = r.ClientIP()
 	var port uint16
-	switch w.header.V {
+	switch c.header.V {
 	case forwardedFor:
-		w.lists(r)
+		w.Lists(r.In)
 	case proxied:
-		conn, ok := r.Main.Conn.(core.ClaimedConn)
+		conn, ok := r.Downstream().(core.ClaimedConn)
 		if !ok || conn.Claim() == nil || conn.Claim().Addr == "" {
 			return core.Declined
 		}
-		w.list(conn.Claim().Addr)
+		w.List(conn.Claim().Addr)
 		n, _ := strconv.ParseUint(conn.Claim().Port, 10, 16)
 		port = uint16(n)
 	default:
-		value, ok := r.In.Get(w.header.V)
+		value, ok := r.In.Get(c.header.V)
 		if !ok {
 			return core.Declined
 		}
-		w.list(value)
+		w.List(value)
 	}
-	if !w.moved {
+	if !w.Moved {
 		return core.Declined
 	}
 	if port == 0 {
-		port = w.port
+		port = w.Port
 	}
 	note.Of(r.Main).by = r
-	r.SetClientAddr(netip.AddrPortFrom(w.ip, port))
+	r.SetClientAddr(netip.AddrPortFrom(w.IP, port))
 	return core.Declined
-}
-
-// walk goes from the client's address back along those that proxies noted.
-type walk struct {
-	*config
-	ip    netip.Addr
-	port  uint16
-	unix  bool
-	moved bool
-}
-
-// lists follows the lines of X-Forwarded-For, of which the last is asked first; without
-// real_ip_recursive no other one is (ngx_http_get_forwarded_addr).
-func (w *walk) lists(r *core.Request) {
-	for i := len(r.In) - 1; i >= 0; i-- {
-		if strings.EqualFold(r.In[i].Name, forwardedFor) && (!w.list(r.In[i].Value) || !w.recursive.V) {
-			return
-		}
-	}
-}
-
-// list follows one list from its end, and reports whether it came to its beginning
-// (ngx_http_get_forwarded_addr_internal).
-func (w *walk) list(text string) bool {
-	for w.trusts() {
-		for len(text) > 1 && isSeparator(text[len(text)-1]) {
-			text = text[:len(text)-1]
-		}
-		from := len(text) - 1
-		for from > 0 && !isSeparator(text[from]) {
-			from--
-		}
-		if from > 0 {
-			from++
-		}
-		next, ok := inet.ParseIPPort(text[max(from, 0):])
-		if !ok {
-			return false
-		}
-		w.ip, w.port, w.unix, w.moved = next.Addr(), next.Port(), false, true
-		if from <= 0 || !w.recursive.V {
-			return true
-		}
-		text = text[:from-1]
-	}
-	return false
-}
-
-func isSeparator(c byte) bool { return c == ' ' || c == ',' }
-
-// trusts tells whether the address where it is belongs to a trusted proxy.
-func (w *walk) trusts() bool {
-	ip := w.ip.Unmap()
-	for i := range w.from {
-		t := &w.from[i]
-		if t.unix && w.unix || !w.unix && ip.IsValid() && t.prefix.Contains(ip) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,14 +1,18 @@
-package core
+// Package configure says what a server can do in the words of nginx's configure: -V and
+// ngx.config.nginx_configure() print them.
+package configure
 
 import (
 	"reflect"
 	"runtime"
 	"strings"
+
+	"github.com/moonphase/moonphase/phases/internal/core"
 )
 
-// NginxModules are nginx's names for parts of a server that a directive shows to be
+// Modules are nginx's names for parts of a server that a directive shows to be
 // there or not.
-var NginxModules = []struct {
+var Modules = []struct {
 	Name, Directive string
 	Standard        bool // in nginx unless it is left out
 }{
@@ -59,13 +63,13 @@ var NginxModules = []struct {
 	{"http_cache", "proxy_cache", true},
 }
 
-// ConfigureArguments are what nginx's configure would have been given for a server that
+// Arguments are what nginx's configure would have been given for a server that
 // can do what this one can: -V and ngx.config.nginx_configure() say them, and scripts
 // and test suites look there.
-func ConfigureArguments(modules []*Module) string {
+func Arguments(modules []*core.Module) string {
 	args := []string{"--with-debug"}
-	index := DirectiveIndex(modules)
-	for _, m := range NginxModules {
+	index := core.DirectiveIndex(modules)
+	for _, m := range Modules {
 		if !m.Standard && Implemented(index[m.Directive]) {
 			args = append(args, "--with-"+m.Name)
 		}
@@ -77,11 +81,11 @@ func ConfigureArguments(modules []*Module) string {
 
 // Implemented reports whether one of a directive's rows does anything: some are known only to
 // be accepted without effect or to be refused.
-func Implemented(rows []*Directive) bool {
+func Implemented(rows []*core.Directive) bool {
 	for _, row := range rows {
-		name := runtime.FuncForPC(reflect.ValueOf(row.Set).Pointer()).Name()
-		if !strings.HasSuffix(name, ".Ignored") && !strings.HasSuffix(name, ".Inert") &&
-			!strings.Contains(name, ".refused") && !strings.Contains(name, ".Refused") { // closures of an inlined function are called after their caller first
+		name := strings.ToLower(runtime.FuncForPC(reflect.ValueOf(row.Set).Pointer()).Name())
+		if !strings.HasSuffix(name, ".ignored") && !strings.HasSuffix(name, ".inert") &&
+			!strings.Contains(name, ".refused") { // closures of an inlined function are called after their caller first
 			return true
 		}
 	}
