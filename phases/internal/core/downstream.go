@@ -103,17 +103,21 @@ type Downstream interface {
 
 // Downstream is the client's connection, also before the request is set up.
 func (r *Request) Downstream() Downstream {
+	conn := r.Conn
 	if r.Main != nil {
-		return r.Main.Conn
+		conn = r.Main.Conn
 	}
-	return r.Conn
+	if m, ok := conn.(mute); ok {
+		return m.Downstream
+	}
+	return conn
 }
 
 // proxyProtocolVariables are the $proxy_protocol_ variables.
 func proxyProtocolVariables() []Variable {
 	get := func(f func(h *ClientClaim) string) func(*Request) (string, bool) {
 		return func(r *Request) (string, bool) {
-			c, ok := r.Main.Conn.(ClaimedConn)
+			c, ok := r.Downstream().(ClaimedConn)
 			if !ok {
 				return "", false
 			}

@@ -386,6 +386,10 @@ func (r *Request) finish() {
 		r.endOutput() // what is complete has been given to the client, come what may
 	}
 	r.KeepAlive = r.KeepAlive && !r.clientGone
+	r.runPostActions()
+	if r.background != nil {
+		r.background.Wait()
+	}
 	r.Logging = true
 	r.Action = " while logging request"
 	runCleanups(&r.cleanups, r)

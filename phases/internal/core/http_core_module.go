@@ -54,6 +54,7 @@ func coreDirectives() []Directive {
 		{"disable_symlinks", InHTTPSrvLoc, Take12, setDisableSymlinks},
 		{"resolver", InHTTPSrvLoc, TakeMore1, setResolver},
 		{"resolver_timeout", InHTTPSrvLoc, Take1, SetMsec(Loc(func(l *Location) *Opt[time.Duration] { return &l.ResolverTimeout }))},
+		{"post_action", InAnyLoc, Take1, SetText(Loc(func(l *Location) *Opt[string] { return &l.postAction }))},
 		{"log_subrequest", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.logSubrequest }))},
 		{"log_not_found", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.LogNotFound }))},
 		{"if_modified_since", InHTTPSrvLoc, Take1, SetEnum(Loc(func(l *Location) *Opt[int] { return &l.IfModifiedSince }), "off", "exact", "before")},

@@ -84,6 +84,7 @@ type coreConf struct {
 	Resolver          Opt[*resolver.Resolver]
 	ResolverTimeout   Opt[time.Duration]
 	logSubrequest     Opt[bool]
+	postAction        Opt[string] // where a request goes on that has been answered, "" for nowhere
 	LogNotFound       Opt[bool]
 	IfModifiedSince   Opt[int] // off, exact, before
 	etag              Opt[bool]
@@ -341,6 +342,7 @@ func (l *coreConf) merge(outer *coreConf) {
 	l.Resolver.Merge(outer.Resolver, nil)
 	l.ResolverTimeout.Merge(outer.ResolverTimeout, 30*time.Second)
 	l.logSubrequest.Merge(outer.logSubrequest, false)
+	l.postAction.Merge(outer.postAction, "")
 	l.LogNotFound.Merge(outer.LogNotFound, true)
 	l.IfModifiedSince.Merge(outer.IfModifiedSince, 1)
 	l.symlinks.Merge(outer.symlinks, symlinkRule{})

@@ -26,8 +26,9 @@ type Module struct {
 	Wait  func(c *Cycle)       // waits for what goes on without a request
 	Stop  func(c *Cycle)       // the workers end (exit_process)
 
-	Fork  func(parent, sub *Request) // a subrequest begins
-	Clear func(r *Request)           // an internal redirect forgets what the module noted
+	Fork   func(parent, sub *Request) // a subrequest begins
+	Detach func(main, twin *Request)  // subrequests run beside main, which twin stands in for
+	Clear  func(r *Request)           // an internal redirect forgets what the module noted
 }
 
 // Handler is a handler of a phase or of the content. It answers with OK,

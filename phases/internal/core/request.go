@@ -63,6 +63,7 @@ type Request struct {
 	uriChanges       int  // internal redirects left, plus one
 	Depth            int  // subrequests may still nest this deep
 	errorPage        bool // an error_page answer is being made
+	postAction       bool // the client has its answer, and a post_action runs
 	ErrStatus        int  // status of the error page; replaces Out.Status
 	HeaderOnly       bool // no body goes out: HEAD, 204, 304
 	HeadersSent      bool
@@ -116,6 +117,7 @@ type Request struct {
 	notes []any  // of modules, by Note; a value stays when the request is pooled
 	noted uint32 // those in use
 
+	background   *sync.WaitGroup  // of subrequests that run beside it, nil for none
 	cleanups     []func(*Request) // before the log phase: see OnEnd
 	poolCleanups []func(*Request) // behind it: see OnFree
 

@@ -24,7 +24,7 @@ const (
 // nginx's own (ngx_http_special_response_handler). It returns where the
 // phases go on.
 func (r *Request) specialResponse(code int) Phase {
-	if r.HeadersSent {
+	if r.HeadersSent && !r.postAction {
 		r.Logf(errlog.Alert, "header already sent")
 		r.Terminate(0)
 		return endPhase

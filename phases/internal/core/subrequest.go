@@ -64,14 +64,14 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	sub.subrequestBody(r, &o)
 	sub.HeaderOnly = o.HeaderOnly
 	sub.InMemory = o.InMemory || o.HeaderOnly || r.InMemory
+	sub.Baton, sub.Post, sub.Unwatched = r.Baton, o.Post, o.Unwatched
+	if o.Baton != nil {
+		sub.Baton, sub.TakesBaton = o.Baton, true
+	}
 	for _, m := range r.Cycle.Modules {
 		if m.Fork != nil {
 			m.Fork(r, sub)
 		}
-	}
-	sub.Baton, sub.Post, sub.Unwatched = r.Baton, o.Post, o.Unwatched
-	if o.Baton != nil {
-		sub.Baton, sub.TakesBaton = o.Baton, true
 	}
 	sub.Internal = true
 	sub.Loc = r.Server.Loc

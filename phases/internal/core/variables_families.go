@@ -135,7 +135,7 @@ func cookieVar(name string) func(*Request) (string, bool) {
 			if !ngxtext.EqualFold(r.In[i].Name, "Cookie") {
 				continue
 			}
-			if v, ok := findCookie(r.In[i].Value, name); ok {
+			if v, ok := FindCookie(r.In[i].Value, name); ok {
 				return v, true
 			}
 		}
@@ -143,9 +143,9 @@ func cookieVar(name string) func(*Request) (string, bool) {
 	}
 }
 
-// findCookie finds name, in any case, in a Cookie header
-// (ngx_http_parse_multi_header_lines).
-func findCookie(line, name string) (string, bool) {
+// FindCookie finds name, in any case, in a Cookie header, and gives what stands behind its
+// "=" (ngx_http_parse_multi_header_lines).
+func FindCookie(line, name string) (string, bool) {
 	for line != "" {
 		part := line
 		if i := strings.IndexAny(line, ";,"); i >= 0 {

@@ -13,6 +13,9 @@ type capture struct{ body []byte }
 func fork(parent, sub *core.Request) {
 	p, s := note.Of(parent), note.Of(sub)
 	s.worker = p.worker
+	if p.depth > 0 && sub.Baton == nil { // a filter asks for it, under Lua's output
+		sub.Baton = p.worker.baton
+	}
 	if !sub.HeaderOnly {
 		s.capture = p.capture
 	}
