@@ -100,7 +100,8 @@ func (x *Exchange) copyHeader(name string, h *core.Header) {
 	switch name {
 	case "connection", "keep-alive", "transfer-encoding", "content-length":
 	case "content-type":
-		o.ContentType, o.Charset = h.Value, ""
+		o.ContentType = h.Value
+		o.Charset, _ = ngxtext.CharsetOf(h.Value)
 	case "last-modified":
 		o.LastModified = -1
 		if t, ok := ngxtext.ParseHTTPTime(h.Value); ok {
