@@ -6,11 +6,14 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/lua"
 	"github.com/moonphase/moonphase/phases/internal/modules/access"
+	"github.com/moonphase/moonphase/phases/internal/modules/addition"
 	"github.com/moonphase/moonphase/phases/internal/modules/authbasic"
 	"github.com/moonphase/moonphase/phases/internal/modules/authrequest"
 	"github.com/moonphase/moonphase/phases/internal/modules/autoindex"
+	"github.com/moonphase/moonphase/phases/internal/modules/browser"
 	"github.com/moonphase/moonphase/phases/internal/modules/charset"
 	"github.com/moonphase/moonphase/phases/internal/modules/echo"
+	"github.com/moonphase/moonphase/phases/internal/modules/emptygif"
 	"github.com/moonphase/moonphase/phases/internal/modules/fastcgi"
 	"github.com/moonphase/moonphase/phases/internal/modules/geo"
 	"github.com/moonphase/moonphase/phases/internal/modules/gunzip"
@@ -24,12 +27,15 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/limitreq"
 	"github.com/moonphase/moonphase/phases/internal/modules/log"
 	maps "github.com/moonphase/moonphase/phases/internal/modules/map"
+	"github.com/moonphase/moonphase/phases/internal/modules/mirror"
 	"github.com/moonphase/moonphase/phases/internal/modules/notmodified"
 	"github.com/moonphase/moonphase/phases/internal/modules/proxy"
+	"github.com/moonphase/moonphase/phases/internal/modules/randomindex"
 	"github.com/moonphase/moonphase/phases/internal/modules/rangefilter"
 	"github.com/moonphase/moonphase/phases/internal/modules/realip"
 	"github.com/moonphase/moonphase/phases/internal/modules/referer"
 	"github.com/moonphase/moonphase/phases/internal/modules/rewrite"
+	"github.com/moonphase/moonphase/phases/internal/modules/securelink"
 	"github.com/moonphase/moonphase/phases/internal/modules/splitclients"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/modules/static"
@@ -37,6 +43,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/sub"
 	"github.com/moonphase/moonphase/phases/internal/modules/tryfiles"
 	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
+	"github.com/moonphase/moonphase/phases/internal/modules/userid"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 )
 
@@ -56,7 +63,9 @@ func All() []*core.Module {
 		gzipstatic.Module,
 		autoindex.Module,
 		index.Module,
+		randomindex.Module,
 
+		mirror.Module,
 		tryfiles.Module,
 
 		// Access: addresses are looked at before anybody is asked.
@@ -80,6 +89,9 @@ func All() []*core.Module {
 		// Proxies, and how they choose among the peers of an upstream.
 		proxy.Module,
 		fastcgi.Module,
+		emptygif.Module,
+		browser.Module,
+		securelink.Module,
 		upstream.HashModule,
 		upstream.IPHashModule,
 		upstream.LeastConnModule,
@@ -98,7 +110,9 @@ func All() []*core.Module {
 		// Filters of each request's own response.
 		charset.Module,
 		sub.Module,
-		gunzip.Module,  // the others look into what was packed
+		addition.Module,
+		gunzip.Module, // the others look into what was packed
+		userid.Module,
 		headers.Module, // add_header is not what header_filter_by_lua changes
 		echo.Module,
 		lua.Module,
