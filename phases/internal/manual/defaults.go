@@ -231,7 +231,6 @@ referer_hash_max_size 2048
 rewrite_log off
 scgi_temp_path scgi_temp
 slice 0
-source_charset off
 ssi off
 ssl_buffer_size 16k
 ssl_ciphers HIGH:!aNULL:!MD5

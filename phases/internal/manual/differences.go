@@ -4,7 +4,8 @@ package manual
 // or refused is found out and not written here.
 var differences = map[string]string{
 	"compat":                    "which OpenResty is spoken: 1.31.1 or 1.22.1; the variable MOONPHASE_COMPAT of the environment goes before it",
-	"geo":                       "an address has no leading zeros",
+	"geo":                       "no binary base of a large include",
+	"mirror":                    "variables are those of when it begins",
 	"http2_push":                "nothing is pushed",
 	"http2_push_preload":        "nothing is pushed",
 	"keepalive":                 "one pool for all workers, with room for as many connections as theirs together",

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/configure"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/known"
 	"github.com/moonphase/moonphase/phases/internal/modules"
@@ -119,7 +120,7 @@ func (e *entry) notes() []string {
 		list = append(list, "refused: "+why)
 	case strings.HasSuffix(e.setter(), ".Inert"):
 		list = append(list, "accepted with a warning, without effect here")
-	case !core.Implemented([]*core.Directive{e.row}) || e.withoutEffect():
+	case !configure.Implemented([]*core.Directive{e.row}) || e.withoutEffect():
 		list = append(list, "accepted, without effect here")
 	}
 	if d := differences[e.name]; d != "" {

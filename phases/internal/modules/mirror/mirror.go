@@ -18,7 +18,7 @@ var Module = &core.Module{
 	},
 	Conf: []core.ConfSlot{loc},
 	Build: func(b *core.Builder, l *core.Location) {
-		if loc.Of(l).uris != nil {
+		if loc.Of(l).uris.V != nil {
 			b.Handle(core.PrecontentPhase, handler)
 		}
 	},
@@ -28,29 +28,25 @@ var loc = core.NewLocSlot(merge)
 
 // config is what the directives say in a location.
 type config struct {
-	uris []string
-	off  bool // a level that has no mirrors, whatever is around it
+	uris core.Opt[[]string] // none: a level that has no mirrors, whatever is around it
 	body core.Opt[bool]
 }
 
 func merge(c, outer *config, _ bool) {
-	if c.uris == nil && !c.off {
-		c.uris = outer.uris
-	}
+	c.uris.Merge(outer.uris, nil)
 	c.body.Merge(outer.body, true)
 }
 
 // set reads mirror URI | off.
 func set(c *core.Compiler, d *conf.Directive) error {
-	own, uri := loc.At(c), d.Args[0]
+	f, uri := &loc.At(c).uris, d.Args[0]
 	switch {
-	case own.off, uri == "off" && own.uris != nil:
-		return core.ErrDuplicate
 	case uri == "off":
-		own.off = true
-	default:
-		own.uris = append(own.uris, uri)
+		return f.Put(nil)
+	case f.Set && f.V == nil:
+		return core.ErrDuplicate
 	}
+	f.V, f.Set = append(f.V, uri), true
 	return nil
 }
 
@@ -66,7 +62,7 @@ func handler(r *core.Request) int {
 			return rc
 		}
 	}
-	for _, uri := range c.uris {
+	for _, uri := range c.uris.V {
 		o := core.SubrequestOptions{URI: uri, Args: r.Args, EmptyArgs: r.EmptyArgs, Method: r.Method}
 		if r.Background(o) != core.OK {
 			return 500

@@ -79,7 +79,7 @@ func merge(c, outer *config, _ bool) {
 	c.expires.Merge(outer.expires, 0)
 	c.service.Merge(outer.service, noService)
 	c.mark.Merge(outer.mark, 0)
-	c.flags.Merge(outer.flags, 0)
+	c.flags.Merge(outer.flags, 1) // off
 }
 
 func directives() []core.Directive {
