@@ -111,7 +111,9 @@ func whoHas(list []known.Module) string {
 	text := "nginx has this"
 	var names []string
 	for _, m := range list {
-		names = append(names, m.Name)
+		if m.Kind == list[0].Kind {
+			names = append(names, m.Name)
+		}
 	}
 	switch list[0].Kind {
 	case known.Standard:
