@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/andybalholm/brotli"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -28,9 +29,11 @@ import (
 //	#cert NAME       it shows this certificate (see writeCerts)
 //	#h2              it speaks HTTP/2; the answer is shown frame by frame
 //	#gunzip          it shows the body unpacked, after its codings were undone
+//	#brotli          likewise
 type client struct {
 	gone, h2   bool
 	gunzip     bool
+	brotli     bool
 	socket     string
 	name, cert string
 }
@@ -61,6 +64,8 @@ func (cl *client) read(t *testing.T, line string) {
 		cl.h2 = true
 	case "#gunzip":
 		cl.gunzip = true
+	case "#brotli":
+		cl.brotli = true
 	case "#socket":
 		cl.socket = value
 	case "#tls":
@@ -93,7 +98,10 @@ func (cl *client) ask(t *testing.T, c *testCase, request string) string {
 		answer, err = io.ReadAll(conn)
 	}
 	if cl.gunzip {
-		answer = gunzipped(t, answer)
+		answer = unpacked(t, answer, func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) })
+	}
+	if cl.brotli {
+		answer = unpacked(t, answer, func(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil })
 	}
 	if err != nil {
 		if cl.name == "" {
@@ -126,15 +134,15 @@ func (cl *client) secure(t *testing.T, c *testCase, conn net.Conn) net.Conn {
 	return tls.Client(conn, config)
 }
 
-// gunzipped returns an answer with its body as it was before chunks and gzip.
-func gunzipped(t *testing.T, answer []byte) []byte {
+// unpacked returns an answer with its body as it was before chunks and its coding.
+func unpacked(t *testing.T, answer []byte, decode func(io.Reader) (io.Reader, error)) []byte {
 	head, _, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
 	response, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(answer)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	plain, err := gzip.NewReader(response.Body)
+	plain, err := decode(response.Body)
 	if err != nil {
 		t.Fatalf("%v in %q", err, answer)
 	}

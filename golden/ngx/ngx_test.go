@@ -76,7 +76,9 @@ const oracleMain = "user root;" +
 	" load_module /usr/lib/nginx/modules/ndk_http_module.so;" +
 	" load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;" +
 	" load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;" +
-	" load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;"
+	" load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;" +
+	" load_module /usr/lib/nginx/modules/ngx_http_brotli_filter_module.so;" +
+	" load_module /usr/lib/nginx/modules/ngx_http_brotli_static_module.so;"
 
 // oldProduct and newProduct are what the Server headers say.
 const (
@@ -271,7 +273,7 @@ func serveTogether(t *testing.T, prefix string, cases []*testCase) error {
 	var server *exec.Cmd
 	if *oracle {
 		if _, err := exec.LookPath("nginx"); err != nil {
-			return fmt.Errorf("-oracle needs nginx with ngx_lua, echo and headers-more: %w", err)
+			return fmt.Errorf("-oracle needs nginx with ngx_lua, echo, headers-more and brotli: %w", err)
 		}
 		server = exec.Command("nginx", "-p", prefix+"/", "-c", "nginx.conf", "-g", "daemon off; "+oracleMain)
 	} else {

@@ -10,6 +10,8 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/authbasic"
 	"github.com/moonphase/moonphase/phases/internal/modules/authrequest"
 	"github.com/moonphase/moonphase/phases/internal/modules/autoindex"
+	"github.com/moonphase/moonphase/phases/internal/modules/brotli"
+	"github.com/moonphase/moonphase/phases/internal/modules/brotlistatic"
 	"github.com/moonphase/moonphase/phases/internal/modules/browser"
 	"github.com/moonphase/moonphase/phases/internal/modules/charset"
 	"github.com/moonphase/moonphase/phases/internal/modules/echo"
@@ -106,6 +108,7 @@ func All() []*core.Module {
 		// Filters of the main request's bytes. Ranges are of what gzip leaves alone.
 		rangefilter.HeaderModule,
 		gzip.Module,
+		brotli.Module, // before gzip, for clients that take both
 
 		// Filters of each request's own response.
 		charset.Module,
@@ -120,5 +123,7 @@ func All() []*core.Module {
 		echo.Body,
 		rangefilter.BodyModule,
 		notmodified.Module, // before all others: a 304 has nothing to filter
+
+		brotlistatic.Module, // before gzip_static, for clients that take both
 	}
 }

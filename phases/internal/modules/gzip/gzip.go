@@ -3,10 +3,10 @@ package gzip
 
 import (
 	"compress/gzip"
-	"fmt"
 	"io"
 	"sync"
 
+	"github.com/moonphase/moonphase/phases/internal/coding"
 	"github.com/moonphase/moonphase/phases/internal/core"
 )
 
@@ -15,7 +15,8 @@ var Module = &core.Module{
 	Name:       "gzip_filter",
 	Directives: directives,
 	Variables: func() []core.Variable {
-		return []core.Variable{{Name: "gzip_ratio", Hidden: true, Volatile: true, Get: ratioVar}}
+		return []core.Variable{{Name: "gzip_ratio", Hidden: true, Volatile: true,
+			Get: func(r *core.Request) (string, bool) { return note.Get(r).Ratio() }}}
 	},
 	Conf: []core.ConfSlot{loc},
 	Build: func(b *core.Builder, l *core.Location) {
@@ -28,7 +29,7 @@ var Module = &core.Module{
 
 var (
 	loc  = core.NewLocSlot(merge)
-	note = core.NewNote((*writer).release)
+	note = core.NewNote((*coding.Body).Release)
 )
 
 // config is what the module's directives say; whom gzip may be sent to is the core's.
@@ -53,131 +54,45 @@ func directives() []core.Directive {
 		{Name: "gzip_min_length", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetSize(core.In(loc, func(g *config) *core.Opt[int64] { return &g.minLength }))},
 		{Name: "gzip_comp_level", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetBetween(1, 9, core.In(loc, func(g *config) *core.Opt[int] { return &g.level }))},
 		{Name: "gzip_buffers", In: core.InHTTPSrvLoc, Args: core.Take2, Set: core.DiscardBuffers("gzip_buffers")},
+
+		// No manual has these; what they tune in zlib cannot be tuned here.
+		{Name: "gzip_window", In: core.InHTTPSrvLoc, Args: core.Take1, Set: coding.SetPower(512, 32<<10,
+			"must be 512, 1k, 2k, 4k, 8k, 16k, or 32k", core.Discarded[int64]("gzip_window"))},
+		{Name: "gzip_hash", In: core.InHTTPSrvLoc, Args: core.Take1, Set: coding.SetPower(512, 128<<10,
+			"must be 512, 1k, 2k, 4k, 8k, 16k, 32k, 64k, or 128k", core.Discarded[int64]("gzip_hash"))},
+		{Name: "gzip_no_buffer", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: core.SetFlag(core.Discarded[bool]("gzip_no_buffer"))},
+		{Name: "postpone_gzipping", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.DiscardSize("postpone_gzipping")},
 	}
 }
 
-// writer compresses the body of one response.
-type writer struct {
-	z       *gzip.Writer
-	level   int
-	out     *core.Request
-	next    core.Next // behind gzip, for what it makes
-	buf     []byte    // compressed and not yet framed
-	in      int64     // bytes before and behind the compression, for $gzip_ratio
-	written int64
+// encoder is a gzip.Writer whose head is zlib's.
+type encoder struct{ *gzip.Writer }
+
+func (e encoder) Reset(w io.Writer) {
+	e.Writer.Reset(w)
+	e.OS = 3 // Unix
 }
 
-// compressors are the spare ones of each level. One takes more than a megabyte.
-var compressors [gzip.BestCompression + 1]sync.Pool
+// encoders are the spare ones of each level. One takes more than a megabyte.
+var encoders [gzip.BestCompression + 1]sync.Pool
 
-// begin prepares for r's response.
-func (g *writer) begin(r *core.Request, level int) {
-	g.out, g.level = r, level
-	if z, ok := compressors[level].Get().(*gzip.Writer); ok {
-		g.z = z
-		z.Reset(g)
-	} else {
-		g.z, _ = gzip.NewWriterLevel(g, level) // the directive has bounds
+func init() {
+	for level := range encoders {
+		encoders[level].New = func() any {
+			z, _ := gzip.NewWriterLevel(io.Discard, level) // the directive has bounds
+			return encoder{z}
+		}
 	}
-	g.z.OS = 3 // as zlib says: Unix
 }
 
-// release forgets the response and hands the compressor back.
-func (g *writer) release() {
-	if g.z != nil {
-		compressors[g.level].Put(g.z)
-	}
-	*g = writer{buf: g.buf[:0]}
-}
-
-// gzipBuffer is how much is compressed before it is passed on, in bytes.
-const gzipBuffer = 4 << 10
-
-// Write collects compressed bytes and takes them to the framing.
-func (g *writer) Write(p []byte) (int, error) {
-	g.written += int64(len(p))
-	g.buf = append(g.buf, p...)
-	if len(g.buf) >= gzipBuffer && g.pass(0) != core.OK {
-		return 0, io.ErrClosedPipe
-	}
-	return len(p), nil
-}
-
-// pass frames what was collected.
-func (g *writer) pass(flags int) int {
-	p := g.buf
-	g.buf = g.buf[:0]
-	return g.next.Pass(g.out, p, flags)
-}
-
-// header decides on compressing the body (ngx_http_gzip_header_filter). The
-// head of a subrequest is judged too, for its Vary does not count, but only main
-// requests are compressed.
+// header decides on compressing the body (ngx_http_gzip_header_filter).
 func header(r *core.Request) int {
-	g, o := loc.Of(r.Loc), &r.Out
-	switch {
-	case o.Status != 200 && o.Status != 403 && o.Status != 404,
-		o.ContentLength >= 0 && o.ContentLength < g.minLength.V,
-		!g.types.Has(o.ContentType),
-		r.HeaderOnly:
-		return core.OK
+	if g := loc.Of(r.Loc); coding.Compressible(r, g.minLength.V, g.types) && r.AcceptsGzip() {
+		note.Of(r).Begin(r, "gzip", &encoders[g.level.V])
 	}
-	if coding, _ := o.Headers.Get("Content-Encoding"); coding != "" {
-		return core.OK
-	}
-	r.VaryEncoding = true
-	if !r.AcceptsGzip() {
-		return core.OK
-	}
-	w := note.Of(r)
-	w.begin(r, g.level.V)
-	o.Headers.Add("Content-Encoding", "gzip")
-	o.ClearLength()
-	o.ClearRanges()
-	o.WeakenTag()
 	return core.OK
 }
 
-// body compresses a piece of the main request's body
-// (ngx_http_gzip_body_filter).
 func body(r *core.Request, p []byte, flags int, next core.Next) int {
-	g := note.Get(r)
-	if g == nil {
-		return next.Pass(r, p, flags)
-	}
-	g.next = next
-	g.in += int64(len(p))
-	if _, err := g.z.Write(p); err != nil {
-		return core.Error
-	}
-	switch {
-	case flags&core.Last != 0:
-		if g.z.Close() != nil {
-			return core.Error
-		}
-	case flags&core.Flush != 0:
-		if g.z.Flush() != nil {
-			return core.Error
-		}
-	}
-	if flags&(core.Last|core.Flush) != 0 {
-		return g.pass(flags)
-	}
-	return core.OK
-}
-
-// ratioVar is $gzip_ratio: the body's size by what was sent of it, with two
-// decimals.
-func ratioVar(r *core.Request) (string, bool) {
-	g := note.Get(r)
-	if g == nil || g.written == 0 || !r.OutputEnded {
-		return "", false
-	}
-	whole, rest := g.in/g.written, g.in*100/g.written%100
-	if g.in*1000/g.written%10 > 4 {
-		if rest++; rest > 99 {
-			whole, rest = whole+1, 0
-		}
-	}
-	return fmt.Sprintf("%d.%02d", whole, rest), true
+	return note.Get(r).Filter(r, p, flags, next)
 }
