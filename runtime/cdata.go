@@ -11,6 +11,20 @@ type CData struct {
 	Unsigned bool
 	Bits     uint64
 	Object   any // what an opaque pointer stands for; nil for integers
+	Struct   *Struct
+}
+
+// Struct is a C type with a metatable (ffi.metatype).
+type Struct struct {
+	Name string // "struct proc"
+	Meta *Table
+}
+
+// NewStruct returns an object of a C type: its Meta has the methods.
+func NewStruct(s *Struct, object any) Value {
+	v := Opaque(object)
+	v.CData().Struct = s
+	return v
 }
 
 // opaques counts opaque pointers: their Bits are addresses that nothing else has.
@@ -29,6 +43,9 @@ func Uint64(u uint64) Value { return CDataValue(&CData{Unsigned: true, Bits: u})
 
 // TypeName returns the C type.
 func (c *CData) TypeName() string {
+	if c.Struct != nil {
+		return c.Struct.Name
+	}
 	if c.Object != nil {
 		return "void *"
 	}
@@ -41,7 +58,7 @@ func (c *CData) TypeName() string {
 // String returns the value as tostring prints it.
 func (c *CData) String() string {
 	if c.Object != nil {
-		return "cdata<void *>: 0x" + strconv.FormatUint(c.Bits, 16)
+		return "cdata<" + c.TypeName() + ">: 0x" + strconv.FormatUint(c.Bits, 16)
 	}
 	if c.Unsigned {
 		return strconv.FormatUint(c.Bits, 10) + "ULL"

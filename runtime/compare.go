@@ -99,6 +99,9 @@ func (th *Thread) less(ev event, a, b Value) bool {
 		}
 	}
 	ta, tb := TypeName(a), TypeName(b)
+	if ev == evLe && th.State.engine.Lua52 { // it has tried b < a before it gave up
+		ta, tb = tb, ta
+	}
 	if a.n == tagCData || b.n == tagCData {
 		th.runtimeError("attempt to compare '%s' with '%s'", cTypeName(a), cTypeName(b))
 	}

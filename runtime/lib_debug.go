@@ -26,7 +26,34 @@ const noVariables = "compiled code does not keep its variables by name"
 func openDebug(st *State) {
 	st.registry = NewTable(0, 2)
 	st.registry.SetStr("_LOADED", TableValue(st.Loaded))
-	st.addLib("debug", newLib(debugLib))
+	t := newLib(debugLib)
+	if st.engine.Lua52 {
+		for _, f := range []libFunc{{"getuservalue", debugGetUserValue}, {"setuservalue", debugSetUserValue}} {
+			t.SetStr(f.name, NewGoFunction(f.name, f.fn))
+		}
+	}
+	st.addLib("debug", t)
+}
+
+// debugGetUserValue is getuservalue(u): the table that goes with a userdata.
+func debugGetUserValue(th *Thread, args []Value) (Value, int) {
+	if v := th.CheckAny(args, 0); v.IsUserdata() {
+		if t := v.Userdata().UserValue; t != nil {
+			return TableValue(t), 1
+		}
+		return TableValue(th.State.Globals), 1
+	}
+	return Nil, 1
+}
+
+// debugSetUserValue is setuservalue(u, table).
+func debugSetUserValue(th *Thread, args []Value) (Value, int) {
+	v := th.CheckAny(args, 0)
+	if !v.IsUserdata() {
+		th.ArgTypeError(args, 0, "userdata")
+	}
+	v.Userdata().UserValue = th.CheckTable(args, 1)
+	return v, 1
 }
 
 // debugUnsupported returns a function that says why it cannot work.

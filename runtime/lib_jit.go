@@ -2,12 +2,6 @@ package runtime
 
 import "runtime"
 
-// The version that scripts see: of the LuaJIT whose behaviour this runtime has.
-const (
-	jitVersion    = "LuaJIT 2.1.0-beta3"
-	jitVersionNum = 20100
-)
-
 // jitLib is the functions that steer LuaJIT's compiler. Here everything is compiled
 // ahead of time; they check their arguments and remember on and off for jit.status.
 var jitLib = []libFunc{
@@ -22,8 +16,8 @@ var jitLib = []libFunc{
 
 func openJIT(st *State) {
 	t := newLib(jitLib)
-	t.SetStr("version", String(jitVersion))
-	t.SetStr("version_num", Int(jitVersionNum))
+	t.SetStr("version", String(st.engine.Version))
+	t.SetStr("version_num", Int(st.engine.Number))
 	t.SetStr("os", String(jitOS()))
 	t.SetStr("arch", String(jitArch()))
 	opt := newLib([]libFunc{{"start", jitOptStart}})

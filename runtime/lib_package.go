@@ -77,6 +77,9 @@ func openPackage(st *State) {
 	t.SetStr("path", String(defaultPath))
 	t.SetStr("cpath", String(defaultCPath))
 	t.SetStr("config", String("/\n;\n?\n!\n-\n"))
+	if st.engine.Lua52 {
+		t.SetStr("searchers", TableValue(loaders))
+	}
 	st.pkg = t
 	st.addLib("package", t)
 	st.Globals.SetStr("require", NewGoFunction("require", packageRequire))

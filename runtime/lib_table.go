@@ -1,6 +1,9 @@
 package runtime
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // tableLib is the functions of the table library but the hot ones. pack and unpack
 // are there because OpenResty builds LuaJIT with its 5.2 switch.
@@ -40,11 +43,19 @@ func openTable(st *State) {
 	for _, m := range tableModules {
 		f := NewGoFunction(m.name, m.fn)
 		st.preload("table."+m.name, func(*Thread) Value {
-			if m.name == "new" || m.name == "clear" {
-				t.SetStr(m.name, f)
-			}
+			t.SetStr(m.name, f)
 			return f
 		})
+	}
+}
+
+// EnterTableFunctions enters what require "table.NAME" would enter.
+func (st *State) EnterTableFunctions(names ...string) {
+	t := st.Globals.GetStr("table").Table()
+	for _, m := range tableModules {
+		if slices.Contains(names, m.name) {
+			t.SetStr(m.name, NewGoFunction(m.name, m.fn))
+		}
 	}
 }
 

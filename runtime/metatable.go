@@ -74,6 +74,10 @@ func (th *Thread) metatable(v Value) *Table {
 		return v.Table().meta
 	case tagUserdata:
 		return v.Userdata().Meta
+	case tagCData:
+		if s := v.CData().Struct; s != nil {
+			return s.Meta
+		}
 	}
 	return th.State.typeMeta[v.Type()]
 }

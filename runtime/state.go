@@ -41,6 +41,7 @@ type State struct {
 	pkg         *Table                         // package
 	natives     map[string]func(*Thread) Value // native modules that require finds
 	checkModule func(*Chunk) error             // see Options
+	engine      *Engine
 }
 
 // Writer is the part of io.Writer that print needs.
@@ -53,10 +54,22 @@ type Options struct {
 	Chunks ChunkSet // what require, loadfile and dofile find
 	Stdout Writer   // where print writes; os.Stdout when nil
 	Host   any
-	Baton  *Baton // of the worker; one of its own when nil
+	Baton  *Baton  // of the worker; one of its own when nil
+	Engine *Engine // the LuaJIT that is spoken; that of Debian when nil
 	// CheckModule is asked before require loads a module; its error is raised.
 	CheckModule func(*Chunk) error
 }
+
+// Engine is a release of LuaJIT, as far as scripts can tell one from another.
+type Engine struct {
+	Version string // jit.version
+	Number  int    // jit.version_num
+	// Lua52 is LuaJIT's build switch of that name: package.searchers and the user values
+	// of debug are there, and the error of a <= b and a >= b names b's type first.
+	Lua52 bool
+}
+
+var debianEngine = Engine{Version: "LuaJIT 2.1.0-beta3", Number: 20100}
 
 // maxGoStack is the limit of one goroutine's stack in bytes. maxDepth counts
 // weights (see Enter); a unit of weight is a frame of at most 64 KiB.
@@ -77,6 +90,10 @@ func NewState(opts Options) *State {
 		gc:      gcState{pause: 200, stepMul: 200},
 
 		checkModule: opts.CheckModule,
+		engine:      opts.Engine,
+	}
+	if st.engine == nil {
+		st.engine = &debianEngine
 	}
 	if st.Baton == nil {
 		st.Baton = NewBaton()

@@ -127,6 +127,8 @@ func TypeName(v Value) string { return typeNames[v.Type()] }
 type Userdata struct {
 	Data any
 	Meta *Table
+
+	UserValue *Table // debug.setuservalue; nil stands for the globals
 }
 
 // NewUserdata returns a userdata for data with the metatable meta, which may be nil.

@@ -24,6 +24,11 @@ type Stack struct {
 	Nginx   Version
 	Lua     Version
 	Product string // what the Server header and the error pages say with server_tokens on
+
+	RestyCore string // version of lua-resty-core
+	JIT       string // jit.version
+	JITNumber int    // jit.version_num
+	Lua52     bool   // LuaJIT was built with the switch of that name
 }
 
 // Name is Product without its version: server_tokens off.
@@ -40,8 +45,8 @@ func (s *Stack) Has(f Feature) bool {
 
 // stacks are those that answers were recorded from, the newest first.
 var stacks = []*Stack{
-	{"1.31.1", 1031001, 10032, "openresty/1.31.1.1"},
-	{"1.22.1", 1022001, 10023, "nginx/1.22.1"}, // Debian 12
+	{"1.31.1", 1031001, 10032, "openresty/1.31.1.1", "0.1.33", "LuaJIT 2.1.1710398010", 20199, true},
+	{"1.22.1", 1022001, 10023, "nginx/1.22.1", "0.1.25", "LuaJIT 2.1.0-beta3", 20100, false}, // Debian 12
 }
 
 // Newest is what is spoken when nobody says otherwise.

@@ -37,10 +37,11 @@ func takeWorker(c *core.Cycle, hint int) *worker {
 func newWorker(c *core.Cycle, id int, baton *rt.Baton) *worker {
 	m := main.Of(c)
 	check := func(chunk *rt.Chunk) error { return checkModule(c, chunk) }
+	jit := &rt.Engine{Version: c.Stack.JIT, Number: c.Stack.JITNumber, Lua52: c.Stack.Lua52}
 	return &worker{
 		id:        id,
 		cycle:     c,
-		state:     rt.NewState(rt.Options{Chunks: m.Chunks, Baton: baton, CheckModule: check}),
+		state:     rt.NewState(rt.Options{Chunks: m.Chunks, Baton: baton, Engine: jit, CheckModule: check}),
 		baton:     baton,
 		functions: make([]rt.Value, len(m.handlers)),
 		files:     map[string]rt.Value{},
