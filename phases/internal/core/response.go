@@ -38,7 +38,7 @@ type Response struct {
 	Blank uint8
 	// CharsetOverride is the charset that an upstream asks for (X-Accel-Charset).
 	CharsetOverride string
-	// PassedOn: the response is an upstream's, which has looked at the client's
+	// PassedOn: the response is an upstream's, or a script's that said so, which has looked at the client's
 	// conditions itself.
 	PassedOn bool
 	// NoContentType: the script removed Content-Type; no default is put in.

@@ -83,6 +83,8 @@ func openNgx(st *rt.State, w *worker) {
 	st.Globals.SetStr("print", rt.NewGoFunction("print", ngxPrintLog))
 	api.openNdk()
 	api.openModules()
+	st.EnterTableFunctions("new", "clear") // lua-resty-core has asked for them
+	st.Globals.GetStr("coroutine").Table().SetStr("isyieldable", rt.Nil)
 	guard := rt.NewTable(0, 1)
 	guard.SetStr("__newindex", rt.NewGoFunction("__newindex", globalWrite))
 	st.Globals.SetMeta(guard)

@@ -8,6 +8,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/lua/ngxbalancer"
+	"github.com/moonphase/moonphase/phases/internal/lua/ngxpipe"
 	"github.com/moonphase/moonphase/phases/internal/lua/ngxsemaphore"
 	"github.com/moonphase/moonphase/phases/internal/lua/ngxssl"
 	"github.com/moonphase/moonphase/phases/internal/lua/resty"
@@ -18,7 +19,7 @@ import (
 // openModules enters the modules that OpenResty ships, as far as they are part of
 // the server here, in package.loaded.
 func (api *ngxAPI) openModules() {
-	version := restyCoreVersion
+	version := api.worker.cycle.Stack.RestyCore
 	for _, family := range []map[string]*rt.Table{resty.Modules(version), ngxssl.Modules(version), {
 		"ngx":           api.ngx,
 		"ngx.re":        api.re.Module(),
@@ -26,6 +27,7 @@ func (api *ngxAPI) openModules() {
 		"ngx.errlog":    ngxErrlog.Table(0),
 		"ngx.process":   ngxProcess.Table(0),
 		"ngx.req":       ngxReqModule.Table(0),
+		"ngx.pipe":      ngxpipe.Module(version),
 		"ngx.semaphore": ngxsemaphore.Module(version),
 		"ngx.resp":      ngxRespModule.Table(0),
 	}} {
@@ -34,9 +36,6 @@ func (api *ngxAPI) openModules() {
 		}
 	}
 }
-
-// restyCoreVersion is the lua-resty-core that goes with ngx_lua 0.10.23.
-const restyCoreVersion = "0.1.25"
 
 // ngxErrlog is the ngx.errlog module.
 var ngxErrlog = lib.Functions{
@@ -141,6 +140,10 @@ var ngxRespModule = lib.Functions{
 		if values := headerValues(th, v); len(values) > 0 && !addResponseHeader(&r.Out, key, values) {
 			th.Errorf("failed to set header")
 		}
+		return rt.Nil, 0
+	}},
+	{"bypass_if_checks", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {
+		caller.Request(th, caller.NoRequest).Out.PassedOn = true
 		return rt.Nil, 0
 	}},
 	{"set_status", func(th *rt.Thread, args []rt.Value) (rt.Value, int) {

@@ -66,6 +66,7 @@ func (run *entryRun) enter(fn rt.Value, args []rt.Value) (results []rt.Value, fa
 // for the next one.
 func (run *entryRun) end() {
 	run.ctx.sockets.closeSockets()
+	run.ctx.End()
 	w := run.ctx.worker
 	if run.spent || len(w.runs) >= main.Of(w.cycle).threadCacheMax.V {
 		return

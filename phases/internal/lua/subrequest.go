@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/lua/caller"
@@ -139,7 +140,7 @@ func newCapture(th *rt.Thread, r *core.Request, i int, q *rt.Table) *core.Reques
 	}
 	o := core.SubrequestOptions{URI: uri, Args: args, EmptyArgs: strings.IndexByte(uriText, '?') >= 0,
 		InMemory: true, Baton: note.Of(r).worker.baton, Post: captured, Unwatched: !loc.Of(r.Main.Loc).checkClientAbort.V}
-	opts := captureOptions{th: th, o: &o}
+	opts := captureOptions{th: th, o: &o, custom: r.Cycle.Stack.Has(compat.CaptureHeaders)}
 	if v := q.Int(2); !v.IsNil() {
 		if !v.IsTable() {
 			th.Errorf("expecting table as the 2nd argument for subrequest %d, but got %s", i, rt.TypeName(v))
@@ -156,7 +157,13 @@ func newCapture(th *rt.Thread, r *core.Request, i int, q *rt.Table) *core.Reques
 	if opts.ctx != nil {
 		setCtx(sub, opts.ctx)
 	}
-	opts.eachVar(func(name, value string) {
+	opts.each(opts.headers, func(name, value string) {
+		if !setRequestHeader(sub, escapeHeaderName(name), []string{escapeHeaderValue(value)}) {
+			sub.Release()
+			th.Errorf("failed to adjust the subrequest: %d", core.Error)
+		}
+	})
+	opts.each(opts.variable, func(name, value string) {
 		v := r.Cycle.Vars.ByName[ngxtext.Lower(name)]
 		switch {
 		case v == nil || v.Set == nil && v.Index < 0:
@@ -177,6 +184,8 @@ type captureOptions struct {
 	th       *rt.Thread
 	o        *core.SubrequestOptions
 	always   bool // always_forward_body
+	custom   bool // there is an option headers
+	headers  *rt.Table
 	hasBody  bool
 	ctx      *rt.Table
 	variable *rt.Table
@@ -208,6 +217,15 @@ func (c *captureOptions) read(t *rt.Table) {
 		c.variable = v.Table()
 	default:
 		th.Errorf("Bad vars option value")
+	}
+	if c.custom {
+		switch v := t.GetStr("headers"); {
+		case v.IsNil():
+		case v.IsTable():
+			c.headers = v.Table()
+		default:
+			th.Errorf("Bad headers option value")
+		}
 	}
 	c.o.ShareVars = c.flag(t, "share_all_vars")
 	c.o.CopyVars = c.flag(t, "copy_all_vars")
@@ -257,12 +275,12 @@ func (c *captureOptions) settleBody() {
 	}
 }
 
-// eachVar gives the entries of the vars option.
-func (c *captureOptions) eachVar(f func(name, value string)) {
-	if c.variable == nil {
+// each gives the entries of the options vars and headers.
+func (c *captureOptions) each(t *rt.Table, f func(name, value string)) {
+	if t == nil {
 		return
 	}
-	for k, v, _ := c.variable.Next(rt.Nil); !k.IsNil(); k, v, _ = c.variable.Next(k) {
+	for k, v, _ := t.Next(rt.Nil); !k.IsNil(); k, v, _ = t.Next(k) {
 		if !k.IsString() {
 			c.th.Errorf("attempt to use a non-string key in the \"vars\" option table")
 		}

@@ -20,6 +20,31 @@ type Context struct {
 
 	Number int64  // for log lines: the connection's, 0 for none
 	Peer   string // for log lines: the client, of a timer that of the request that began it all
+
+	ends []func() // see AtEnd
+}
+
+// AtEnd notes what is to be done when the request, or a run without one, is over. It is
+// called with the baton of the worker that th belongs to.
+func (c *Context) AtEnd(th *rt.Thread, f func()) {
+	if c.Request == nil {
+		c.ends = append(c.ends, f)
+		return
+	}
+	baton := th.State.Baton
+	c.Request.OnFree(func(*core.Request) {
+		baton.Acquire()
+		defer baton.Release()
+		f()
+	})
+}
+
+// End does what AtEnd has noted; whoever began the run calls it.
+func (c *Context) End() {
+	for _, f := range c.ends {
+		f()
+	}
+	c.ends = nil
 }
 
 // Caller is the context itself: who embeds it can be the Host of a thread.
