@@ -19,23 +19,27 @@ func (c *conn) handshake(b *binding, nc net.Conn) (net.Conn, error) {
 	if log := b.log(); log.Enabled(errlog.Debug) {
 		log.Output(errlog.Debug, c.number, "reusable connection: 0")
 	}
-	replay := &replayConn{Conn: nc}
 	c.ssl = new(ssl.Connection)
+	replay := &replayConn{Conn: nc, ssl: c.ssl}
 	h := &ssl.Handshake{Cycle: b.cycle, Listen: b.listen, Conn: c, SSL: c.ssl, Log: b.log(), OffersHTTP2: b.offersHTTP2}
-	secure := tls.Server(replay, &tls.Config{GetConfigForClient: h.ConfigFor})
+	secure := tls.Server(replay, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		h.First, replay.state = replay.first, replayPass
+		copy(c.ssl.ClientRandom[:], ssl.RandomOf(h.First))
+		return h.ConfigFor(hello)
+	}})
 	_ = nc.SetDeadline(time.Now().Add(b.limits.HeaderTimeout))
 	err := secure.Handshake()
 	_ = nc.SetDeadline(time.Time{})
 	var record tls.RecordHeaderError
 	switch {
 	case err == nil:
-		replay.first, c.ssl.State = nil, secure.ConnectionState
+		replay.first, replay.ssl, c.ssl.State = nil, nil, secure.ConnectionState
 		if log := b.log(); log.Enabled(errlog.Debug) && secure.ConnectionState().DidResume {
 			log.Output(errlog.Debug, c.number, "SSL reused session")
 		}
 		return secure, nil
 	case errors.As(err, &record) && record.Conn != nil:
-		c.ssl, replay.state = nil, replayAgain
+		c.ssl, replay.ssl, replay.state = nil, nil, replayAgain
 		return replay, nil
 	case errors.Is(err, io.EOF):
 		c.logHandshake(b, "peer closed connection in SSL handshake")
@@ -60,12 +64,13 @@ type replayConn struct {
 	net.Conn
 	first []byte
 	state replayState
+	ssl   *ssl.Connection // whose handshake it is, nil behind it
 }
 
 type replayState int
 
 const (
-	replayRecord replayState = iota // the next read is the first
+	replayRecord replayState = iota // what is read is noted: the client's hello
 	replayPass
 	replayAgain // first is to be read again
 )
@@ -75,7 +80,7 @@ func (p *replayConn) Read(b []byte) (int, error) {
 	switch p.state {
 	case replayRecord:
 		n, err := p.Conn.Read(b)
-		p.first, p.state = append(p.first, b[:n]...), replayPass
+		p.first = append(p.first, b[:n]...)
 		return n, err
 	case replayAgain:
 		if len(p.first) == 0 {
@@ -87,6 +92,15 @@ func (p *replayConn) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	return p.Conn.Read(b)
+}
+
+// Write implements net.Conn. It notes the random of the server's hello, which package tls
+// tells nobody.
+func (p *replayConn) Write(b []byte) (int, error) {
+	if p.ssl != nil {
+		copy(p.ssl.ServerRandom[:], ssl.RandomOf(b))
+	}
+	return p.Conn.Write(b)
 }
 
 // CloseWrite shuts our side of the connection down.

@@ -15,7 +15,6 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/lua/caller"
 	"github.com/moonphase/moonphase/phases/internal/lua/lib"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
-	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 	rt "github.com/moonphase/moonphase/runtime"
 	"github.com/moonphase/moonphase/runtime/openssl"
 )
@@ -39,13 +38,16 @@ var functions = lib.Functions{
 	{"raw_client_addr", clientAddr},
 	{"get_tls1_version", version},
 	{"get_tls1_version_str", versionName},
-}
-
-// clientHello is the module ngx.ssl.clienthello.
-var clientHello = lib.Functions{
-	{"get_client_hello_server_name", serverName},
-	{"get_supported_versions", helloVersions},
-	{"set_protocols", helloSetProtocols},
+	{"verify_client", verifyClient},
+	{"get_client_random", clientRandom},
+	{"get_server_random", serverRandom},
+	{"get_session_master_key", masterKey},
+	{"export_keying_material", exportKey},
+	{"export_keying_material_early", exportEarlyKey},
+	{"get_req_ssl_pointer", requestPointer},
+	{"get_upstream_ssl_pointer", upstreamPointer},
+	{"ssl_session_reused", sessionReused},
+	{"get_req_shared_ssl_ciphers", sharedCiphers},
 }
 
 // versions are the constants of ngx.ssl, with OpenSSL's numbers.
@@ -53,7 +55,7 @@ var versions = []struct {
 	name    string
 	version uint16
 }{
-	{"SSLv3_VERSION", 0x0300}, {"TLS1_VERSION", tls.VersionTLS10}, {"TLS1_1_VERSION", tls.VersionTLS11},
+	{"SSL3_VERSION", 0x0300}, {"TLS1_VERSION", tls.VersionTLS10}, {"TLS1_1_VERSION", tls.VersionTLS11},
 	{"TLS1_2_VERSION", tls.VersionTLS12}, {"TLS1_3_VERSION", tls.VersionTLS13},
 }
 
@@ -68,6 +70,7 @@ func Modules(version string) map[string]*rt.Table {
 		"ngx.ssl":             t,
 		"ngx.ssl.clienthello": clientHello.Table(0),
 		"ngx.ssl.session":     sessions.Table(0),
+		"ngx.ocsp":            ocspFunctions.Table(0),
 	}
 }
 
@@ -354,42 +357,4 @@ func versionName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 		return lib.Fail(th, "bad ssl conn")
 	}
 	return rt.String(openssl.VersionName(v)), 1
-}
-
-func helloVersions(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, caller.PhaseSSLClientHello)
-	list := rt.NewTable(len(t.Hello.SupportedVersions), 0)
-	n := 0
-	for _, v := range t.Hello.SupportedVersions {
-		if name := openssl.VersionName(v); name != "" {
-			n++
-			list.SetInt(n, rt.String(name))
-		}
-	}
-	return rt.TableValue(list), 1
-}
-
-func helloSetProtocols(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, caller.PhaseSSLClientHello)
-	list := th.CheckTable(args, 0)
-	var versions tlsclient.Versions
-	for i := 1; i <= list.Len(); i++ {
-		name := list.Int(i)
-		v := uint16(0)
-		if name.IsString() {
-			v = openssl.Versions[name.Str()]
-		}
-		if v == 0 {
-			continue
-		}
-		if versions.Min == 0 || v < versions.Min {
-			versions.Min = v
-		}
-		versions.Max = max(versions.Max, v)
-	}
-	if versions.Max == 0 {
-		return lib.Fail(th, "no protocols that are supported")
-	}
-	t.Versions = versions
-	return rt.True, 1
 }

@@ -4,13 +4,16 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
+	"github.com/moonphase/moonphase/runtime/openssl"
 )
 
 // An Connection is what a connection keeps of its TLS (ngx_connection_t.ssl).
@@ -18,6 +21,14 @@ type Connection struct {
 	State   func() tls.ConnectionState    // nil until the handshake is over
 	verdict atomic.Pointer[clientVerdict] // on the client's certificate, once asked for
 	Data    any                           // what the hooks keep (SSL_set_ex_data)
+
+	// Verifier judges the client's certificate in place of the server's; nil when no
+	// hook has asked for one.
+	Verifier *openssl.Verifier
+
+	// Randoms of client and server, and what ciphers the client offers.
+	ClientRandom, ServerRandom [RandomLen]byte
+	Offered                    []uint16
 }
 
 // Downstream is a Downstream whose client may speak TLS.
@@ -56,6 +67,7 @@ type Handshake struct {
 
 	Server *core.Server // whose hook is called
 	Hello  *tls.ClientHelloInfo
+	First  []byte // records that the client has sent so far
 
 	// OffersHTTP2 tells whether clients of a server may choose HTTP/2; nil for no.
 	OffersHTTP2 func(*core.Server) bool
@@ -64,7 +76,11 @@ type Handshake struct {
 	Versions tlsclient.Versions // in place of ssl_protocols
 	Chain    [][]byte           // in place of the configured certificate, in DER
 	Key      crypto.PrivateKey
-	Cleared  bool // the configured certificates do not count
+	Cleared  bool   // the configured certificates do not count
+	Staple   []byte // an OCSP response, nil for none
+
+	wantsClient bool           // the client is asked for its certificate
+	clientCAs   *x509.CertPool // named to it
 
 	Version uint16 // that both sides speak, for the session hooks
 	Session *Session
@@ -84,6 +100,7 @@ var errRejected = errors.New("handshake rejected")
 // hello hook is the default server's, as the name is not known before it.
 func (h *Handshake) ConfigFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	h.Hello, h.Server = hello, h.Listen.Default
+	h.SSL.Offered = hello.CipherSuites
 	first := Server.Of(h.Server)
 	if hook := first.OnClientHello; hook != nil {
 		if err := hook(h); err != nil {
@@ -133,6 +150,9 @@ func (h *Handshake) withCertificate(hook func(*Handshake) error, config *tls.Con
 		if err := hook(h); err != nil {
 			return nil, err
 		}
+		if h.wantsClient { // the configuration is this handshake's own
+			config.ClientAuth, config.ClientCAs = tls.RequestClientCert, h.clientCAs
+		}
 		return h.certificate(configured)
 	}
 	return config
@@ -142,7 +162,13 @@ func (h *Handshake) withCertificate(hook func(*Handshake) error, config *tls.Con
 // of the configured ones.
 func (h *Handshake) certificate(configured []tls.Certificate) (*tls.Certificate, error) {
 	if len(h.Chain) > 0 && h.Key != nil {
-		return &tls.Certificate{Certificate: h.Chain, PrivateKey: h.Key}, nil
+		return &tls.Certificate{Certificate: h.Chain, PrivateKey: h.Key, OCSPStaple: h.Staple}, nil
+	}
+	if h.Staple != nil {
+		configured = slices.Clone(configured)
+		for i := range configured {
+			configured[i].OCSPStaple = h.Staple
+		}
 	}
 	if h.Cleared || len(configured) == 0 {
 		return nil, errors.New("SSL: error:0A0000C1:SSL routines::no shared cipher")
@@ -153,6 +179,19 @@ func (h *Handshake) certificate(configured []tls.Certificate) (*tls.Certificate,
 		}
 	}
 	return &configured[0], nil
+}
+
+// VerifyClient asks the client for a certificate, of one of the named CAs if there are
+// any, and lets by judge it: $ssl_client_verify tells what it said. It is for the
+// certificate hook.
+func (h *Handshake) VerifyClient(named []*x509.Certificate, by *openssl.Verifier) {
+	h.wantsClient, h.clientCAs, h.SSL.Verifier = true, nil, by
+	if len(named) > 0 {
+		h.clientCAs = x509.NewCertPool()
+		for _, ca := range named {
+			h.clientCAs.AddCert(ca)
+		}
+	}
 }
 
 // SessionIDLen is the length of a session's id, in bytes.

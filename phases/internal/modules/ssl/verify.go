@@ -88,6 +88,9 @@ func (v *clientVerdict) variable() string {
 func verdictOf(r *core.Request) *clientVerdict {
 	c, by := ConnectionOf(r), Server.Of(r.Server).verifier
 	if c != nil {
+		if c.Verifier != nil {
+			by = c.Verifier
+		}
 		if v := c.verdict.Load(); v != nil && v.by == by {
 			return v
 		}
