@@ -36,6 +36,7 @@ func directives() []core.Directive {
 		{Name: "lua_sa_restart", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.saRestart }))},
 		{Name: "rewrite_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.rewriteNoPostpone }))},
 		{Name: "access_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.accessNoPostpone }))},
+		{Name: "balancer_keepalive", In: core.InUpstream, Args: core.Take1, Set: setBalancerKeepalive},
 
 		{Name: "lua_need_request_body", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.needBody })},
 		{Name: "lua_http10_buffering", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.http10Buffering })},

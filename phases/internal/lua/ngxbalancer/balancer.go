@@ -25,6 +25,9 @@ var functions = lib.Functions{
 	{"get_last_failure", lastFailure},
 	{"set_timeouts", timeouts},
 	{"recreate_request", recreate},
+	{"enable_keepalive", enableKeepalive},
+	{"set_upstream_tls", setTLS},
+	{"bind_to_local_addr", bindTo},
 }
 
 // balanced is the upstream that the running balancer chooses for; nil, with
@@ -42,18 +45,26 @@ func balanced(th *rt.Thread) (*upstream.State, string) {
 	return &upstream.Note.Get(c.Request).State, ""
 }
 
-// setPeer is set_current_peer(addr, port): the address is a literal
-// one, as nothing may wait here.
+// setPeer is set_current_peer(addr, port, host): the address is a literal one, as
+// nothing may wait here. The host is the name that a peer with TLS must prove to have.
 func setPeer(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	host := th.CheckString(args, 0)
 	port := 0
 	if v, ok := rt.ToNumber(rt.ArgAt(args, 1)); ok {
 		port = int(v)
 	}
+	name := rt.ArgAt(args, 2)
+	if !name.IsNil() && !name.IsString() {
+		argError(th, 3, "set_current_peer", "string expected, got "+rt.TypeName(name))
+	}
 	st, text := balanced(th)
-	switch {
-	case st == nil:
+	if st == nil {
 		return lib.Fail(th, text)
+	}
+	if name.IsString() {
+		st.Host = name.Str()
+	}
+	switch {
 	case strings.HasPrefix(host, "unix:"):
 		st.Named = host
 		return rt.True, 1

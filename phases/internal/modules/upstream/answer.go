@@ -261,7 +261,7 @@ func (x *Exchange) finishConn() {
 	if c := x.conn; c != nil && x.In.Clean() && x.sender.finished() && !x.watch.gone() {
 		x.watch.hold(nil)
 		x.conn = nil
-		x.up.Pool.Put(c, x.Conf)
+		x.keep(c)
 		return
 	}
 	x.drop()

@@ -26,6 +26,7 @@ type Conn struct {
 	requests  int64 // sent on it
 	made      time.Time
 	idleSince time.Time
+	idleFor   time.Duration // at most, 0 for what the pool says
 
 	reads, writes       http1.Deadline
 	readWait, writeWait time.Duration

@@ -14,7 +14,7 @@ import (
 
 // connect gets a connection to addr: one that was kept, or a new one.
 func (x *Exchange) connect(addr string) (nextKind, int) {
-	if c := x.up.Pool.Take(addr, x.tlsKind(), x.Conf); c != nil {
+	if c := x.pool().Take(addr, x.tlsKind(), x.Conf); c != nil {
 		x.cached = true
 		x.hold(c)
 		return 0, core.OK
@@ -43,7 +43,7 @@ func (x *Exchange) connect(addr string) (nextKind, int) {
 		return nextError, core.OK
 	}
 	x.hold(c)
-	if x.target.TLS {
+	if x.secure() {
 		return x.handshake()
 	}
 	return 0, core.OK
@@ -78,6 +78,9 @@ func (x *Exchange) dial(ctx context.Context, addr string) (*Conn, error) {
 	}
 	if network == "tcp" {
 		d.LocalAddr = x.local
+		if x.State.Local != nil {
+			d.LocalAddr = x.State.Local
+		}
 	}
 	nc, err := x.R.Cycle.Dial(func() (net.Conn, error) { return d.DialContext(ctx, network, where) })
 	if err != nil {

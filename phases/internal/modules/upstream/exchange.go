@@ -227,6 +227,7 @@ func (x *Exchange) choose() (addr string, rc int) {
 func (x *Exchange) balance() int {
 	st := x.State
 	st.Named, st.MoreTries, st.Tries = "", 0, x.choice.Tries
+	st.Host, st.TLS, st.Local, st.Keep = "", TLSOfLocation, nil, nil
 	st.Runs++
 	if rc := x.up.Balancer(x.R); rc != core.OK {
 		return rc
@@ -293,7 +294,7 @@ func (x *Exchange) talk(addr string) (nextKind, int) {
 
 // writeCall is the system call that log lines blame for failed writes.
 func (x *Exchange) writeCall() string {
-	if x.target.TLS {
+	if x.secure() {
 		return "SSL_write()"
 	}
 	return "writev()"

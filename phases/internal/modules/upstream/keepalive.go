@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"time"
@@ -64,7 +65,9 @@ func sizeIdlePools(c *core.Compiler) error {
 		case !p.set && c.Cycle.Stack.Has(compat.KeptUpstreams):
 			p.size, p.local = defaultSize, true
 		}
-		p.limit = p.size * max(c.Cycle.Main.WorkerProcesses.V, 1)
+		workers := max(c.Cycle.Main.WorkerProcesses.V, 1)
+		p.limit = p.size * workers
+		u.sizeKept(workers)
 	}
 	return nil
 }
@@ -73,6 +76,7 @@ func sizeIdlePools(c *core.Compiler) error {
 func closeIdleUpstreams(c *core.Cycle) {
 	for _, u := range main.Of(c).list {
 		u.Pool.close()
+		u.Kept.close()
 	}
 }
 
@@ -175,7 +179,7 @@ func (p *IdlePool) check() {
 	p.mu.Lock()
 	kept := p.conns[:0]
 	for _, c := range p.conns {
-		if now.Sub(c.idleSince) > p.timeout.V || !c.quiet() {
+		if now.Sub(c.idleSince) > cmp.Or(c.idleFor, p.timeout.V) || !c.quiet() {
 			drop = append(drop, c)
 		} else {
 			kept = append(kept, c)

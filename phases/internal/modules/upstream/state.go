@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -61,10 +62,24 @@ type State struct {
 	Runs      int    // of the balancer so far
 	Tries     int    // attempts that are left
 	Rebuild   bool   // the request is to be made anew
+	Host      string // name that the peer must prove to have, "" for that of the location
+	TLS       TLSChoice
+	Local     net.Addr // of the connection, nil for that of the location
+	Keep      *Keeping // what becomes of the connection, nil for what the block says
 	Connect   time.Duration
 	Send      time.Duration
 	Read      time.Duration
 }
+
+// TLSChoice is whether a balancer wants its peer to be spoken to by TLS.
+type TLSChoice uint8
+
+// The zero value is what the location says.
+const (
+	TLSOfLocation TLSChoice = iota
+	TLSOff
+	TLSOn
+)
 
 // Try is one attempt at a peer. One without a peer parts those of one
 // upstream from those of the next, after an internal redirect.

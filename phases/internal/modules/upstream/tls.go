@@ -33,7 +33,7 @@ type tlsKind struct {
 
 // tlsKind is the kind of connection that this exchange may use, nil without TLS.
 func (x *Exchange) tlsKind() any {
-	if !x.target.TLS {
+	if !x.secure() {
 		return nil
 	}
 	p := x.Conf
@@ -42,6 +42,9 @@ func (x *Exchange) tlsKind() any {
 
 // tlsName is the name that the upstream must prove to have, and is told by SNI.
 func (x *Exchange) tlsName() string {
+	if x.State.Host != "" {
+		return x.State.Host
+	}
 	name := x.Conf.sslName.V.Eval(x.R)
 	if name == "" {
 		name = x.target.Name
@@ -57,7 +60,7 @@ func (x *Exchange) handshake() (nextKind, int) {
 	x.action(" while SSL handshaking to upstream")
 	name := x.tlsName()
 	cfg := p.ssl.Config.Clone()
-	if p.sslServerName.V && net.ParseIP(name) == nil {
+	if (p.sslServerName.V || x.State.Host != "") && net.ParseIP(name) == nil {
 		cfg.ServerName = name
 	}
 	if p.sslReuse.V {

@@ -60,6 +60,11 @@ type Upstream struct {
 	method  method
 	Pool    IdlePool
 
+	// Kept are connections that a balancer wants to be kept, KeptSize how many of a
+	// worker's (balancer_keepalive), 0 for the default.
+	Kept     IdlePool
+	KeptSize int
+
 	// Balancer, when not nil, is asked before each attempt: it may name the peer in
 	// the request's state. Another answer than OK ends the request (balancer_by_lua).
 	Balancer func(r *core.Request) int
