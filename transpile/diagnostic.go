@@ -52,7 +52,8 @@ func CompareDiagnostics(a, b Diagnostic) int { return diag.Compare(a, b) }
 // after the chunk's name and a colon; "" when it takes it.
 func LuaError(ds []Diagnostic) string { return diag.LuaError(ds) }
 
-// maxPerFile keeps one broken file from hiding all the others.
+// maxPerFile keeps one broken Lua file from hiding all the others. What is wrong with a configuration is
+// told whole.
 const maxPerFile = 20
 
 // WriteText writes findings for people and for editors: a line
@@ -87,10 +88,15 @@ func (p *textWriter) file(ds []Diagnostic) {
 	if text, err := os.ReadFile(ds[0].File); err == nil {
 		p.src = source.New(text)
 	}
-	for _, d := range ds[:min(len(ds), maxPerFile)] {
-		p.finding(d)
+	more := 0
+	for i, d := range ds {
+		if i < maxPerFile || strings.HasPrefix(string(d.Code), "C") {
+			p.finding(d)
+		} else {
+			more++
+		}
 	}
-	if more := len(ds) - maxPerFile; more > 0 {
+	if more > 0 {
 		fmt.Fprintf(p.w, "%s: %d more\n", ds[0].File, more)
 	}
 }

@@ -1,5 +1,10 @@
 package compat
 
+import (
+	"fmt"
+	"strings"
+)
+
 // span is the releases that know a name: since from, and before until unless that is 0.
 type span struct{ nginx, lua, until Version }
 
@@ -35,4 +40,45 @@ var names = map[string]span{
 func (s *Stack) Knows(name string) bool {
 	row, listed := names[name]
 	return !listed || s.Nginx >= row.nginx && s.Lua >= row.lua && (row.until == 0 || s.Nginx < row.until)
+}
+
+// Since says in words which release was the first to know a name, "" for one that all of them know or
+// that is not listed, and which was the first not to know it any more.
+func Since(name string) (since, until string) {
+	row := names[name]
+	return row.words(), row.until.nginx()
+}
+
+// words joins the versions that both must be reached.
+func (s span) words() string {
+	var list []string
+	if v := s.nginx.nginx(); v != "" {
+		list = append(list, v)
+	}
+	if s.lua != 0 {
+		list = append(list, fmt.Sprintf("ngx_lua %d.%d.%d", s.lua/1000000, s.lua/1000%1000, s.lua%1000))
+	}
+	return strings.Join(list, " and ")
+}
+
+// nginx is v as a release of nginx, "" for 0.
+func (v Version) nginx() string {
+	switch v {
+	case 0:
+		return ""
+	case patched:
+		return "OpenResty's nginx"
+	}
+	return fmt.Sprintf("nginx %d.%d.%d", v/1000000, v/1000%1000, v%1000)
+}
+
+// Difference is what the newer releases do, and since when.
+type Difference struct{ Does, Since string }
+
+// Differences lists the features.
+func Differences() (list []Difference) {
+	for _, row := range features {
+		list = append(list, Difference{row.does, span{nginx: row.nginx, lua: row.lua}.words()})
+	}
+	return list
 }

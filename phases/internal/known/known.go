@@ -81,16 +81,11 @@ var Gone = map[string]string{
 	"proxy_upstream_fail_timeout": `the parameter "fail_timeout" of "server"`,
 }
 
-// Since says which version of nginx, or of the module, was the first to have a directive; those without
-// an entry are older than nginx 1.22.1 and ngx_lua 0.10.23.
+// Since says which version of nginx, or of the module, was the first to have a directive that package compat
+// does not list; those without an entry are older than nginx 1.22.1 and ngx_lua 0.10.23.
 var Since = map[string]string{
-	"add_header_inherit":      "nginx 1.29.3",
-	"add_trailer_inherit":     "nginx 1.29.3",
 	"balancer_keepalive":      "ngx_lua 0.10.27",
-	"early_hints":             "nginx 1.29.0",
-	"http2":                   "nginx 1.25.1",
 	"http3":                   "nginx 1.25.0",
-	"keepalive_min_timeout":   "nginx 1.27.4",
 	"lua_ssl_certificate":     "ngx_lua 0.10.26",
 	"lua_ssl_certificate_key": "ngx_lua 0.10.26",
 	"lua_ssl_key_log":         "ngx_lua 0.10.29",
@@ -98,7 +93,6 @@ var Since = map[string]string{
 	"max_headers":                        "nginx 1.29.8",
 	"precontent_by_lua_block":            "ngx_lua 0.10.30",
 	"precontent_by_lua_file":             "ngx_lua 0.10.30",
-	"proxy_pass_trailers":                "nginx 1.27.2",
 	"proxy_ssl_certificate_by_lua_block": "ngx_lua 0.10.29",
 	"proxy_ssl_certificate_by_lua_file":  "ngx_lua 0.10.29",
 	"proxy_ssl_certificate_cache":        "nginx 1.27.4",
@@ -110,5 +104,4 @@ var Since = map[string]string{
 	"ssl_ech_file":                       "nginx 1.29.4",
 	"ssl_key_log":                        "nginx 1.27.2",
 	"ssl_object_cache_inheritable":       "nginx 1.27.4",
-	"sticky":                             "nginx 1.29.6",
 }

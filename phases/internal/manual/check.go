@@ -3,12 +3,14 @@
 package manual
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/known"
 	"github.com/moonphase/moonphase/phases/internal/modules"
@@ -60,7 +62,7 @@ func Check(tree *conf.Tree, opts core.CompileOptions) (found []Complaint, err er
 			c.Help = "--map FROM=TO says where the files of the machine are that the configuration is for"
 		case d.Err != nil:
 			c.At = nil
-		case index[d.Name] == nil:
+		case strings.HasPrefix(ce.Msg, "unknown directive "):
 			c.unknown(index, in)
 		case strings.HasSuffix(ce.Msg, "directive is not allowed here"):
 			c.Help = fmt.Sprintf("\"%s\" stands in %s", d.Name, anyOf(index[d.Name]))
@@ -80,6 +82,11 @@ func (c *Complaint) unknown(index map[string][]*core.Directive, in core.Level) {
 	say := func(kind Kind, format string, args ...any) {
 		c.Kind = kind
 		c.Text = fmt.Sprintf(format, args...)
+	}
+	if since, until := compat.Since(name); index[name] != nil && known.Gone[name] == "" {
+		say(Wrong, "%s has it, and this configuration is for another release (compat, %s)",
+			cmp.Or(since, "what was before "+until), compat.Env)
+		return
 	}
 	if having := known.Find(name); having != nil {
 		say(Absent, "%s", whoHas(having))

@@ -49,7 +49,8 @@ func TestNearest(t *testing.T) {
 
 // TestCheck goes on to the end, and complains about no directive twice.
 func TestCheck(t *testing.T) {
-	tree, err := conf.Parse("nginx.conf", "/", []byte(`events { wrong; } http { ssi on; server { root a b; location / { flv; echo; include scgi_params; } } }`))
+	tree, err := conf.Parse("nginx.conf", "/", []byte(
+		`events { wrong; } http { ssi on; server { root a b; location / { flv; echo; include scgi_params; } } }`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/known"
 )
@@ -42,13 +43,27 @@ are for is described by those who made them; the pages link there. ` + "`moonpha
 
 * [The ngx API](api.md): functions, methods and fields of scripts, and the phases that they are for
 * [What is missing](missing.md): modules that are not here at all
+* [Which OpenResty is spoken](compat.md): what newer releases do otherwise
 `)
 	for _, module := range slices.Sorted(maps.Keys(byModule)) {
 		fmt.Fprintf(&index, "* [%s](%s.md)\n", module, module)
 	}
 	pages["README.md"] = index.String()
 	pages["missing.md"] = b.missing(byModule)
+	pages["compat.md"] = releases()
 	return pages
+}
+
+// releases is the page about what hangs on the OpenResty that is spoken.
+func releases() string {
+	var p strings.Builder
+	fmt.Fprintf(&p, "# Which OpenResty is spoken\n\n%s\nThe newest one, %s, unless the directive `compat` or %s in the environment names\n%s. "+
+		"What tightens security holds whatever is spoken; directives and variables that not all releases have are marked\non their modules' pages.\n\n"+
+		"| since | what newer releases do |\n| --- | --- |\n", written, compat.Newest().Release, compat.Env, compat.Oldest().Release)
+	for _, d := range compat.Differences() {
+		fmt.Fprintf(&p, "| %s | %s |\n", d.Since, cell(d.Does))
+	}
+	return p.String()
 }
 
 // page is about one module.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/configure"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/known"
@@ -107,8 +108,12 @@ func (e *entry) arguments() string {
 // notes are what else there is to know: since when, and what is different here.
 func (e *entry) notes() []string {
 	var list []string
-	if since := known.Since[e.name]; since != "" {
+	since, until := compat.Since(e.name)
+	if since = cmp.Or(since, known.Since[e.name]); since != "" {
 		list = append(list, "since "+since)
+	}
+	if until != "" {
+		list = append(list, "gone since "+until)
 	}
 	if older := olderDefaults[e.key()]; older != "" {
 		list = append(list, older+" with compat 1.22.1")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/known"
 	"github.com/moonphase/moonphase/phases/internal/modules"
@@ -85,6 +86,9 @@ func hasNoValue(v *core.Variable) bool {
 
 func (v *variable) notes() string {
 	var list []string
+	if since, _ := compat.Since("$" + strings.TrimSuffix(v.name, "NAME")); since != "" {
+		list = append(list, "since "+since)
+	}
 	if v.changeable {
 		list = append(list, "can be changed")
 	}

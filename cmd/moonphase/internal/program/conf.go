@@ -55,6 +55,9 @@ func (p *Program) checkConf(tree *conf.Tree, path string) {
 		if c.Text != "" {
 			d.Msg += ": " + c.Text
 		}
+		if c.At != nil && c.Kind != phases.WrongDirective {
+			c.At.Block = nil // what is in a block that nobody knows is no Lua of this server
+		}
 	}
 	if refusal != nil {
 		p.Refusal = fmt.Errorf("[emerg] %w", refusal)
