@@ -42,13 +42,14 @@ var runtimeRooms = []string{".", "internal/lua", "internal/lua/", "internal/test
 
 // moduleImports are the modules that use another one, as nginx's own do.
 var moduleImports = map[string][]string{
-	"internal/modules/proxy":   {"internal/modules/upstream"}, // ngx_http_proxy_module.c is made of ngx_http_upstream.c
-	"internal/modules/fastcgi": {"internal/modules/upstream"},
-	"internal/lua":             {"internal/modules/upstream", "internal/modules/ssl"}, // balancer_by_lua*, ssl_*_by_lua*
-	"internal/lua/caller":      {"internal/modules/ssl"},                              // a caller can be a handshake
-	"internal/lua/ngxssl":      {"internal/modules/ssl"},                              // ngx.ssl
-	"internal/lua/ngxbalancer": {"internal/modules/upstream"},                         // ngx.balancer
-	"internal/serve":           {"internal/modules/ssl", "internal/modules/http2"},    // a connection begins with a handshake, or a preface
+	"internal/modules/proxy":     {"internal/modules/upstream"}, // ngx_http_proxy_module.c is made of ngx_http_upstream.c
+	"internal/modules/fastcgi":   {"internal/modules/upstream"},
+	"internal/modules/memcached": {"internal/modules/upstream"},
+	"internal/lua":               {"internal/modules/upstream", "internal/modules/ssl"}, // balancer_by_lua*, ssl_*_by_lua*
+	"internal/lua/caller":        {"internal/modules/ssl"},                              // a caller can be a handshake
+	"internal/lua/ngxssl":        {"internal/modules/ssl"},                              // ngx.ssl
+	"internal/lua/ngxbalancer":   {"internal/modules/upstream"},                         // ngx.balancer
+	"internal/serve":             {"internal/modules/ssl", "internal/modules/http2"},    // a connection begins with a handshake, or a preface
 }
 
 // maxRoom is how long a room may be, in lines of its files without tests.

@@ -78,7 +78,10 @@ const oracleMain = "user root;" +
 	" load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;" +
 	" load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;" +
 	" load_module /usr/lib/nginx/modules/ngx_http_brotli_filter_module.so;" +
-	" load_module /usr/lib/nginx/modules/ngx_http_brotli_static_module.so;"
+	" load_module /usr/lib/nginx/modules/ngx_http_brotli_static_module.so;" +
+	" load_module /usr/lib/nginx/modules/ngx_http_memc_module.so;" +
+	" load_module /usr/lib/nginx/modules/ngx_http_set_misc_module.so;" +
+	" load_module /usr/lib/nginx/modules/ngx_http_srcache_filter_module.so;"
 
 // oldProduct and newProduct are what the Server headers say.
 const (

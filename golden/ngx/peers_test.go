@@ -20,8 +20,8 @@ import (
 //	record 6 3 "text"    a record of a type, with so many bytes of padding
 //	end                  the records that end a request
 //
-// The path of memcached is the whole line of a command, "get key"; a body that the line
-// announces is read. echo answers STORED.
+// The path of memcached is the whole line of a command, "get key"; data that the line
+// announces is read and part of the path, quoted. echo answers STORED.
 // late says that what commands write together goes out at once.
 func speaker(rd *bufio.Reader) (read func(*bufio.Reader) (request, path string), answer func(request string) string, late bool) {
 	first, _ := rd.Peek(1)
@@ -243,7 +243,7 @@ func readMemcached(rd *bufio.Reader) (text, path string) {
 		n, _ := strconv.Atoi(words[4])
 		data := make([]byte, n+2)
 		_, _ = io.ReadFull(rd, data)
-		return line + string(data), strings.TrimRight(line, "\r\n")
+		return line + string(data), fmt.Sprintf("%s %q", strings.TrimRight(line, "\r\n"), data)
 	}
 	return line, strings.TrimRight(line, "\r\n")
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/limitreq"
 	"github.com/moonphase/moonphase/phases/internal/modules/log"
 	maps "github.com/moonphase/moonphase/phases/internal/modules/map"
+	"github.com/moonphase/moonphase/phases/internal/modules/memcached"
 	"github.com/moonphase/moonphase/phases/internal/modules/mirror"
 	"github.com/moonphase/moonphase/phases/internal/modules/notmodified"
 	"github.com/moonphase/moonphase/phases/internal/modules/proxy"
@@ -91,6 +92,7 @@ func All() []*core.Module {
 		// Proxies, and how they choose among the peers of an upstream.
 		proxy.Module,
 		fastcgi.Module,
+		memcached.Module,
 		emptygif.Module,
 		browser.Module,
 		securelink.Module,

@@ -126,7 +126,6 @@ func (x *Exchange) copyBody() int {
 	r := x.R
 	flags := 0
 	if !x.buffering {
-		x.action(" while sending to client") // what came with the head
 		flags = core.Flush
 		if len(x.In.Ahead()) == 0 { // the head need not wait for a body that has yet to come
 			if rc := r.Emit(nil, core.Flush); rc != core.OK {
@@ -142,6 +141,11 @@ func (x *Exchange) copyBody() int {
 		var piece []byte
 		var err error
 		received := x.In.Received
+		var asked time.Time
+		if !x.buffering && len(x.In.Ahead()) == 0 {
+			x.action(" while reading upstream")
+			asked = time.Now()
+		}
 		r.Wait(func() {
 			piece, err = x.nextPieces()
 			if !r.InMemory && r.Main.Conn.Buffered() > maxPending {
@@ -149,8 +153,11 @@ func (x *Exchange) copyBody() int {
 			}
 		})
 		x.try().Length = x.In.BodyRead
-		if x.In.Received != received || x.In.EOF {
+		switch {
+		case x.In.Received != received || x.In.EOF:
 			x.action(" while reading upstream")
+		case !x.buffering && err == nil && x.In.BodyRead == x.In.Preread: // what came with the head
+			x.action(" while sending to client")
 		}
 		rc := core.OK
 		switch {
@@ -166,13 +173,16 @@ func (x *Exchange) copyBody() int {
 		case err == nil:
 			continue
 		case err != io.EOF:
-			return x.brokenBody(err)
+			return x.brokenBody(err, time.Since(asked) < atOnce)
 		}
 		x.finishConn()
 		x.action(" while sending to client")
 		return r.Emit(nil, core.Last)
 	}
 }
+
+// atOnce is the time within which what has come already is read.
+const atOnce = 5 * time.Millisecond
 
 // nextPieces are the next bytes of the body. With buffering all pieces that have come
 // already go on as one, be there chunks around each of them. There may be some beside an
@@ -209,8 +219,9 @@ func (x *Exchange) pass(piece []byte, flags int) int {
 const maxPending = 256 << 10
 
 // brokenBody ends a response whose upstream failed in the middle. What came of it
-// still goes out, but for syntax that cannot be trusted.
-func (x *Exchange) brokenBody(err error) int {
+// still goes out, but for syntax that cannot be trusted. atOnce: the end was there already
+// when more was asked for.
+func (x *Exchange) brokenBody(err error, atOnce bool) int {
 	r := x.R
 	x.account()
 	if x.watch.gone() {
@@ -228,7 +239,7 @@ func (x *Exchange) brokenBody(err error) int {
 	case core.IsTimeout(err):
 		r.Log(errlog.Err, "upstream timed out (110: Connection timed out)")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		if !x.buffering && x.In.BodyRead == x.In.Preread {
+		if !x.buffering && atOnce && x.In.BodyRead == x.In.Preread {
 			x.action(" while sending to client") // nginx finds the end while it does so
 		}
 		r.Log(errlog.Err, "upstream prematurely closed connection")

@@ -20,6 +20,8 @@ type Family struct {
 	// cache_convert_head says otherwise.
 	ConvertsHead bool
 	Hides        map[string]bool // headers, in lower case, that are not passed on unless pass_header says so
+
+	ForceRanges bool // one range of a response is served, as by force_ranges
 }
 
 // Groups are the directives of a family.
@@ -102,7 +104,7 @@ func (f *Family) Merge(p, outer *Config) {
 	p.next.Merge(outer.next, nextError|nextTimeout)
 	p.nextTries.Merge(outer.nextTries, 0)
 	p.nextTimeout.Merge(outer.nextTimeout, 0)
-	p.forceRanges.Merge(outer.forceRanges, false)
+	p.forceRanges.Merge(outer.forceRanges, f.ForceRanges)
 	p.store.merge(&outer.store, &p.cache)
 	p.cache.merge(&outer.cache)
 	p.mergeBuffers(outer)

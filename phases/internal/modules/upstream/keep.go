@@ -184,7 +184,7 @@ func (x *Exchange) keepBody(file sink) int {
 			if k.deaf != core.OK {
 				return k.deaf
 			}
-			return x.brokenBody(err)
+			return x.brokenBody(err, false)
 		}
 		if k.keep && file.Commit() != nil {
 			k.keep = false
