@@ -271,6 +271,24 @@ func TestTimeoutKeepsReadSideOpen(t *testing.T) {
 	}
 }
 
+// TestNamesPeers: lines about a connection say whom it leads to, where that is wanted.
+func TestNamesPeers(t *testing.T) {
+	port := serve(t, echo)
+	h := newTestHost(NewPools(nil))
+	h.Config().NamesPeers = true
+	inRequest(t, rt.NewState(rt.Options{}), h, func(s *script) {
+		sock := s.tcp()
+		s.want(sock, `nil "closed"`, "receive", 1)
+		s.call(sock, "settimeouts", 500, 500, 20)
+		s.want(sock, `1`, "connect", "127.0.0.1", port)
+		s.want(sock, `nil "timeout" ""`, "receive", 5)
+	})
+	want := fmt.Sprintf("lua tcp socket read timed out, upstream: 127.0.0.1:%d(127.0.0.1)", port)
+	if log := strings.Join(h.lines, "\n"); !strings.Contains(log, want) || strings.Count(log, "upstream") != 1 {
+		t.Errorf("no %q in\n%s", want, log)
+	}
+}
+
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)

@@ -65,6 +65,10 @@ type Config struct {
 	BufferSize       int           // lua_socket_buffer_size, bytes
 	LogErrors        bool          // lua_socket_log_errors
 	NoDelay          bool          // tcp_nodelay
+
+	// What newer ngx_lua does.
+	NamesPeers    bool // error lines about a connection say whom it leads to
+	ChecksNumbers bool // setkeepalive looks at its arguments before the socket
 }
 
 // A Host is one request or timer as far as its sockets are concerned.

@@ -15,6 +15,13 @@ func (l *Lib) setKeepalive(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	t := th.CheckTable(args, 0)
 	h := l.Host(th)
 	s := socketOf(t)
+	if h.Config().ChecksNumbers {
+		for i := 1; i < len(args); i++ {
+			if !args[i].IsNil() {
+				th.CheckNumber(args, i)
+			}
+		}
+	}
 	if s == nil || !s.dialing && (s.conn == nil || s.readClosed || s.writeClosed || s.eof) {
 		return fail(th, closedText)
 	}

@@ -25,8 +25,9 @@ const (
 	atClientCert     = 6
 	atClientKey      = 7
 	atBind           = 8 // userdata with the address to connect from
+	atStore          = 9 // certificates to trust in place of lua_ssl_trusted_certificate's
 
-	slots = 8
+	slots = 9
 )
 
 type method struct {
@@ -40,14 +41,16 @@ func NewLib(host func(*rt.Thread) Host, gate func(*rt.Thread) string) *Lib {
 	reading := []method{
 		{"receive", l.receive}, {"receiveany", l.receiveAny}, {"receiveuntil", l.receiveUntil},
 		{"settimeout", l.setTimeout}, {"settimeouts", l.setTimeouts},
-		{"getoption", l.getOption}, {"setoption", l.setOption},
+		{"getoption", l.getOption}, {"setoption", l.setOption}, {"getfd", l.getFD},
 	}
 	l.body = metatable(reading)
 	l.raw = metatable(append(reading[:len(reading):len(reading)], method{"send", l.send}))
 	l.tcp = metatable(append(reading[:len(reading):len(reading)],
 		method{"connect", l.connect}, method{"bind", l.bind}, method{"send", l.send}, method{"close", l.close},
 		method{"setkeepalive", l.setKeepalive}, method{"getreusedtimes", l.getReusedTimes},
-		method{"sslhandshake", l.sslHandshake}, method{"setclientcert", l.setClientCert}))
+		method{"sslhandshake", l.sslHandshake}, method{"setclientcert", l.setClientCert},
+		method{"settrustedstore", l.setTrustedStore}, method{"getsslsession", l.getSSLSession},
+		method{"getsslpointer", l.getSSLPointer}, method{"getsslctx", l.getSSLContext}))
 	l.udp = metatable([]method{
 		{"setpeername", l.setPeerName}, {"send", l.udpSend}, {"receive", l.udpReceive},
 		{"settimeout", l.udpSetTimeout}, {"bind", l.udpBind}, {"close", l.udpClose},

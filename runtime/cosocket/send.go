@@ -55,7 +55,7 @@ func (l *Lib) logClosed(s *Socket, h Host, what string) {
 	if s != nil {
 		c, eof = s.conn, boolInt(s.eof)
 	}
-	h.Log(Error, fmt.Sprintf("attempt to %s data on a closed socket: u:%s, c:%s, ft:0 eof:%d", what, pointer(s), pointer(c), eof))
+	h.Log(Error, fmt.Sprintf("attempt to %s data on a closed socket: u:%s, c:%s, ft:0 eof:%d", what, pointer(s), pointer(c), eof)+s.peer())
 }
 
 // pointer prints an address as nginx does, also that of nothing.

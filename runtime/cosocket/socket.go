@@ -31,6 +31,8 @@ type Socket struct {
 	local  string // address to connect from, "" for any
 	name   string // the peer as the script called it, for log lines
 
+	session *tlsSession // of the handshake that this object has made, nil without
+
 	in  []byte // received, not yet consumed
 	out []byte // buffer for the next send
 	eof bool   // the peer has closed its side and in is all there is left
@@ -140,8 +142,20 @@ func (s *Socket) debugf(format string, args ...any) {
 // failf logs an error of the peer, unless lua_socket_log_errors is off.
 func (s *Socket) failf(level Level, format string, args ...any) {
 	if s.host.Config().LogErrors {
-		s.host.Log(level, fmt.Sprintf(format, args...))
+		s.host.Log(level, fmt.Sprintf(format, args...)+s.peer())
 	}
+}
+
+// peer says whom the connection leads to, for log lines: ", upstream: ADDRESS(NAME)".
+func (s *Socket) peer() string {
+	if s == nil || s.conn == nil || s.name == "" || !s.host.Config().NamesPeers {
+		return ""
+	}
+	addr, ok := s.conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	return ", upstream: " + addr.String() + "(" + s.name + ")"
 }
 
 func boolInt(b bool) int {

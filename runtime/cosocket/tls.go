@@ -103,6 +103,7 @@ func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession,
 	}
 	cfg.ServerName = name
 	cfg.ClientSessionCache = session.cache
+	verifier = trustedStore(verifier, object)
 	if failure := useClientCert(cfg, object); failure != "" {
 		return failure
 	}
@@ -137,7 +138,7 @@ func (s *Socket) handshake(th *rt.Thread, object *rt.Table, session *tlsSession,
 			return failure
 		}
 	}
-	s.conn = conn
+	s.conn, s.session = conn, session
 	return ""
 }
 

@@ -56,7 +56,7 @@ local function walk(found, seen, path, t)
     local name = path .. "." .. tostring(k)
     if type(v) == "function" and not left_out[name] and not left_out[(name:gsub("^module ", ""))] then
       found[#found + 1] = { name = name, f = v }
-    elseif type(v) == "table" and k ~= "_G" and k ~= "loaded" and k ~= "preload" and k ~= "loaders" then
+    elseif type(v) == "table" and k ~= "_G" and k ~= "loaded" and k ~= "preload" and k ~= "loaders" and k ~= "searchers" then
       walk(found, seen, name, v)
     end
   end
@@ -96,6 +96,7 @@ local function objects()
   add("semaphore", function() return require("ngx.semaphore").new(0) end)
   add("lrucache", function() return require("resty.lrucache").new(3) end)
   add("buffer", function() return require("string.buffer").new() end)
+  add("process", function() return require("ngx.pipe").spawn({ "cat" }, { write_timeout = 20, stdout_read_timeout = 20, stderr_read_timeout = 20, wait_timeout = 20 }) end)
   add("closed", function() local s = ngx.socket.connect("127.0.0.1", M.port) s:close() return s end)
   M.kept = M.kept or (ngx.socket.connect("127.0.0.1", M.port)) -- of another request
   if M.kept then list[#list + 1] = { name = "foreign", o = M.kept } end

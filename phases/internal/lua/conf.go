@@ -31,7 +31,8 @@ type locConf struct {
 	socketBufferSize       core.Opt[int64]
 	socketLogErrors        core.Opt[bool]
 
-	ssl tlsclient.Client // lua_ssl_*
+	ssl    tlsclient.Client // lua_ssl_*
+	keyLog core.Opt[string] // lua_ssl_key_log: a file
 }
 
 var (
@@ -60,6 +61,7 @@ func mergeLoc(l, outer *locConf, _ bool) {
 	l.socketBufferSize.Merge(outer.socketBufferSize, 4096)
 	l.socketLogErrors.Merge(outer.socketLogErrors, true)
 	l.ssl.Merge(&outer.ssl)
+	l.keyLog.Merge(outer.keyLog, "")
 }
 
 // mainConf is what Lua is for the whole http block: what the directives say, the
@@ -89,6 +91,7 @@ type mainConf struct {
 	saRestart            core.Opt[bool]
 	rewriteNoPostpone    core.Opt[bool]
 	accessNoPostpone     core.Opt[bool]
+	precontentNoPostpone core.Opt[bool]
 
 	// captures: some handler could make a subrequest, so that responses pass
 	// the filter that takes them in.

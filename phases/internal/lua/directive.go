@@ -36,6 +36,8 @@ func directives() []core.Directive {
 		{Name: "lua_sa_restart", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.saRestart }))},
 		{Name: "rewrite_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.rewriteNoPostpone }))},
 		{Name: "access_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.accessNoPostpone }))},
+		{Name: "precontent_by_lua_no_postpone", In: core.InHTTP, Args: core.TakeFlag, Set: core.SetFlag(core.In(main, func(m *mainConf) *core.Opt[bool] { return &m.precontentNoPostpone }))},
+		{Name: "lua_ssl_key_log", In: core.InHTTPSrvLoc, Args: core.Take1, Set: setKeyLog},
 		{Name: "balancer_keepalive", In: core.InUpstream, Args: core.Take1, Set: setBalancerKeepalive},
 
 		{Name: "lua_need_request_body", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.needBody })},
@@ -66,6 +68,11 @@ func setCodeCache(c *core.Compiler, d *conf.Directive) error {
 		c.Opts.Log.Output(errlog.Alert, 0, d.Errorf("lua_code_cache is off; this will hurt performance").Error())
 	}
 	return nil
+}
+
+// setKeyLog reads lua_ssl_key_log. The file comes with the first handshake.
+func setKeyLog(c *core.Compiler, d *conf.Directive) error {
+	return loc.At(c).keyLog.Put(c.FullConfPath(d.Args[0]))
 }
 
 // setMallocTrim reads lua_malloc_trim, whose complaint has a form of its own.

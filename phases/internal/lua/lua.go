@@ -46,7 +46,7 @@ func build(b *core.Builder, l *core.Location) {
 		handleAt(b, core.AccessPhase, main.accessNoPostpone.V, accessBy)
 	}
 	if has(caller.PhasePrecontent) {
-		b.HandleLast(core.PrecontentPhase, precontentBy)
+		handleAt(b, core.PrecontentPhase, main.precontentNoPostpone.V, precontentBy)
 	}
 	if has(caller.PhaseHeaderFilter) {
 		b.FilterHeader(headerFilterBy)

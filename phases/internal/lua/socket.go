@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
 	"strings"
 
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/lua/caller"
@@ -143,6 +145,8 @@ func (h *socketHost) Config() *cosocket.Config {
 			BufferSize:       int(l.socketBufferSize.V),
 			LogErrors:        l.socketLogErrors.V,
 			NoDelay:          at.TCPNodelay.V,
+			NamesPeers:       h.api.worker.cycle.Stack.Has(compat.SocketUpstreams),
+			ChecksNumbers:    h.api.worker.cycle.Stack.Has(compat.CheckedSockets),
 		}
 	}
 	return &h.cfg
@@ -193,6 +197,24 @@ func (h *socketHost) Resolve(th *rt.Thread, name string) (address, failure strin
 
 // TLS implements cosocket.Trust.
 func (h *socketHost) TLS() (*tls.Config, *openssl.Verifier) {
-	client := &loc.Of(h.location()).ssl
-	return client.Config.Clone(), client.Verifier
+	conf := loc.Of(h.location())
+	config := conf.ssl.Config.Clone()
+	if conf.keyLog.V != "" {
+		config.KeyLogWriter = keyLog(conf.keyLog.V)
+	}
+	return config, conf.ssl.Verifier
+}
+
+// keyLog appends the secrets of connections to a file, in the format that Wireshark reads
+// (lua_ssl_key_log).
+type keyLog string
+
+// Write implements io.Writer.
+func (path keyLog) Write(line []byte) (int, error) {
+	f, err := os.OpenFile(string(path), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.Write(line)
 }

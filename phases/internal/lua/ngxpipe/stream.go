@@ -50,7 +50,7 @@ func readBytes(th *rt.Thread, args []rt.Value, which int) (rt.Value, int) {
 	switch {
 	case want < 0:
 		lib.RaiseAt(th, 1, "bad len argument")
-	case want == 0:
+	case !(want > 0): // a NaN too
 		return rt.String(""), 1
 	}
 	n := int(min(want, math.MaxInt32))
