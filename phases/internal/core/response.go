@@ -33,6 +33,10 @@ type Response struct {
 	CustomLength bool
 	AllowRanges  bool
 	SingleRange  bool // one at most: the body comes in pieces
+	// Part: what ranges are of comes by several requests' bodies. This one's begins at Offset;
+	// behind the range filter that is where the range begins (content_offset).
+	Part   bool
+	Offset int64
 	// Blank has a bit for each special header that a script removed: its variable is
 	// "" then, where one that was never set has no value.
 	Blank uint8

@@ -39,6 +39,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/referer"
 	"github.com/moonphase/moonphase/phases/internal/modules/rewrite"
 	"github.com/moonphase/moonphase/phases/internal/modules/securelink"
+	"github.com/moonphase/moonphase/phases/internal/modules/slice"
 	"github.com/moonphase/moonphase/phases/internal/modules/splitclients"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/modules/static"
@@ -124,7 +125,8 @@ func All() []*core.Module {
 		headersmore.Module,
 		echo.Body,
 		rangefilter.BodyModule,
-		notmodified.Module, // before all others: a 304 has nothing to filter
+		notmodified.Module, // before those above: a 304 has nothing to filter
+		slice.Module,       // what the others see is the whole
 
 		brotlistatic.Module, // before gzip_static, for clients that take both
 	}

@@ -41,6 +41,13 @@ func contentRange(p *core.FilePart, total string) string {
 // answered with status 416.
 func header(r *core.Request) int {
 	o := &r.Out
+	if r != r.Main && o.Part {
+		if whole := note.Get(r.Main); whole != nil {
+			c := note.Of(r)
+			c.Parts, c.At = whole.Parts, o.Offset
+		}
+		return core.OK
+	}
 	if r != r.Main || r.HTTPMajor < 1 || !o.AllowRanges || o.Status != 200 || o.ContentLength < 0 || r.Loc.MaxRanges.V == 0 {
 		return core.OK
 	}
@@ -67,14 +74,14 @@ func header(r *core.Request) int {
 	}
 	o.Status, o.StatusLine = 206, ""
 	c := note.Of(r)
-	c.Parts = ranges
+	c.Parts, c.At = ranges, o.Offset
 	if len(ranges) > 1 {
 		multipartRanges(r, c, total)
 		return core.OK
 	}
 	o.Headers.Add("Content-Range", contentRange(&ranges[0], total))
 	o.ClearLength()
-	o.ContentLength = ranges[0].Size()
+	o.Offset, o.ContentLength = ranges[0].Start, ranges[0].Size()
 	return core.OK
 }
 
@@ -195,7 +202,7 @@ func ifRangeHolds(r *core.Request) bool {
 // (ngx_http_range_multipart_body).
 func file(r *core.Request) *core.FileParts {
 	c := note.Get(r)
-	if c == nil {
+	if c == nil || r.Out.Part {
 		return nil
 	}
 	c.OfFile = true

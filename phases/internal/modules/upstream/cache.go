@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/internal/clone"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/filecache"
@@ -373,29 +374,20 @@ func (x *Exchange) endCaching(rc int) {
 // (ngx_http_upstream_cache_background_update).
 func (x *Exchange) updateLater() bool {
 	r := x.R
-	handler := r.Loc.Handler
-	if handler == nil {
+	if r.Loc.Handler == nil {
 		return false
 	}
-	sub := r.Main.Subrequest(core.SubrequestOptions{
-		URI: r.URI, Args: r.Args, EmptyArgs: r.EmptyArgs, Method: r.Method, HeaderOnly: true, Unwatched: true,
-		Post: func(*core.Request, int) {},
-	})
+	sub := clone.Request(r, true)
 	if sub == nil {
 		return false
 	}
-	sub.In = append(sub.In[:0], r.In...)
-	copy(sub.Vars, r.Vars)
-	sub.Captures = append(sub.Captures[:0], r.Captures...)
-	sub.OwnBody, sub.ContentLength = r.RequestBody(), r.ContentLength
-	sub.Loc, sub.ValidLocation, sub.ValidUnparsedURI = r.Loc, r.ValidLocation, r.ValidUnparsedURI
 	Note.Of(sub).background = true
 	look := x.cache.look
 	x.cache.background = true
 	r.OnEnd(func(*core.Request) {
 		defer look.Free()
 		defer sub.Release()
-		handler(sub)
+		clone.Answer(sub)
 	})
 	return true
 }
