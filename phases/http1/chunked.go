@@ -3,6 +3,7 @@ package http1
 import (
 	"errors"
 	"math"
+	"strings"
 )
 
 // ErrBadChunk is returned for a body whose chunks are malformed. nginx answers
@@ -15,6 +16,11 @@ var ErrBadChunk = errors.New("client sent invalid chunked body")
 // nginx let it pass. Its zero value stands before the first chunk. It holds no bytes:
 // it looks at those of its user, who says what data it took.
 type Chunked struct {
+	// Keep is how many bytes of trailer fields are kept; with more the body is malformed. 0
+	// keeps none of any number.
+	Keep int
+	kept []byte
+
 	left  int64 // of the current chunk, still to come
 	state chunkState
 	done  bool
@@ -177,6 +183,7 @@ func (b *Chunked) trailer(c byte) bool {
 			return false
 		default:
 			b.state = trailerLine
+			return b.keep(c)
 		}
 	case trailerEndLF:
 		b.done = c == '\n'
@@ -184,13 +191,36 @@ func (b *Chunked) trailer(c byte) bool {
 	case trailerLine:
 		if c == '\r' {
 			b.state = trailerLineLF
+			return true
 		}
-		return c != '\n'
+		return c != '\n' && b.keep(c)
 	case trailerLineLF:
 		if c != '\n' {
 			return false
 		}
 		b.state = trailerStart
+		return b.keep(c)
 	}
 	return true
+}
+
+// keep notes a byte of the trailer fields.
+func (b *Chunked) keep(c byte) bool {
+	if b.Keep > 0 {
+		b.kept = append(b.kept, c)
+	}
+	return len(b.kept) <= b.Keep
+}
+
+// Trailer gives the fields behind the last chunk, as far as they have the form of one and as
+// they were kept.
+func (b *Chunked) Trailer() []Field {
+	var list []Field
+	for line := range strings.SplitSeq(string(b.kept), "\n") {
+		name, value, ok := strings.Cut(line, ":")
+		if ok && name != "" && strings.IndexFunc(name, func(r rune) bool { return r > 0x7e || nameClass[byte(r)] == 0 }) < 0 {
+			list = append(list, Field{name, strings.Trim(value, " \t")})
+		}
+	}
+	return list
 }

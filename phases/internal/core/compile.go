@@ -84,6 +84,7 @@ func Compile(tree []*conf.Directive, opts CompileOptions) (*Cycle, error) {
 		return nil, err
 	}
 	c.Cycle.Vars.forget(c.Cycle.Stack)
+	opts.Logs.SetMaxLine(maxLogLine(c.Cycle.Stack))
 	if opts.Prepare != nil {
 		opts.Prepare(c.Cycle)
 	}

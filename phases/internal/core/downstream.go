@@ -34,6 +34,7 @@ type ClaimedConn interface {
 type ClientClaim struct {
 	Addr, Port             string
 	ServerAddr, ServerPort string
+	TLVs                   []byte // extensions, as they came
 }
 
 // ErrSendTime is a Downstream's error for a client that was too slow, which it has

@@ -5,9 +5,18 @@ import (
 	"strings"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
+
+// maxLogLine is what lines of the error log are cut to.
+func maxLogLine(stack *compat.Stack) int {
+	if stack.Has(compat.LongErrorLines) {
+		return errlog.LongLine
+	}
+	return errlog.MaxLine
+}
 
 // LogFile gives the file that a directive names.
 func (c *Compiler) LogFile(name string) (*errlog.File, error) {
@@ -27,7 +36,7 @@ func (c *Compiler) errorLogFile(name string) (*errlog.File, error) {
 		return c.LogFile(name)
 	}
 	n, ok := ngxtext.ParseSize(size, false)
-	if !ok || n < errlog.MaxLine {
+	if !ok || n < int64(maxLogLine(c.Cycle.Stack)) {
 		return nil, fmt.Errorf("invalid buffer size \"%s\"", size)
 	}
 	if n > 1<<40 { // more than any machine has

@@ -37,8 +37,10 @@ func coreDirectives() []Directive {
 		{"default_type", InHTTPSrvLoc, Take1, SetText(Loc(func(l *Location) *Opt[string] { return &l.defaultType }))},
 		{"types", InHTTPSrvLoc, Take0 | TakeBlock, setTypes},
 		{"error_page", InAnyLoc, TakeMore2, setErrorPage},
+		{"no_error_pages", InAnyLoc, Take0, setNoErrorPages},
 		{"recursive_error_pages", InHTTPSrvLoc, TakeFlag, SetFlag(Loc(func(l *Location) *Opt[bool] { return &l.recursiveErrors }))},
 		{"keepalive_timeout", InHTTPSrvLoc, Take12, setKeepalive},
+		{"keepalive_min_timeout", InHTTPSrvLoc, Take1, SetMsec(Loc(func(l *Location) *Opt[time.Duration] { return &l.KeepaliveMin }))},
 		{"keepalive_disable", InHTTPSrvLoc, Take12, setKeepaliveDisable},
 		{"keepalive_requests", InHTTPSrvLoc, Take1, SetNumber(Loc(func(l *Location) *Opt[int] { return &l.KeepaliveRequests }))},
 		{"keepalive_time", InHTTPSrvLoc, Take1, SetMsec(Loc(func(l *Location) *Opt[time.Duration] { return &l.KeepaliveTime }))},
@@ -167,6 +169,15 @@ func setErrorPage(c *Compiler, d *conf.Directive) error {
 		}
 		c.Loc.ErrorPages = append(c.Loc.ErrorPages, ErrorPage{Code: int(code), status: own, target: t})
 	}
+	return nil
+}
+
+// setNoErrorPages inherits no error_page (no_error_pages, OpenResty's).
+func setNoErrorPages(c *Compiler, _ *conf.Directive) error {
+	if c.Loc.ErrorPages != nil {
+		return DirectiveError("conflicts with \"error_page\"")
+	}
+	c.Loc.ErrorPages = []ErrorPage{}
 	return nil
 }
 

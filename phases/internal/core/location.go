@@ -65,6 +65,7 @@ type coreConf struct {
 	ErrorPages  []ErrorPage
 
 	KeepaliveTimeout  Opt[time.Duration]
+	KeepaliveMin      Opt[time.Duration] // a kept connection is not closed before
 	keepaliveHeader   Opt[time.Duration]
 	KeepaliveRequests Opt[int]
 	KeepaliveTime     Opt[time.Duration]
@@ -323,6 +324,7 @@ func (l *coreConf) merge(outer *coreConf) {
 		l.ErrorPages = outer.ErrorPages
 	}
 	l.KeepaliveTimeout.Merge(outer.KeepaliveTimeout, 75*time.Second)
+	l.KeepaliveMin.Merge(outer.KeepaliveMin, 0)
 	l.keepaliveHeader.Merge(outer.keepaliveHeader, 0)
 	l.KeepaliveRequests.Merge(outer.KeepaliveRequests, 1000)
 	l.KeepaliveTime.Merge(outer.KeepaliveTime, time.Hour)

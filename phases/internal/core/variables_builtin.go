@@ -40,6 +40,13 @@ func builtinVariables() []Variable {
 		})},
 		{Name: "uri", Volatile: true, Get: uriVar},
 		{Name: "document_uri", Volatile: true, Get: uriVar},
+		{Name: "request_port", Volatile: true, Get: Always(func(r *Request) string { return r.Main.Port })},
+		{Name: "is_request_port", Volatile: true, Get: Always(func(r *Request) string {
+			if r.Main.Port == "" {
+				return ""
+			}
+			return ":"
+		})},
 		{Name: "request_uri", Get: nonEmpty(func(r *Request) string { return r.Main.RequestURI })},
 		{Name: "request", Get: nonEmpty(func(r *Request) string { return r.Main.RequestLine })},
 		{Name: "request_method", Volatile: true, Get: nonEmpty(func(r *Request) string { return r.Main.Method })},

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/compat"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/phases/internal/proxytlv"
 )
 
 // coreFamilies are the variables whose names go on behind a prefix.
@@ -16,6 +18,7 @@ var coreFamilies = []Family{
 	{"sent_trailer_", false, sentTrailerVar},
 	{"cookie_", false, cookieVar},
 	{"arg_", true, argVar},
+	{"proxy_protocol_tlv_", false, tlvVar},
 }
 
 // ofFamilies are the members of a family that the core knows by name, so that
@@ -127,6 +130,21 @@ func responseHeaderVar(name string) func(*Request) (string, bool) {
 
 func sentTrailerVar(name string) func(*Request) (string, bool) {
 	return func(r *Request) (string, bool) { return HeaderByVar(r.SentTrailers, name, ", ") }
+}
+
+// tlvVar is an extension of the PROXY protocol header.
+func tlvVar(name string) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) {
+		c, ok := r.Main.Conn.(ClaimedConn)
+		if !ok || c.Claim().TLVs == nil {
+			return "", false
+		}
+		v, ok, err := proxytlv.Find(c.Claim().TLVs, name)
+		if err != nil {
+			r.Log(errlog.Err, err.Error())
+		}
+		return v, ok
+	}
 }
 
 func cookieVar(name string) func(*Request) (string, bool) {

@@ -52,6 +52,9 @@ func (l *Log) Enabled(level Level) bool { return level <= l.most }
 // can make the server write.
 const MaxLine = 2048
 
+// LongLine is what they are cut to with OpenResty's patch.
+const LongLine = 4096
+
 var lines = sync.Pool{New: func() any { b := make([]byte, 0, MaxLine); return &b }}
 
 // Output writes a line in nginx's format:
@@ -72,8 +75,8 @@ func (l *Log) Output(level Level, conn int64, msg string) {
 		b = append(b, ' ')
 	}
 	b = append(b, msg...)
-	if len(b) > MaxLine-1 {
-		b = b[:MaxLine-1]
+	if most := int(l.files.maxLine.Load()) - 1; len(b) > most {
+		b = b[:most]
 	}
 	b = append(b, '\n')
 	console := level <= Warn && l.files.console.Load()

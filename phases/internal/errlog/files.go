@@ -21,13 +21,18 @@ type Files struct {
 	console atomic.Bool
 	// fallback takes what cannot be said in a log that only goes to syslog.
 	fallback atomic.Pointer[Log]
+	maxLine  atomic.Int32
 }
+
+// SetMaxLine says what lines are cut to, in bytes with their line feed.
+func (s *Files) SetMaxLine(n int) { s.maxLine.Store(int32(n)) }
 
 // NewFiles returns an empty set that also writes to the console until
 // LeaveConsole is called.
 func NewFiles() *Files {
 	f := &Files{byPath: map[string]*File{}}
 	f.console.Store(true)
+	f.maxLine.Store(MaxLine)
 	return f
 }
 

@@ -50,7 +50,7 @@ func checkLuaFunction(th *rt.Thread, args []rt.Value, i int) {
 func userThreadFailed(th *rt.Thread, err *rt.Error) {
 	trace := entryTraceback(err)
 	level := strings.Count(trace, "\ncoroutine ")
-	for parent := th.Light().Parent(); parent != nil && len(trace) < errlog.MaxLine; parent = parent.Light().Parent() {
+	for parent := th.Light().Parent(); parent != nil && len(trace) < errlog.LongLine; parent = parent.Light().Parent() {
 		if levels := parent.StoppedTraceback(); levels != "" {
 			trace += fmt.Sprintf("\ncoroutine %d:%s", level, levels)
 			level++

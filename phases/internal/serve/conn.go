@@ -38,6 +38,8 @@ type conn struct {
 
 	ssl       *ssl.Connection           // nil when the client does not speak TLS
 	wait      clientWait                // for a request: a shutdown may cut the connection then
+	keepMin   time.Duration             // keepalive_min_timeout of the last request
+	held      time.Duration             // for so long nobody may cut the connection
 	late      bool                      // the client was too slow: reset_timedout_connection
 	slotGiven atomic.Bool               // its place among the worker_connections is another's
 	http2     atomic.Pointer[http2Conn] // when it speaks that
@@ -55,7 +57,7 @@ func (l *listener) accepted(nc net.Conn) *conn {
 		c.wait.begin(clientWaits)
 	}
 	c.owner, c.number, c.served, c.taken, c.req = l, core.ConnNumbers.Add(1), 0, false, nil
-	c.ssl, c.late = nil, false
+	c.ssl, c.late, c.keepMin, c.held = nil, false, 0, 0
 	c.slotGiven.Store(false)
 	l.process.track(c)
 	return c
@@ -135,6 +137,9 @@ var errStopping = errors.New("wait for a request ended")
 // beforeWait is called before the connection waits for a request; its read
 // deadline has been set, so that a shutdown which comes now ends the wait.
 func (c *conn) beforeWait() error {
+	if c.held > 0 {
+		return nil
+	}
 	kind := clientWaits
 	if c.served > 0 {
 		kind = clientKeeps
@@ -176,7 +181,7 @@ func (c *conn) interrupt() {
 func (c *conn) serve() {
 	wait := c.owner.bound.Load().limits.HeaderTimeout
 	for {
-		err := c.rd.ReadHead(&c.head, wait)
+		err := c.readHead(wait)
 		if c.wait.end() {
 			return
 		}
@@ -201,7 +206,7 @@ func (c *conn) serve() {
 			r.Serve()
 		}
 		linger := lingering{mode: r.Loc.LingeringClose.V, total: r.Loc.LingeringTime.V, each: r.Loc.LingeringTimeout.V}
-		wait = r.Loc.KeepaliveTimeout.V
+		wait, c.keepMin = r.Loc.KeepaliveTimeout.V, r.Loc.KeepaliveMin.V
 		keep := r.KeepAlive && !r.Terminated && !c.taken
 		terminated, discarding := r.Terminated, r.Body.Discarded && !c.taken
 		c.late = c.late || r.SendTimedOut
@@ -219,6 +224,20 @@ func (c *conn) serve() {
 			return
 		}
 	}
+}
+
+// readHead reads the head of the next request. A connection that is kept is nobody
+// else's to end for the first part of the wait (keepalive_min_timeout).
+func (c *conn) readHead(wait time.Duration) error {
+	if c.held = min(c.keepMin, wait); c.held > 0 {
+		err := c.rd.ReadHead(&c.head, c.held)
+		wait -= c.held
+		c.held = 0
+		if !errors.Is(err, http1.ErrIdle) || wait == 0 {
+			return err
+		}
+	}
+	return c.rd.ReadHead(&c.head, wait)
 }
 
 // request makes a Request of the head that was read.

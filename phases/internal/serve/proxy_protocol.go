@@ -124,6 +124,7 @@ func parseProxyV2(b []byte) (h core.ClientClaim, size int, err error) {
 	return core.ClientClaim{
 		Addr: client.String(), Port: strconv.Itoa(int(binary.BigEndian.Uint16(ports))),
 		ServerAddr: server.String(), ServerPort: strconv.Itoa(int(binary.BigEndian.Uint16(ports[2:]))),
+		TLVs: bytes.Clone(ports[4:]),
 	}, size, nil
 }
 

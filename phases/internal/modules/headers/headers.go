@@ -4,6 +4,7 @@ package headers
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,23 +37,45 @@ type config struct {
 	headers  []addHeader
 	trailers []addHeader
 	expires  expiresRule
+
+	headersFrom, trailersFrom core.Opt[int] // add_header_inherit, add_trailer_inherit
 }
 
-// merge inherits headers where none were written.
+// Values of add_header_inherit and add_trailer_inherit.
+const (
+	inheritOff   = iota
+	inheritOn    // where nothing is written
+	inheritMerge // behind what is written
+)
+
+// merge inherits headers and trailers as is said of them.
 func merge(h, outer *config, _ bool) {
-	if h.headers == nil {
-		h.headers = outer.headers
-	}
-	if h.trailers == nil {
-		h.trailers = outer.trailers
-	}
+	h.headersFrom.Merge(outer.headersFrom, inheritOn)
+	h.trailersFrom.Merge(outer.trailersFrom, inheritOn)
+	h.headers = inherited(h.headersFrom.V, h.headers, outer.headers)
+	h.trailers = inherited(h.trailersFrom.V, h.trailers, outer.trailers)
 	if !h.expires.set {
 		h.expires = outer.expires
 	}
 }
 
+func inherited(mode int, own, outer []addHeader) []addHeader {
+	switch {
+	case mode == inheritOn && own == nil:
+		return outer
+	case mode == inheritMerge:
+		return slices.Concat(own, outer)
+	}
+	return own
+}
+
 func directives() []core.Directive {
+	mode := func(f func(h *config) *core.Opt[int]) core.Setter {
+		return core.SetEnum(core.In(loc, f), "off", "on", "merge")
+	}
 	return []core.Directive{
+		{Name: "add_header_inherit", In: core.InAnyLoc, Args: core.Take1, Set: mode(func(h *config) *core.Opt[int] { return &h.headersFrom })},
+		{Name: "add_trailer_inherit", In: core.InAnyLoc, Args: core.Take1, Set: mode(func(h *config) *core.Opt[int] { return &h.trailersFrom })},
 		{Name: "add_header", In: core.InAnyLoc, Args: core.Take2 | core.Take3, Set: setAddHeader},
 		{Name: "add_trailer", In: core.InAnyLoc, Args: core.Take2 | core.Take3, Set: setAddHeader},
 		{Name: "expires", In: core.InAnyLoc, Args: core.Take12, Set: setExpires},
@@ -216,7 +239,7 @@ func safe(status int) bool {
 // (ngx_http_trailers_filter).
 func body(r *core.Request, p []byte, flags int, next core.Next) int {
 	if r.Trailers && flags&core.Last != 0 {
-		r.SentTrailers = trailerFields(r)
+		r.SentTrailers = append(r.SentTrailers, trailerFields(r)...)
 	}
 	return next.Pass(r, p, flags)
 }

@@ -47,18 +47,22 @@ type config struct {
 type logs struct {
 	list []*accessLog
 	set  bool // there were some, `off` included
+
+	escapeHigh core.Opt[bool] // log_escape_non_ascii, OpenResty's
 }
 
 func merge(l, outer *logs, _ bool) {
 	if !l.set {
-		*l = *outer
+		l.list, l.set = outer.list, outer.set
 	}
+	l.escapeHigh.Merge(outer.escapeHigh, true)
 }
 
 func directives() []core.Directive {
 	return []core.Directive{
 		{Name: "access_log", In: core.InAnyLoc | core.InLimitExcept, Args: core.TakeMore1, Set: setLog},
 		{Name: "log_format", In: core.InHTTP, Args: core.TakeMore2, Set: setFormat},
+		{Name: "log_escape_non_ascii", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: core.SetFlag(core.In(loc, func(l *logs) *core.Opt[bool] { return &l.escapeHigh }))},
 		{Name: "open_log_file_cache", In: core.InHTTPSrvLoc, Args: core.Take1234, Set: core.DiscardFileCache("open_log_file_cache")},
 	}
 }
@@ -76,7 +80,7 @@ type accessLog struct {
 // variables are made safe.
 type format struct {
 	text   core.Template
-	escape func(dst []byte, value string) []byte
+	escape func(dst []byte, value string, high bool) []byte // high: bytes that are not ASCII too
 	// blank stands for a variable without a value: "-", or nothing in JSON.
 	blank string
 }
@@ -97,7 +101,7 @@ func setFormat(c *core.Compiler, d *conf.Directive) error {
 		switch kind {
 		case "default":
 		case "json":
-			f.escape, f.blank = core.EscapeJSON, ""
+			f.escape, f.blank = escapeJSON, ""
 		case "none":
 			f.escape, f.blank = escapeNone, ""
 		default:
@@ -258,6 +262,7 @@ func toPath(r *core.Request, path string, b []byte) {
 
 // append writes the line of a request.
 func (f *format) append(b []byte, r *core.Request) []byte {
+	high := loc.Of(r.Loc).escapeHigh.V
 	t := &f.text
 	if t.Parts == nil {
 		return append(b, t.Lit...)
@@ -269,21 +274,21 @@ func (f *format) append(b []byte, r *core.Request) []byte {
 			b = append(b, p.Lit...)
 		case core.PartVar:
 			if v, ok := r.Indexed(p.Index); ok {
-				b = f.escape(b, v)
+				b = f.escape(b, v, high)
 			} else {
 				b = append(b, f.blank...)
 			}
 		default:
-			b = f.escape(b, p.Eval(r))
+			b = f.escape(b, p.Eval(r), high)
 		}
 	}
 	return b
 }
 
 // escapeDefault writes bytes that could break a line as \xXX.
-func escapeDefault(b []byte, v string) []byte {
+func escapeDefault(b []byte, v string, high bool) []byte {
 	for i := 0; i < len(v); i++ {
-		if c := v[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+		if c := v[i]; c < 0x20 || c == 0x7f || c > 0x7f && high || c == '"' || c == '\\' {
 			b = append(b, '\\', 'x', ngxtext.UpperHex[c>>4], ngxtext.UpperHex[c&15])
 		} else {
 			b = append(b, c)
@@ -292,4 +297,6 @@ func escapeDefault(b []byte, v string) []byte {
 	return b
 }
 
-func escapeNone(b []byte, v string) []byte { return append(b, v...) }
+func escapeJSON(b []byte, v string, _ bool) []byte { return core.EscapeJSON(b, v) }
+
+func escapeNone(b []byte, v string, _ bool) []byte { return append(b, v...) }

@@ -66,7 +66,21 @@ func (x *exchange) ParseHead(b []byte) (n int, done bool, err error) {
 }
 
 // StartBody goes on to the body (ngx_http_proxy_input_filter_init).
-func (x *exchange) StartBody() { x.response.start(&x.In, x.isHead) }
+func (x *exchange) StartBody() {
+	x.response.start(&x.In, x.isHead)
+	if x.conf.passTrailers.V {
+		x.chunks.Keep = x.conf.BufferSize()
+	}
+}
+
+// Trailers are the fields behind the last chunk (ngx_http_proxy_process_trailer).
+func (x *exchange) Trailers() core.Headers {
+	var list core.Headers
+	for _, f := range x.chunks.Trailer() {
+		list.Add(f.Name, f.Value)
+	}
+	return list
+}
 
 // Redirect applies the first proxy_redirect that fits.
 func (x *exchange) Redirect(url string) (to string, changed bool) {

@@ -92,7 +92,9 @@ type config struct {
 
 	setHeaders  []setHeader
 	httpVersion core.Opt[int]
-	closes      bool // requests say that theirs is the connection's last
+	// passTrailers: what follows a chunked body goes to the client too.
+	passTrailers core.Opt[bool]
+	closes       bool // requests say that theirs is the connection's last
 	// skipsInterim: a 1xx is not the answer.
 	skipsInterim bool
 	method       core.Opt[core.Template]
@@ -118,6 +120,7 @@ func merge(p, outer *config, isIf bool) {
 		p.setHeaders = outer.setHeaders
 	}
 	p.mergeRedirects(outer)
+	p.passTrailers.Merge(outer.passTrailers, false)
 	p.httpVersion.Merge(outer.httpVersion, httpOfRelease)
 	p.method.Merge(outer.method, core.Template{})
 	if !p.setBody.Set {
@@ -130,6 +133,7 @@ func directives() []core.Directive {
 	list := []core.Directive{
 		{Name: "proxy_pass", In: core.InLocation | core.InLocationIf | core.InLimitExcept, Args: core.Take1, Set: setPass},
 		{Name: "proxy_set_header", In: where, Args: core.Take2, Set: setSetHeader},
+		{Name: "proxy_pass_trailers", In: where, Args: core.TakeFlag, Set: core.SetFlag(core.In(loc, func(p *config) *core.Opt[bool] { return &p.passTrailers }))},
 		{Name: "proxy_http_version", In: where, Args: core.Take1, Set: setHTTPVersion},
 		{Name: "proxy_method", In: where, Args: core.Take1, Set: core.SetTemplate(core.In(loc, func(p *config) *core.Opt[core.Template] { return &p.method }))},
 		{Name: "proxy_set_body", In: where, Args: core.Take1, Set: core.SetTemplate(core.In(loc, func(p *config) *core.Opt[core.Template] { return &p.setBody }))},

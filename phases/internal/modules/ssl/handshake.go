@@ -29,6 +29,7 @@ type Connection struct {
 	// Randoms of client and server, and what ciphers the client offers.
 	ClientRandom, ServerRandom [RandomLen]byte
 	Offered                    []uint16
+	Signatures                 []tls.SignatureScheme // that it takes from the server
 }
 
 // Downstream is a Downstream whose client may speak TLS.
@@ -100,7 +101,7 @@ var errRejected = errors.New("handshake rejected")
 // hello hook is the default server's, as the name is not known before it.
 func (h *Handshake) ConfigFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	h.Hello, h.Server = hello, h.Listen.Default
-	h.SSL.Offered = hello.CipherSuites
+	h.SSL.Offered, h.SSL.Signatures = hello.CipherSuites, hello.SignatureSchemes
 	first := Server.Of(h.Server)
 	if hook := first.OnClientHello; hook != nil {
 		if err := hook(h); err != nil {

@@ -30,6 +30,8 @@ var Server = core.NewServerSlot(merge)
 
 // Conf is what the ssl directives say to a server.
 type Conf struct {
+	on             core.Opt[bool]  // ssl, of older releases
+	onAt           *conf.Directive // where that is written
 	certificates   core.Opt[[]string]
 	keys           core.Opt[[]string]
 	Protocols      core.Opt[tlsclient.Versions]
@@ -62,6 +64,7 @@ func directives() []core.Directive {
 	const where = core.InHTTP | core.InServer
 	word := func(f func(t *Conf) *core.Opt[string]) core.Setter { return core.SetText(core.In(Server, f)) }
 	list := []core.Directive{
+		{Name: "ssl", In: where, Args: core.TakeFlag, Set: setSSL},
 		{Name: "ssl_certificate", In: where, Args: core.Take1, Set: addFile(func(t *Conf) *core.Opt[[]string] { return &t.certificates })},
 		{Name: "ssl_certificate_key", In: where, Args: core.Take1, Set: addFile(func(t *Conf) *core.Opt[[]string] { return &t.keys })},
 		{Name: "ssl_password_file", In: where, Args: core.Take1, Set: core.Refused("keys with a password")},
@@ -128,8 +131,22 @@ func checkSessionCache(c *core.Compiler, d *conf.Directive) error {
 	return nil
 }
 
+// setSSL reads ssl, which listen ... ssl has replaced.
+func setSSL(c *core.Compiler, d *conf.Directive) error {
+	t := Server.At(c)
+	if err := core.SetFlag(core.In(Server, func(t *Conf) *core.Opt[bool] { return &t.on }))(c, d); err != nil {
+		return err
+	}
+	t.onAt = d
+	c.Warnf(d, "the \"ssl\" directive is deprecated, use the \"listen ... ssl\" directive instead")
+	return nil
+}
+
 // merge inherits what a server does not say.
 func merge(t, outer *Conf, _ bool) {
+	if t.on.Merge(outer.on, false); t.onAt == nil {
+		t.onAt = outer.onAt
+	}
 	t.certificates.Merge(outer.certificates, nil)
 	t.keys.Merge(outer.keys, nil)
 	t.Protocols.Merge(outer.Protocols, tlsclient.Versions{Min: tls.VersionTLS12, Max: tls.VersionTLS13})
@@ -185,7 +202,9 @@ func build(b *core.Builder, l *core.Location) {
 // finish checks that addresses for TLS have certificates.
 func finish(c *core.Compiler) error {
 	for _, l := range c.Cycle.Listens {
-		if t := Server.Of(l.Default); l.TLS && t.config == nil && !t.reject.V {
+		t := Server.Of(l.Default)
+		l.TLS = l.TLS || t.on.V
+		if l.TLS && t.config == nil && !t.reject.V {
 			return &conf.Error{Msg: `no "ssl_certificate" is defined for the "listen ... ssl" directive`}
 		}
 	}
@@ -195,7 +214,13 @@ func finish(c *core.Compiler) error {
 // build makes the configuration of one server for package tls.
 func (t *Conf) build(c *core.Compiler) error {
 	if len(t.certificates.V) == 0 {
+		if t.on.V && !t.reject.V {
+			return t.onAt.Errorf(`no "ssl_certificate" is defined for the "ssl" directive`)
+		}
 		return nil
+	}
+	if len(t.keys.V) == 0 && t.on.V {
+		return t.onAt.Errorf(`no "ssl_certificate_key" is defined for the "ssl" directive`)
 	}
 	if len(t.keys.V) < len(t.certificates.V) {
 		return &conf.Error{Msg: fmt.Sprintf(`no "ssl_certificate_key" is defined for certificate "%s"`,

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"strings"
 	"time"
 
@@ -44,6 +45,10 @@ func variables() []core.Variable {
 		{Name: "ssl_session_id", Get: func(*core.Request) (string, bool) { return "", false }}, // package tls keeps them to itself
 		{Name: "ssl_early_data", Get: state(func(*tls.ConnectionState) string { return "" })},
 		{Name: "ssl_alpn_protocol", Get: state(func(s *tls.ConnectionState) string { return s.NegotiatedProtocol })},
+		// Package tls does not tell which one it took, and with OpenSSL before 3.5 nginx does not know either.
+		{Name: "ssl_sigalg", Get: state(func(*tls.ConnectionState) string { return "" })},
+		{Name: "ssl_client_sigalg", Get: state(func(*tls.ConnectionState) string { return "" })},
+		{Name: "ssl_sigalgs", Get: signatures},
 		{Name: "ssl_session_reused", Get: state(func(s *tls.ConnectionState) string {
 			if s.DidResume {
 				return "r"
@@ -82,6 +87,20 @@ func variables() []core.Variable {
 		list[i].Changeable = true // as in nginx, whatever for
 	}
 	return list
+}
+
+// signatures are the numbers of the signatures that the client takes, as nginx has them
+// from OpenSSL before 4.0.
+func signatures(r *core.Request) (string, bool) {
+	s := ConnectionOf(r)
+	if s == nil || len(s.Signatures) == 0 {
+		return "", false
+	}
+	list := make([]string, len(s.Signatures))
+	for i, scheme := range s.Signatures {
+		list[i] = fmt.Sprintf("0x%04x", uint16(scheme))
+	}
+	return strings.Join(list, ":"), true
 }
 
 // certText is a certificate in PEM, without the last line feed.

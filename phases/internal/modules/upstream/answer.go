@@ -175,6 +175,7 @@ func (x *Exchange) copyBody() int {
 		case err != io.EOF:
 			return x.brokenBody(err, time.Since(asked) < atOnce)
 		}
+		x.takeTrailers()
 		x.finishConn()
 		x.action(" while sending to client")
 		return r.Emit(nil, core.Last)

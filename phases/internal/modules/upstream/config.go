@@ -118,6 +118,9 @@ func (f *Family) Merge(p, outer *Config) {
 	p.ssl.Merge(&outer.ssl)
 }
 
+// BufferSize is buffer_size, the bytes that a head may have.
+func (p *Config) BufferSize() int { return int(p.bufferSize.V) }
+
 // Build checks what has been merged for a level and loads what TLS needs; what is wrong
 // is a failure of the configuration.
 func (f *Family) Build(b *core.Builder, l *core.Location, p *Config) {

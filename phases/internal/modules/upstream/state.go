@@ -48,6 +48,7 @@ type State struct {
 	Current   string // address of the current attempt, "" before the first
 	Separator string // ":" behind the path of a unix socket in use
 	Headers   core.Headers
+	Trailers  core.Headers // behind the body, where the protocol passes them on
 
 	CacheStatus string // "HIT" and so on, "" without a cache
 	revalidate  bool   // the response in the cache is asked for anew with
@@ -212,6 +213,16 @@ func headers(r *core.Request) core.Headers {
 // headerVar is $upstream_http_NAME.
 func headerVar(name string) func(*core.Request) (string, bool) {
 	return func(r *core.Request) (string, bool) { return r.HeaderVar(headers(r), name) }
+}
+
+// trailerVar is $upstream_trailer_NAME.
+func trailerVar(name string) func(*core.Request) (string, bool) {
+	return func(r *core.Request) (string, bool) {
+		if u := Note.Get(r); u != nil {
+			return core.HeaderByVar(u.State.Trailers, name, ", ")
+		}
+		return "", false
+	}
 }
 
 // cookieVar is $upstream_cookie_NAME: the value that Set-Cookie gives a

@@ -24,7 +24,7 @@ var Module = &core.Module{
 	Variables:  variables,
 	Families: []core.Family{
 		{Prefix: "upstream_http_", Volatile: true, Get: headerVar},
-		{Prefix: "upstream_trailer_", Volatile: true, Get: core.NoValues},
+		{Prefix: "upstream_trailer_", Volatile: true, Get: trailerVar},
 		{Prefix: "upstream_cookie_", Volatile: true, Get: cookieVar},
 	},
 	Conf:   []core.ConfSlot{main, Server, hintsLoc, caches},
