@@ -30,6 +30,9 @@ func ExplainAPI(name string, have []string) (text string, ok bool) {
 	if below != nil {
 		return name + " has\n" + strings.Join(below, ""), true
 	}
+	if short, ok := strings.CutPrefix(name, "ngx."); ok && slices.Contains(vet.Constants(), short) {
+		return name + ", a constant\n", true
+	}
 	if slices.Contains(have, name) {
 		return name + "\n  here       yes; ngx_lua does not describe it\n", true
 	}
@@ -97,6 +100,7 @@ requests of the worker go on meanwhile. An argument with a question mark can be 
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", strings.Join(f.Signatures, "`, `"), f.Returns, f.Phases, strings.Join(notes, ", "))
 	}
+	b.WriteString("\n## Constants\n\n`ngx." + strings.Join(vet.Constants(), "`, `ngx.") + "`\n")
 	return b.String()
 }
 

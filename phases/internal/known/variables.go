@@ -43,7 +43,7 @@ var variables = map[string]string{
 		ssl_client_v_start ssl_client_verify ssl_curve ssl_curves ssl_early_data ssl_ech_outer_server_name ssl_ech_status
 		ssl_protocol ssl_server_name ssl_session_id ssl_session_reused ssl_sigalg ssl_sigalgs`,
 	"ngx_http_stub_status_module": `connections_active connections_reading connections_waiting connections_writing`,
-	"ngx_http_upstream_module": `upstream_addr upstream_bytes_received upstream_bytes_sent upstream_cache_age
+	"ngx_http_upstream_module": `upstream_addr upstream_bytes_received upstream_bytes_sent upstream_cache_age upstream_cache_etag
 		upstream_cache_key upstream_cache_last_modified upstream_cache_status upstream_connect_time upstream_header_time
 		upstream_response_length upstream_response_time upstream_status`,
 	"ngx_http_userid_module": `uid_got uid_reset uid_set`,

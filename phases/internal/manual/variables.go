@@ -24,16 +24,16 @@ type variable struct {
 // coreFamilies are the families of the core, which a test finds again.
 var coreFamilies = []string{"arg_", "cookie_", "http_", "sent_http_", "sent_trailer_"}
 
-// moduleNames turns nginx's word for a module into the name of its page.
-func moduleName(word string) string {
-	switch word {
-	case "lua", "echo":
-		return word + "-nginx-module"
-	case "headers_more_filter":
-		return "headers-more-nginx-module"
+// moduleName is the page of a module: that of its first directive, or what nginx's word for it says.
+func moduleName(m *core.Module) string {
+	if m.Directives != nil {
+		for _, d := range m.Directives() {
+			if page := moduleOf(d.Name, &d); page != oursModule {
+				return page
+			}
+		}
 	}
-	word = strings.TrimSuffix(strings.TrimPrefix(word, "http_"), "_filter")
-	return "ngx_http_" + word + "_module"
+	return "ngx_http_" + strings.TrimSuffix(strings.TrimPrefix(m.Name, "http_"), "_filter") + "_module"
 }
 
 // variables lists all of them, by name.
@@ -51,11 +51,11 @@ func variables() []variable {
 	for _, m := range modules.All() {
 		if m.Variables != nil {
 			for _, v := range m.Variables() {
-				owner[v.Name] = moduleName(m.Name)
+				owner[v.Name] = moduleName(m)
 			}
 		}
 		for _, f := range m.Families {
-			list = append(list, variable{name: f.Prefix + "NAME", module: moduleName(m.Name)})
+			list = append(list, variable{name: f.Prefix + "NAME", module: moduleName(m)})
 		}
 	}
 	for _, prefix := range coreFamilies {

@@ -2,6 +2,7 @@ package vet
 
 import (
 	_ "embed"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -37,6 +38,11 @@ func Functions() []Function {
 	}
 	slices.SortFunc(list, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
 	return list
+}
+
+// Constants lists the names in capitals below ngx, sorted.
+func Constants() []string {
+	return slices.Sorted(maps.Keys(constants))
 }
 
 // phaseWords reads the last column of facts.
