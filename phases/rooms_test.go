@@ -46,8 +46,8 @@ var moduleImports = map[string][]string{
 	"internal/modules/fastcgi":   {"internal/modules/upstream"},
 	"internal/modules/memcached": {"internal/modules/upstream"},
 	"internal/lua":               {"internal/modules/upstream", "internal/modules/ssl"}, // balancer_by_lua*, ssl_*_by_lua*
-	"internal/lua/caller":        {"internal/modules/ssl"},                              // a caller can be a handshake
-	"internal/lua/ngxssl":        {"internal/modules/ssl"},                              // ngx.ssl
+	"internal/lua/caller":        {"internal/modules/ssl", "internal/modules/upstream"}, // a caller can be a handshake, with a client or an upstream
+	"internal/lua/ngxssl":        {"internal/modules/ssl", "internal/modules/upstream"}, // ngx.ssl, ngx.proxyssl
 	"internal/lua/ngxbalancer":   {"internal/modules/upstream"},                         // ngx.balancer
 	"internal/serve":             {"internal/modules/ssl", "internal/modules/http2"},    // a connection begins with a handshake, or a preface
 }

@@ -66,6 +66,17 @@ var (
 	errNotCA         = &VerifyError{79, "invalid CA certificate"}
 )
 
+// VerifyText is OpenSSL's text for a number of X509_V_ERR_*.
+func VerifyText(code int) string {
+	for _, e := range []*VerifyError{errIssuer, errNoCRL, errNotYet, errExpired, errCRLNotYet, errCRLExpired, errSelfSigned, errSelfInChain,
+		errIssuerLocally, errFirst, errRevoked, errPathLength, errPurpose, errExtension, errNotCA} {
+		if e.Code == code {
+			return e.Text
+		}
+	}
+	return "unknown certificate verification error"
+}
+
 // NoTrust tells whether the error only says that the chain ends in no trusted
 // certificate: what ssl_verify_client optional_no_ca lets pass.
 func (e *VerifyError) NoTrust() bool {

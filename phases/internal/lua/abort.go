@@ -74,7 +74,7 @@ func ngxOnAbort(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 		th.CheckFunction(args, 0)
 		return lib.Fail(th, "lua_check_client_abort is off")
 	}
-	c := gate(th, caller.Output, caller.NoRequest)
+	c := gate(th, caller.Abort, caller.NoRequest)
 	f := th.CheckFunction(args, 0)
 	switch {
 	case c.onAbort.IsFunction():

@@ -33,6 +33,8 @@ type locConf struct {
 
 	ssl    tlsclient.Client // lua_ssl_*
 	keyLog core.Opt[string] // lua_ssl_key_log: a file
+
+	skipVerify core.Opt[bool] // lua_upstream_skip_openssl_default_verify
 }
 
 var (
@@ -62,6 +64,7 @@ func mergeLoc(l, outer *locConf, _ bool) {
 	l.socketLogErrors.Merge(outer.socketLogErrors, true)
 	l.ssl.Merge(&outer.ssl)
 	l.keyLog.Merge(outer.keyLog, "")
+	l.skipVerify.Merge(outer.skipVerify, false)
 }
 
 // mainConf is what Lua is for the whole http block: what the directives say, the

@@ -45,6 +45,7 @@ func directives() []core.Directive {
 		{Name: "lua_use_default_type", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.useDefaultType })},
 		{Name: "lua_transform_underscores_in_response_headers", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.transformUnderscores })},
 		{Name: "lua_check_client_abort", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.checkClientAbort })},
+		{Name: "lua_upstream_skip_openssl_default_verify", In: core.InLocation | core.InLocationIf, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.skipVerify })},
 		{Name: "lua_isolate_globals", In: where, Args: core.TakeFlag, Set: on(func(l *locConf) *core.Opt[bool] { return &l.isolateGlobals })},
 		{Name: "lua_socket_connect_timeout", In: where, Args: core.Take1, Set: millis(func(l *locConf) *core.Opt[time.Duration] { return &l.socketConnectTimeout })},
 		{Name: "lua_socket_send_timeout", In: where, Args: core.Take1, Set: millis(func(l *locConf) *core.Opt[time.Duration] { return &l.socketSendTimeout })},
@@ -134,6 +135,11 @@ func phaseDirectives() []core.Directive {
 	add("ssl_certificate_by_lua", core.InHTTP|core.InServer, 1, setPhase)
 	add("ssl_session_fetch_by_lua", core.InHTTP, 1, setPhase)
 	add("ssl_session_store_by_lua", core.InHTTP, 1, setPhase)
+	for _, tag := range []string{"proxy_ssl_certificate_by_lua", "proxy_ssl_verify_by_lua"} { // which have no inline form
+		list = append(list,
+			core.Directive{Name: tag + "_file", In: core.InLocation | core.InLocationIf, Args: core.Take1, Set: setPhase},
+			core.Directive{Name: tag + "_block", In: core.InLocation | core.InLocationIf, Args: core.Take0 | core.TakeBlock, Set: setPhase})
+	}
 	more := core.TakeMore2
 	list = append(list,
 		core.Directive{Name: "set_by_lua", In: core.InRewrite, Args: more, Set: setSet},

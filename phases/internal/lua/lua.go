@@ -36,6 +36,9 @@ func build(b *core.Builder, l *core.Location) {
 	if l.IsServer() {
 		hookSSL(l)
 	}
+	if has(caller.PhaseProxySSLCert) || has(caller.PhaseProxySSLVerify) {
+		hookProxySSL(l)
+	}
 	if has(caller.PhaseServerRewrite) {
 		b.Handle(core.ServerRewritePhase, serverRewriteBy)
 	}

@@ -116,7 +116,7 @@ func vetRefuses(t *testing.T, p caller.Phase, names []string) map[string]bool {
 // askPhase calls a function, or reads a field, in a phase, and gives the error's text.
 func askPhase(w *worker, p caller.Phase, name string) (text string) {
 	run := &entryRun{thread: w.state.NewThread(), ctx: newCtx(w, p)}
-	if p.HasVariables() || p == caller.PhaseBalancer {
+	if p.HasVariables() || p == caller.PhaseBalancer || p == caller.PhaseProxySSLCert || p == caller.PhaseProxySSLVerify {
 		r := w.cycle.NewRequest(nil, w.cycle.Listens[0])
 		r.Main, r.Loc = r, r.Server.Loc
 		r.Body.Read = true

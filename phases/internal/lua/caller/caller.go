@@ -5,6 +5,7 @@ package caller
 import (
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
+	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 	rt "github.com/moonphase/moonphase/runtime"
 )
 
@@ -15,8 +16,9 @@ type Context struct {
 	Request   *core.Request // nil in init, init_worker, exit_worker and timers
 	Phase     Phase
 	Cycle     *core.Cycle
-	Handshake *ssl.Handshake // of the TLS phases, nil elsewhere
-	Loc       *core.Location // without a request: the configuration, nil for that of http{}
+	Handshake *ssl.Handshake         // of the TLS phases, nil elsewhere
+	Upstream  *upstream.TLSHandshake // of the TLS phases of a request's upstream, nil elsewhere
+	Loc       *core.Location         // without a request: the configuration, nil for that of http{}
 
 	Number int64  // for log lines: the connection's, 0 for none
 	Peer   string // for log lines: the client, of a timer that of the request that began it all

@@ -23,6 +23,8 @@ const (
 	PhasePrecontent
 	PhaseContent
 	PhaseBalancer
+	PhaseProxySSLCert
+	PhaseProxySSLVerify
 	PhaseHeaderFilter
 	PhaseBodyFilter
 	PhaseLog
@@ -51,9 +53,10 @@ const (
 	Capture                   // subrequests
 	Jump                      // look for the location again
 	Timer                     // new timers
+	Abort                     // ngx.on_abort
 
-	ofHandler = Output | Wait | Exit | Timer // of a request's handler
-	alone     = Wait | Exit | Timer          // without a request
+	ofHandler = Output | Wait | Exit | Timer | Abort // of a request's handler
+	alone     = Wait | Exit | Timer                  // without a request
 	ofFilter  = Exit | Timer
 )
 
@@ -75,6 +78,8 @@ var phaseTable = [NumPhases]phaseInfo{
 	PhasePrecontent:      {name: "precontent", directive: "precontent_by_lua*", tag: "precontent_by_lua", variables: true, allows: ofHandler},
 	PhaseContent:         {name: "content", directive: "content_by_lua*", tag: "content_by_lua", raw: 0x8, variables: true, allows: ofHandler | Capture},
 	PhaseBalancer:        {name: "balancer", directive: "balancer_by_lua*", tag: "balancer_by_lua", raw: 0x200, allows: ofFilter},
+	PhaseProxySSLCert:    {name: "proxy_ssl_cert", directive: "proxy_ssl_certificate_by_lua*", tag: "proxy_ssl_certificate_by_lua", allows: alone | Abort},
+	PhaseProxySSLVerify:  {name: "proxy_ssl_verify", directive: "proxy_ssl_verify_by_lua*", tag: "proxy_ssl_verify_by_lua", allows: alone | Abort},
 	PhaseHeaderFilter:    {name: "header_filter", directive: "header_filter_by_lua*", tag: "header_filter_by_lua", raw: 0x20, variables: true, allows: ofFilter},
 	PhaseBodyFilter:      {name: "body_filter", directive: "body_filter_by_lua*", tag: "body_filter_by_lua", raw: 0x40, variables: true, allows: Timer},
 	PhaseLog:             {name: "log", directive: "log_by_lua*", tag: "log_by_lua", raw: 0x10, variables: true, allows: Timer},

@@ -71,7 +71,20 @@ func Modules(version string) map[string]*rt.Table {
 		"ngx.ssl.clienthello": clientHello.Table(0),
 		"ngx.ssl.session":     sessions.Table(0),
 		"ngx.ocsp":            ocspFunctions.Table(0),
+
+		"ngx.proxyssl":           proxyTable(),
+		"ngx.ssl.proxysslcert":   proxyCert.Table(0),
+		"ngx.ssl.proxysslverify": proxyVerify.Table(0),
 	}
+}
+
+// proxyTable makes ngx.proxyssl, with the numbers of versions that ngx.ssl has.
+func proxyTable() *rt.Table {
+	t := proxySSL.Table(len(versions))
+	for _, v := range versions {
+		t.SetStr(v.name, rt.Int(int(v.version)))
+	}
+	return t
 }
 
 // handshakeOf is the handshake of the running code, which must belong to one of

@@ -66,6 +66,7 @@ func (x *Exchange) handshake() (nextKind, int) {
 	if p.sslReuse.V {
 		cfg.ClientSessionCache = p.ssl.Sessions
 	}
+	verdict := x.hookTLS(cfg)
 	c := tls.Client(x.conn.Conn, cfg)
 	ctx, cancel := context.WithTimeout(x.watch.context(), x.State.Connect)
 	defer cancel()
@@ -80,7 +81,7 @@ func (x *Exchange) handshake() (nextKind, int) {
 	}
 	x.conn.Secure(c, x.tlsKind())
 	if p.sslVerify.V {
-		if err := p.ssl.Judge(c.ConnectionState(), name); err != nil {
+		if err := x.judge(c.ConnectionState(), name, verdict); err != nil {
 			r.Log(errlog.Err, err.Error())
 			return nextError, core.OK
 		}

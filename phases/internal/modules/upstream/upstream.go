@@ -27,7 +27,7 @@ var Module = &core.Module{
 		{Prefix: "upstream_trailer_", Volatile: true, Get: trailerVar},
 		{Prefix: "upstream_cookie_", Volatile: true, Get: cookieVar},
 	},
-	Conf:   []core.ConfSlot{main, Server, hintsLoc, caches},
+	Conf:   []core.ConfSlot{main, Server, Hooks, hintsLoc, caches},
 	Finish: finish,
 	Ready:  func(c *core.Cycle) { startResolving(c); startCaches(c) },
 	Drain:  stopResolving,
