@@ -114,13 +114,17 @@ func (x *exchange) appendParams(b []byte) []byte {
 			b = appendPair(b, one.name, v)
 		}
 	}
+	cached := x.Cacheable()
+	if cached {
+		b = x.appendConditions(b)
+	}
 	if !p.PassHeaders.V {
 		return b
 	}
 	for i := range r.In {
 		h := &r.In[i]
 		name := headerParam(h.Name)
-		if p.sets(name) || p.joins && r.In[:i].Has(h.Name) {
+		if p.sets(name) || cached && cachedParams[name] || p.joins && r.In[:i].Has(h.Name) {
 			continue
 		}
 		value := h.Value
@@ -128,6 +132,25 @@ func (x *exchange) appendParams(b []byte) []byte {
 			value = joined(r.In[i:], h.Name)
 		}
 		b = appendPair(b, name, value)
+	}
+	return b
+}
+
+// cachedParams are the headers that are not passed on when the response is to be cached: it
+// must be the whole, and new.
+var cachedParams = map[string]bool{
+	"HTTP_IF_MODIFIED_SINCE": true, "HTTP_IF_UNMODIFIED_SINCE": true, "HTTP_IF_NONE_MATCH": true, "HTTP_IF_MATCH": true,
+	"HTTP_RANGE": true, "HTTP_IF_RANGE": true,
+}
+
+// appendConditions asks whether what the cache has is still good.
+func (x *exchange) appendConditions(b []byte) []byte {
+	for _, c := range []struct{ name, value string }{
+		{"HTTP_IF_MODIFIED_SINCE", x.CachedDate()}, {"HTTP_IF_NONE_MATCH", x.CachedTag()},
+	} {
+		if c.value != "" && !x.conf.sets(c.name) {
+			b = appendPair(b, c.name, c.value)
+		}
 	}
 	return b
 }

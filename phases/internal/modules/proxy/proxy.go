@@ -26,7 +26,7 @@ var (
 
 // family is what proxy_ shares with other protocols, and how it differs from them.
 var family = &upstream.Family{
-	Prefix: "proxy_", ConvertsHead: true,
+	Prefix: "proxy_", ConvertsHead: true, NamesResponses: true,
 	Has: upstream.Streams | upstream.Headers | upstream.TLS,
 	Next: []string{"error", "timeout", "invalid_header", "non_idempotent", "http_500", "http_502", "http_503",
 		"http_504", "http_403", "http_404", "http_429", "updating", "off"},

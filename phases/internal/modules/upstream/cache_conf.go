@@ -14,7 +14,8 @@ import (
 
 // cacheConf is what a location says about the cache of responses.
 type cacheConf struct {
-	written    bool          // the directive cache stands here
+	written    bool // the directive cache stands here
+	place      *conf.Directive
 	zone       *core.Zone    // nil with off, and where byName names it
 	byName     core.Template // with variables
 	dynamic    bool          // byName counts
@@ -60,7 +61,7 @@ func (p *cacheConf) on() bool { return p.zone != nil || p.dynamic }
 // merge takes over from the level around.
 func (p *cacheConf) merge(outer *cacheConf) {
 	if !p.written {
-		p.written, p.zone, p.byName, p.dynamic = outer.written, outer.zone, outer.byName, outer.dynamic
+		p.written, p.place, p.zone, p.byName, p.dynamic = outer.written, outer.place, outer.zone, outer.byName, outer.dynamic
 	}
 	if !p.key.Set {
 		p.key = outer.key
@@ -161,7 +162,7 @@ func (s setters) setCache(c *core.Compiler, d *conf.Directive) error {
 	case s.at(c).store.on():
 		return core.DirectiveError("is incompatible with \"" + s.Prefix + "store\"")
 	}
-	p.written = true
+	p.written, p.place = true, d
 	if d.Args[0] == "off" {
 		return nil
 	}

@@ -19,7 +19,9 @@ type Family struct {
 	// ConvertsHead: HEAD is asked as GET when the response may be cached, unless
 	// cache_convert_head says otherwise.
 	ConvertsHead bool
-	Hides        map[string]bool // headers, in lower case, that are not passed on unless pass_header says so
+	// NamesResponses: the Protocol names responses where no cache_key does.
+	NamesResponses bool
+	Hides          map[string]bool // headers, in lower case, that are not passed on unless pass_header says so
 
 	ForceRanges bool // one range of a response is served, as by force_ranges
 }
@@ -131,6 +133,8 @@ func (f *Family) Build(b *core.Builder, l *core.Location, p *Config) {
 		}
 		if err := f.cacheError(&p.cache); err != nil {
 			b.Fail(err)
+		} else if p.cache.on() && !p.cache.key.Set && !f.NamesResponses {
+			b.Warnf(p.cache.place, "no \"%scache_key\" for \"%scache\"", f.Prefix, f.Prefix)
 		}
 	}
 	if f.Has&TLS != 0 {
