@@ -2,6 +2,8 @@ package core
 
 import (
 	"fmt"
+	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
@@ -177,5 +179,35 @@ func SetTemplate(field func(c *Compiler) *Opt[Template]) Setter {
 			return err
 		}
 		return field(c).Put(t)
+	}
+}
+
+// SetAccess stores the rights of files: user:RIGHTS [group:RIGHTS] [all:RIGHTS]
+// (ngx_conf_set_access_slot).
+func SetAccess(field func(c *Compiler) *Opt[fs.FileMode]) Setter {
+	return func(c *Compiler, d *conf.Directive) error {
+		f := field(c)
+		if f.Set {
+			return ErrDuplicate
+		}
+		user, others := fs.FileMode(0o600), fs.FileMode(0)
+		for _, arg := range d.Args {
+			who, rights, found := strings.Cut(arg, ":")
+			bits, good := map[string]fs.FileMode{"r": 4, "rw": 6}[rights]
+			if !found || !good {
+				return fmt.Errorf("invalid value \"%s\"", arg)
+			}
+			switch who {
+			case "user":
+				user = bits << 6
+			case "group":
+				others |= bits << 3
+			case "all":
+				others |= bits
+			default:
+				return fmt.Errorf("invalid value \"%s\"", arg)
+			}
+		}
+		return f.Put(user | others)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/brotlistatic"
 	"github.com/moonphase/moonphase/phases/internal/modules/browser"
 	"github.com/moonphase/moonphase/phases/internal/modules/charset"
+	"github.com/moonphase/moonphase/phases/internal/modules/dav"
 	"github.com/moonphase/moonphase/phases/internal/modules/echo"
 	"github.com/moonphase/moonphase/phases/internal/modules/emptygif"
 	"github.com/moonphase/moonphase/phases/internal/modules/fastcgi"
@@ -65,6 +66,7 @@ func All() []*core.Module {
 		// and what both leave is a file, packed where there is such a one.
 		static.Module,
 		gzipstatic.Module,
+		dav.Module,
 		autoindex.Module,
 		index.Module,
 		randomindex.Module,

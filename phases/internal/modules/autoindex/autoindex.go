@@ -147,10 +147,17 @@ func openFailed(r *core.Request, path string, err error) int {
 	return status
 }
 
-// callbackName is the argument callback, decoded; ok is false when it is no name.
+// maxCallback is how long a callback's name may be.
+const maxCallback = 128
+
+// callbackName is the argument callback; ok is false when it is no name
+// (ngx_http_autoindex_jsonp_callback).
 func callbackName(r *core.Request) (name string, ok bool) {
 	name, _ = core.FindArg(r.Args, "callback")
-	name = core.UnescapeURI(name)
+	if len(name) > maxCallback {
+		r.Logf(errlog.Info, "client sent too long callback name: \"%s\"", name)
+		return "", false
+	}
 	for i := 0; i < len(name); i++ {
 		if c := name[i]; c != '_' && c != '.' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
 			r.Logf(errlog.Info, "client sent invalid callback name: \"%s\"", name)

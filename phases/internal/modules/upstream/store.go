@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,7 +38,7 @@ func (p *storeConf) merge(outer *storeConf, own *cacheConf) {
 func (s setters) store() []core.Directive {
 	return []core.Directive{
 		{Name: "store", Args: core.Take1, Set: s.setStore},
-		{Name: "store_access", Args: core.Take123, Set: s.setStoreAccess},
+		{Name: "store_access", Args: core.Take123, Set: core.SetAccess(func(c *core.Compiler) *core.Opt[fs.FileMode] { return &s.at(c).store.access })},
 	}
 }
 
@@ -65,26 +64,6 @@ func (s setters) setStore(c *core.Compiler, d *conf.Directive) error {
 		return err
 	}
 	return p.path.Put(t)
-}
-
-// setStoreAccess reads store_access user:RIGHTS [group:RIGHTS] [all:RIGHTS]
-// (ngx_conf_set_access_slot).
-func (s setters) setStoreAccess(c *core.Compiler, d *conf.Directive) error {
-	p := &s.at(c).store
-	if p.access.Set {
-		return core.ErrDuplicate
-	}
-	mode := fs.FileMode(0o600)
-	for _, arg := range d.Args {
-		who, rights, found := strings.Cut(arg, ":")
-		shift, known := map[string]int{"user": 6, "group": 3, "all": 0}[who]
-		bits, good := map[string]fs.FileMode{"r": 4, "rw": 6}[rights]
-		if !found || !known || !good {
-			return fmt.Errorf("invalid value \"%s\"", arg)
-		}
-		mode |= bits << shift
-	}
-	return p.access.Put(mode)
 }
 
 // storeFile is a response on its way to its place. It has a name of its own until it is
