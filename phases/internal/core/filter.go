@@ -265,6 +265,13 @@ func (r *Request) ownOutput(p []byte, flags int) (done bool, rc int) {
 	switch {
 	case r != r.Main && r.HeaderOnly:
 		return true, OK
+	case r.into != nil:
+		if int64(len(*r.into)+len(p)) > r.Loc.subrequestBuffer.V {
+			r.Log(errlog.Err, "too big subrequest response")
+			return true, Error
+		}
+		*r.into = append(*r.into, p...)
+		return true, OK
 	case r != r.Main:
 		return true, r.Main.filters().postpone.passMain(r.Main, p, flags&^Last)
 	}

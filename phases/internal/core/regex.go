@@ -40,6 +40,9 @@ func Pattern(pattern string, ignoreCase bool) (*Regex, error) {
 	return &Regex{re: re, Text: pattern}, nil
 }
 
+// Names are the named groups of the pattern.
+func (re *Regex) Names() []regex.Name { return re.re.Names() }
+
 // Regex compiles a pattern of the configuration; its named groups become
 // variables (ngx_http_regex_compile).
 func (c *Compiler) Regex(pattern string, ignoreCase bool) (*Regex, error) {

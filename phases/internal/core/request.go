@@ -126,6 +126,7 @@ type Request struct {
 	TakesBaton bool                       // RunSubrequest takes and releases it
 	Post       func(sub *Request, rc int) // told what it ended with; nil when nobody asked for it
 	OwnBody    *RequestBody               // instead of the main request's
+	into       *[]byte                    // gets the body instead of the client
 	Unwatched  bool                       // its client is the business of who made it
 }
 

@@ -26,6 +26,8 @@ type SubrequestOptions struct {
 	// (NGX_HTTP_SUBREQUEST_IN_MEMORY).
 	InMemory   bool
 	HeaderOnly bool
+	// Into, when not nil, gets the body, up to subrequest_output_buffer_size.
+	Into *[]byte
 
 	// Baton is taken for the phases of the subrequest, which its maker must not
 	// hold when it runs; nil leaves the parent's.
@@ -62,7 +64,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	sub.RequestURI, sub.RequestLine, sub.HeaderText, sub.Host, sub.Port = r.RequestURI, r.RequestLine, r.HeaderText, r.Host, r.Port
 	sub.In = append(sub.In[:0], r.In...)
 	sub.subrequestBody(r, &o)
-	sub.HeaderOnly = o.HeaderOnly
+	sub.HeaderOnly, sub.into = o.HeaderOnly, o.Into
 	sub.InMemory = o.InMemory || o.HeaderOnly || r.InMemory
 	sub.Baton, sub.Post, sub.Unwatched = r.Baton, o.Post, o.Unwatched
 	if o.Baton != nil {

@@ -42,6 +42,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/securelink"
 	"github.com/moonphase/moonphase/phases/internal/modules/slice"
 	"github.com/moonphase/moonphase/phases/internal/modules/splitclients"
+	"github.com/moonphase/moonphase/phases/internal/modules/ssi"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssl"
 	"github.com/moonphase/moonphase/phases/internal/modules/static"
 	"github.com/moonphase/moonphase/phases/internal/modules/stubstatus"
@@ -116,6 +117,7 @@ func All() []*core.Module {
 		brotli.Module, // before gzip, for clients that take both
 
 		// Filters of each request's own response.
+		ssi.Module,
 		charset.Module,
 		sub.Module,
 		addition.Module,

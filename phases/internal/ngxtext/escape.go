@@ -11,6 +11,7 @@ const (
 	EscapeArgs                        // arguments
 	EscapeComponent                   // one component of a URI
 	EscapeRefresh                     // a URI in a page's attribute
+	EscapeText                        // a text within a page's URI (NGX_ESCAPE_HTML)
 )
 
 // UpperHex are the hexadecimal digits by value.
@@ -25,6 +26,8 @@ func (k EscapeKind) mustEscape(c byte) bool {
 	switch k {
 	case EscapeRefresh:
 		return c == '"' || c == '\''
+	case EscapeText:
+		return strings.IndexByte("\"#%'<>\\^`{|}", c) >= 0
 	case EscapePath, EscapeArgs:
 		switch c {
 		case '"', '#', '%', '<', '>', '?', '\\', '^', '`', '{', '|', '}':
