@@ -52,6 +52,9 @@ func describe(w io.Writer, word string) error {
 		}
 		text, ok = transpile.ExplainAPI(word, have)
 	}
+	if !ok && isCode.MatchString(strings.ToUpper(word)) {
+		return fmt.Errorf("no code %s; `moonphase explain` lists them", word)
+	}
 	if !ok {
 		return fmt.Errorf("no code, directive, $variable or ngx function is called %s; `moonphase explain` lists the codes", word)
 	}

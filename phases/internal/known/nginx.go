@@ -119,7 +119,7 @@ var nginx = []group{
 	{"ngx_http_split_clients_module", false, `split_clients`},
 	{"ngx_http_ssi_module", true, `ssi ssi_ignore_recycled_buffers ssi_last_modified ssi_min_file_chunk
 		ssi_silent_errors ssi_types ssi_value_length`},
-	{"ngx_http_ssl_module", false, `ssl_alpn ssl_buffer_size ssl_certificate ssl_certificate_cache
+	{"ngx_http_ssl_module", false, `ssl ssl_alpn ssl_buffer_size ssl_certificate ssl_certificate_cache
 		ssl_certificate_compression ssl_certificate_key ssl_ciphers ssl_client_certificate ssl_conf_command
 		ssl_crl ssl_dhparam ssl_early_data ssl_ech_file ssl_ecdh_curve ssl_key_log ssl_ocsp ssl_ocsp_cache
 		ssl_ocsp_responder ssl_password_file ssl_prefer_server_ciphers ssl_protocols ssl_reject_handshake

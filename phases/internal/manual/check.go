@@ -88,15 +88,15 @@ func (c *Complaint) unknown(index map[string][]*core.Directive, in core.Level) {
 			cmp.Or(since, "what was before "+until), compat.Env)
 		return
 	}
+	if instead, ok := known.Gone[name]; ok {
+		say(NoSuch, "nginx has this no longer, use %s", instead)
+		return
+	}
 	if having := known.Find(name); having != nil {
 		say(Absent, "%s", whoHas(having))
 		if c.At.HasBlock && in == core.InMain {
 			c.Help = fmt.Sprintf("--ignore %s leaves this block out and serves the rest", name)
 		}
-		return
-	}
-	if instead, ok := known.Gone[name]; ok {
-		say(NoSuch, "nginx has this no longer, use %s", instead)
 		return
 	}
 	near, levels := nearest(index, name, in)

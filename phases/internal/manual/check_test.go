@@ -80,9 +80,6 @@ func TestKnown(t *testing.T) {
 				t.Errorf("%s has %s twice", m.Name, name)
 			}
 			seen[name], nginx[name] = true, true
-			if known.Gone[name] != "" {
-				t.Errorf("%s is told to be gone", name)
-			}
 		}
 	}
 	for name := range core.DirectiveIndex(modules.All()) {

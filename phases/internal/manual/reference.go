@@ -113,7 +113,7 @@ func (e *entry) notes() []string {
 		list = append(list, "since "+since)
 	}
 	if until != "" {
-		list = append(list, "gone since "+until)
+		list = append(list, "gone since "+until+": use "+known.Gone[e.name])
 	}
 	if older := olderDefaults[e.key()]; older != "" {
 		list = append(list, older+" with compat 1.22.1")
