@@ -29,6 +29,8 @@ func ngxHTTPVersion(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	switch {
 	case r.HTTPMajor == 0:
 		return rt.Number(0.9), 1
+	case r.HTTPMajor == 1 && r.HTTPMinor > 1: // nginx has no number for it
+		return rt.Nil, 1
 	case r.HTTPMajor == 1:
 		return rt.Number(1 + float64(r.HTTPMinor)/10), 1
 	}

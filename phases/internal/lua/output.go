@@ -12,22 +12,24 @@ import (
 
 // sendHeader sends the head before the first byte of a script's output; a
 // length that came from elsewhere is forgotten, as the script decides how much
-// follows (ngx_http_lua_send_header_if_needed).
+// follows. After a filter has failed there is no head (ngx_http_lua_send_header_if_needed).
 func sendHeader(r *core.Request) bool {
-	if r.HeadersSent {
+	l := note.Of(r)
+	if r.HeadersSent || l.headTried {
 		return true
 	}
 	if r.Out.Status == 0 {
 		r.Out.Status = 200
 	}
 	contentType(r)
-	if !note.Of(r).headersSet {
+	if !l.headersSet {
 		r.Out.ClearLength()
 		r.Out.ClearRanges()
 	}
-	if note.Of(r).buffering {
+	if l.buffering {
 		return true
 	}
+	l.headTried = true
 	return r.SendHeader() == core.OK
 }
 
@@ -219,7 +221,7 @@ func ngxFlush(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	case note.Of(r).buffering:
 		r.Log(errlog.Debug, "lua http 1.0 buffering makes ngx.flush() a no-op")
 		return lib.Fail(th, "buffering")
-	case !r.HeadersSent:
+	case !r.HeadersSent && !note.Of(r).headTried:
 		return lib.Fail(th, "nothing to flush")
 	}
 	if r.Emit(nil, core.Flush) != core.OK {

@@ -20,6 +20,7 @@ type requestNote struct {
 
 	bodyEnded  bool // body_filter_by_lua has seen or made the end of the body
 	headersSet bool // the script changed response headers
+	headTried  bool // the head went out, or a filter would not let it
 	filterExit bool // header_filter_by_lua has ended the response it saw
 	buffering  bool // output for an HTTP/1.0 client is kept back in out
 	out        []byte
@@ -38,6 +39,6 @@ var note = core.NewNote(func(l *requestNote) {
 // location does: ngx.ctx, output that was kept back.
 func forget(r *core.Request) {
 	if l := note.Get(r); l != nil {
-		l.ctx, l.headersSet, l.filterExit, l.buffering, l.out = nil, false, false, false, l.out[:0]
+		l.ctx, l.headersSet, l.headTried, l.filterExit, l.buffering, l.out = nil, false, false, false, false, l.out[:0]
 	}
 }

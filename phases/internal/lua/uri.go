@@ -22,11 +22,11 @@ func unsafeByte(s string) (byte, bool) {
 	return 0, false
 }
 
-// escapeUnsafe shows control characters as \xHH, for log lines and messages.
+// escapeUnsafe shows what is not printable ASCII as \xHH, for log lines and messages.
 func escapeUnsafe(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] == 0x7F {
+		if s[i] < ' ' || s[i] >= 0x7F {
 			fmt.Fprintf(&b, "\\x%02X", s[i])
 			continue
 		}
