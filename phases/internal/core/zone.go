@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 )
 
 // Zone is what requests of all workers share under a name, and what a reload keeps
@@ -70,6 +71,7 @@ func (c *Cycle) startZones() error {
 			continue
 		}
 		if err := z.Init(z, old); err != nil {
+			c.Log.Output(errlog.Emerg, 0, err.Error())
 			return err
 		}
 	}

@@ -90,19 +90,19 @@ func (x *Exchange) Init(r *core.Request, proto Protocol, conf *Config) {
 
 // Run has the request answered by the target. scheme is how log lines begin the name of
 // the upstream, "http://".
-func (x *Exchange) Run(t Target, scheme string) int {
+func (x *Exchange) Run(t Target, scheme string) (rc int) {
 	p := x.Conf
 	x.target, x.up = t, t.Up
 	x.rec = NewRecord(x.R)
 	x.State = &x.rec.State
 	x.State.Scheme, x.State.MaxTries = scheme, p.nextTries.V
 	x.State.Connect, x.State.Send, x.State.Read = p.connect.V, p.send.V, p.read.V
+	defer func() { x.endCaching(rc) }() // come what may: others wait for it
 	rc, answered := x.fromCache()
 	if !answered {
 		x.rec.Separate()
 		rc = x.ask()
 	}
-	x.endCaching(rc)
 	return rc
 }
 

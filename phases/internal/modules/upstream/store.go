@@ -26,8 +26,10 @@ type storeConf struct {
 // on tells whether responses are stored.
 func (p *storeConf) on() bool { return p.mapped || p.path.Set }
 
-// merge takes over from the level around. A level with a cache of its own stores nothing.
+// merge takes over from the level around. A level with a cache of its own stores nothing, and
+// one that stores on its own caches nothing.
 func (p *storeConf) merge(outer *storeConf, own *cacheConf) {
+	own.written = own.written || p.on()
 	if !p.written && !(own.written && own.on()) {
 		p.written, p.mapped, p.path = outer.written, outer.mapped, outer.path
 	}
