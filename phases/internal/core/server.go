@@ -160,7 +160,7 @@ func setServerName(c *Compiler, d *conf.Directive) error {
 			name.text = c.Cycle.hostname
 		}
 		if i == 0 && len(c.Srv.names) == 0 {
-			c.Srv.Name = strings.TrimPrefix(strings.TrimPrefix(name.text, "*"), ".")
+			c.Srv.Name = strings.TrimPrefix(name.text, ".")
 			if arg != "" && arg[0] == '~' {
 				c.Srv.Name = arg
 			}

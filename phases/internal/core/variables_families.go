@@ -164,24 +164,20 @@ func cookieVar(name string) func(*Request) (string, bool) {
 // FindCookie finds name, in any case, in a Cookie header, and gives what stands behind its
 // "=" (ngx_http_parse_multi_header_lines).
 func FindCookie(line, name string) (string, bool) {
-	for line != "" {
-		part := line
-		if i := strings.IndexAny(line, ";,"); i >= 0 {
-			part, line = line[:i], line[i+1:]
-		} else {
-			line = ""
+	for {
+		line = strings.TrimLeft(line, " ")
+		if len(line) > len(name) && ngxtext.EqualFold(line[:len(name)], name) {
+			if value, ok := strings.CutPrefix(strings.TrimLeft(line[len(name):], " "), "="); ok {
+				value, _, _ = strings.Cut(value, ";") // a comma is part of it
+				return strings.TrimLeft(value, " "), true
+			}
 		}
-		part = strings.TrimLeft(part, " ")
-		if len(part) <= len(name) || !ngxtext.EqualFold(part[:len(name)], name) {
-			continue
+		i := strings.IndexAny(line, ";,")
+		if i < 0 {
+			return "", false
 		}
-		rest := strings.TrimLeft(part[len(name):], " ")
-		if rest == "" || rest[0] != '=' {
-			continue
-		}
-		return strings.TrimLeft(rest[1:], " "), true
+		line = line[i+1:]
 	}
-	return "", false
 }
 
 func argVar(name string) func(*Request) (string, bool) {

@@ -25,9 +25,9 @@ func (k EscapeKind) mustEscape(c byte) bool {
 	}
 	switch k {
 	case EscapeRefresh:
-		return c == '"' || c == '\''
+		return strings.IndexByte("\"'<>^`{|~", c) >= 0
 	case EscapeText:
-		return strings.IndexByte("\"#%'<>\\^`{|}", c) >= 0
+		return strings.IndexByte("\"#%'<>\^`{|}", c) >= 0
 	case EscapePath, EscapeArgs:
 		switch c {
 		case '"', '#', '%', '<', '>', '?', '\\', '^', '`', '{', '|', '}':

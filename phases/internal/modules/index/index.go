@@ -82,7 +82,7 @@ func serve(r *core.Request) int {
 			return failed(r, folder+name, err)
 		}
 		if !folderTested {
-			if rc := testFolder(r, strings.TrimSuffix(folder, "/"), folder+name); rc != core.OK {
+			if rc := testFolder(r, folder, folder+name); rc != core.OK {
 				return rc
 			}
 			folderTested = true
@@ -91,14 +91,15 @@ func serve(r *core.Request) int {
 	return core.Declined
 }
 
-// testFolder tells a folder without an index file from one that is missing.
+// testFolder tells a folder without an index file from one that is missing. An alias may
+// have no slash at its end.
 func testFolder(r *core.Request, path, index string) int {
-	info, err := r.Stat(path + "/")
+	info, err := r.Stat(path)
 	switch {
 	case err != nil:
 		return failed(r, index, err)
 	case !info.IsDir():
-		r.Logf(errlog.Alert, "\"%s\" is not a directory", path)
+		r.Logf(errlog.Alert, "\"%s\" is not a directory", index)
 		return 500
 	}
 	return core.OK

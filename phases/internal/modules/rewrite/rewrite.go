@@ -70,7 +70,11 @@ type returnOp struct {
 
 func (o *returnOp) Exec(r *core.Request) int {
 	if o.status < 400 || o.body {
-		r.Out.Status = o.status // the text may name $status
+		if rc := r.DiscardBody(); rc != core.OK { // the text may name $content_length
+			r.ScriptStatus = rc
+			return core.StopScript
+		}
+		r.Out.Status = o.status // or $status
 		text := o.bytes
 		if text == nil {
 			text = []byte(o.text.Eval(r))
