@@ -22,6 +22,7 @@ const (
 	Sticky
 	ExpiryInAnyOrder
 	GeoVolatile
+	ResolverFamilies
 )
 
 // features tells since when a stack has each of them: both versions must be reached,
@@ -45,6 +46,7 @@ var features = [...]struct {
 	ExpiryInAnyOrder:    {1023000, 0, "X-Accel-Expires overrules Cache-Control and Expires of an upstream in front of it too"},
 	LongErrorLines:      {patched, 0, "lines of the error log are cut at 4096 bytes and not at 2048"},
 	ResolveServers:      {1027003, 0, "server of an upstream has resolve and service="},
+	ResolverFamilies:    {1023001, 0, "resolver has ipv4=, and local= of OpenResty's"},
 	Sticky:              {1029006, 0, "upstream has sticky, its servers have route= and drain"},
 	GeoVolatile:         {1029003, 0, "volatile in a geo block"},
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -22,7 +23,7 @@ func acceptedDirectives() []Directive {
 			return SetOffset(Discarded[int64](d.Name))(c, d)
 		}},
 		{"load_module", InMain, Take1, Ignored},
-		{"debug_connection", InEvents, Take1, Inert},
+		{"debug_connection", InEvents, Take1, setDebugConnection},
 	}
 	for _, group := range []struct {
 		in    Level
@@ -32,7 +33,7 @@ func acceptedDirectives() []Directive {
 	}{
 		{InEvents, TakeFlag, discardFlag, "accept_mutex multi_accept"},
 		{InEvents, Take1, DiscardTime, "accept_mutex_delay"},
-		{InEvents, Take1, DiscardNumber, "worker_aio_requests"},
+		{InEvents, Take1, DiscardNumber, "worker_aio_requests epoll_events"},
 		{InMain, TakeFlag, discardFlag, "pcre_jit"},
 		{InMain, Take1, discardWords, "lock_file"},
 		{InAnyLoc, TakeFlag, discardFlag, "sendfile"},
@@ -60,15 +61,21 @@ func acceptedDirectives() []Directive {
 
 func setUse(c *Compiler, d *conf.Directive) error {
 	switch d.Args[0] {
-	case "epoll", "poll", "select", "kqueue", "eventport", "/dev/poll":
+	case "epoll":
 		return Discarded[string](d.Name)(c).Put(d.Args[0])
 	}
 	return fmt.Errorf("invalid event type \"%s\"", d.Args[0])
 }
 
 func setAio(c *Compiler, d *conf.Directive) error {
-	if arg := d.Args[0]; arg != "on" && arg != "off" && arg != "threads" && !strings.HasPrefix(arg, "threads=") {
+	pool, named := strings.CutPrefix(d.Args[0], "threads=")
+	switch arg := d.Args[0]; {
+	case arg == "on":
+		return errors.New("\"aio on\" is unsupported on this platform")
+	case arg != "off" && arg != "threads" && !named:
 		return ErrInvalidValue
+	case named && !HasVariables(pool):
+		c.poolsUsed = append(c.poolsUsed, poolUse{pool, d})
 	}
 	return Discarded[string](d.Name)(c).Put(d.Args[0])
 }

@@ -20,6 +20,7 @@ type Compiler struct {
 
 	http       bool // an http block was seen
 	incomplete bool // Complain took something
+	poolsUsed  []poolUse
 	AfterMerge []func() error
 	discarded  map[discardedAt]any // fields of directives without effect
 }
@@ -201,8 +202,13 @@ func (c *Compiler) Missing(d *conf.Directive, format string, args ...any) error 
 
 // Warnf logs a warning that has a place in the configuration.
 func (c *Compiler) Warnf(d *conf.Directive, format string, args ...any) {
-	if c.Opts.Log != nil && c.Opts.Log.Enabled(errlog.Warn) {
-		c.Opts.Log.Output(errlog.Warn, 0, d.Errorf(format, args...).Error())
+	c.Logf(errlog.Warn, d, format, args...)
+}
+
+// Logf is Warnf for another level, whatever that says: the configuration stands.
+func (c *Compiler) Logf(level errlog.Level, d *conf.Directive, format string, args ...any) {
+	if c.Opts.Log != nil && c.Opts.Log.Enabled(level) {
+		c.Opts.Log.Output(level, 0, d.Errorf(format, args...).Error())
 	}
 }
 

@@ -21,11 +21,11 @@ func mainDirectives() []Directive {
 		{"worker_shutdown_timeout", InMain, Take1, SetMsec(global(func(m *MainConf) *Opt[time.Duration] { return &m.ShutdownTimeout }))},
 		{"timer_resolution", InMain, Take1, SetMsec(global(func(m *MainConf) *Opt[time.Duration] { return &m.TimerResolution }))},
 		{"env", InMain, Take1, setEnv},
-		{"thread_pool", InMain, TakeMore1, setThreadPool},
+		{"thread_pool", InMain, Take2 | Take3, setThreadPool},
 		{"worker_connections", InEvents, Take1, setConnections},
 		{"events", InMain, Take0 | TakeBlock, setEvents},
 		{"http", InMain, Take0 | TakeBlock, setHTTP},
-		{"error_log", InMain | InAnyLoc, TakeMore1, setErrorLog},
+		{"error_log", InMain | InHTTPSrvLoc, TakeMore1, setErrorLog},
 	}
 }
 
@@ -76,7 +76,12 @@ func setEnv(c *Compiler, d *conf.Directive) error {
 	return nil
 }
 
-func setEvents(c *Compiler, d *conf.Directive) error { return c.Within(InEvents, d, nil) }
+func setEvents(c *Compiler, d *conf.Directive) error {
+	if err := Discarded[bool](d.Name)(c).Put(true); err != nil {
+		return err
+	}
+	return c.Within(InEvents, d, nil)
+}
 
 // setConnections reads worker_connections, whose complaint has a form of its own.
 func setConnections(c *Compiler, d *conf.Directive) error {

@@ -111,6 +111,7 @@ type MainConf struct {
 	TimerResolution Opt[time.Duration]
 	errorLog        Opt[errlog.Logger]
 	Rights          ProcessRights
+	debugged        debugged
 }
 
 // newCycle is an empty configuration.

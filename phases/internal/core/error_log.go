@@ -23,7 +23,7 @@ func (c *Compiler) LogFile(name string) (*errlog.File, error) {
 	switch {
 	case strings.HasPrefix(name, "syslog:"):
 		return c.Opts.Logs.GetSyslog(name)
-	case name == errlog.StderrPath, name == "/dev/stderr":
+	case name == errlog.StderrPath, name == "/dev/stderr", name == "":
 		return c.Opts.Logs.Get(errlog.StderrPath), nil
 	}
 	return c.Opts.Logs.Get(c.FullPath(name)), nil
@@ -60,16 +60,27 @@ func setErrorLog(c *Compiler, d *conf.Directive) error {
 	if err != nil {
 		return err
 	}
-	if len(d.Args) > 2 {
-		return fmt.Errorf("duplicate log level \"%s\"", d.Args[2])
-	}
-	level := errlog.Err
-	if len(d.Args) == 2 {
-		var ok bool
-		if level, ok = errlog.ParseLevel(d.Args[1]); !ok {
-			return fmt.Errorf("invalid log level \"%s\"", d.Args[1])
-		}
+	level, err := logLevel(d.Args[1:])
+	if err != nil {
+		return err
 	}
 	log.Add(file, level)
 	return nil
+}
+
+// logLevel reads the levels of error_log: none, one, or several that choose parts of
+// debug (ngx_log_set_levels).
+func logLevel(words []string) (errlog.Level, error) {
+	level := errlog.Err
+	for i, word := range words {
+		l, ok := errlog.ParseLevel(word)
+		switch {
+		case !ok:
+			return 0, fmt.Errorf("invalid log level \"%s\"", word)
+		case i > 0 && (l != errlog.Debug || level != errlog.Debug || word == "debug" || words[0] == "debug"):
+			return 0, fmt.Errorf("duplicate log level \"%s\"", word)
+		}
+		level = l
+	}
+	return level, nil
 }

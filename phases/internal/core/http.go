@@ -45,12 +45,6 @@ func (c *Compiler) endHTTP(root *Location, defaults *Server) error {
 		}
 		s.Loc.buildTree()
 	}
-	for _, l := range c.Cycle.Listens {
-		for _, s := range l.servers {
-			l.names.add(c, l.Addr, s)
-		}
-		l.names.sort()
-	}
 	return nil
 }
 
@@ -72,12 +66,28 @@ func (c *Compiler) mergeTree(l, outer *Location) error {
 	return nil
 }
 
+// indexNames makes what servers are found by.
+func (c *Compiler) indexNames() error {
+	for _, l := range c.Cycle.Listens {
+		for _, s := range l.servers {
+			if err := l.names.add(c, l.Addr, s, len(l.servers) == 1); err != nil {
+				return err
+			}
+		}
+		l.names.sort()
+	}
+	return nil
+}
+
 // finish checks what only the whole configuration tells.
 func (c *Compiler) finish() error {
 	for _, f := range c.AfterMerge {
 		if err := f(); err != nil {
 			return err
 		}
+	}
+	if err := c.checkPools(); err != nil {
+		return err
 	}
 	if err := c.settleVariables(); err != nil {
 		return &conf.Error{Msg: err.Error()}
@@ -103,5 +113,5 @@ func (c *Compiler) finish() error {
 			}
 		}
 	}
-	return nil
+	return c.indexNames()
 }

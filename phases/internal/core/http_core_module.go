@@ -102,8 +102,10 @@ func setRoot(c *Compiler, d *conf.Directive) error {
 		return fmt.Errorf("the \"alias\" directive cannot be used inside the named location")
 	}
 	path := d.Args[0]
-	if strings.Contains(path, "$document_root") || strings.Contains(path, "${document_root}") {
-		return fmt.Errorf("the $document_root variable cannot be used in the \"%s\" directive", d.Name)
+	for _, own := range []string{"document_root", "realpath_root"} {
+		if strings.Contains(path, "$"+own) || strings.Contains(path, "${"+own+"}") {
+			return fmt.Errorf("the $%s variable cannot be used in the \"%s\" directive", own, d.Name)
+		}
 	}
 	l.rootWritten = true
 	switch {
@@ -133,7 +135,7 @@ func setErrorPage(c *Compiler, d *conf.Directive) error {
 	target := args[len(args)-1]
 	codes := args[:len(args)-1]
 	status := keepStatus
-	if last := codes[len(codes)-1]; strings.HasPrefix(last, "=") {
+	if last := codes[len(codes)-1]; strings.HasPrefix(last, "=") && len(codes) > 1 {
 		if last == "=" {
 			status = handlerStatus
 		} else {
@@ -144,9 +146,6 @@ func setErrorPage(c *Compiler, d *conf.Directive) error {
 			status = int(n)
 		}
 		codes = codes[:len(codes)-1]
-	}
-	if len(codes) == 0 {
-		return fmt.Errorf("invalid number of arguments in \"error_page\" directive")
 	}
 	t, err := c.Template(target)
 	if err != nil {
@@ -211,6 +210,9 @@ func setKeepaliveDisable(c *Compiler, d *conf.Directive) error {
 		bit, ok := map[string]ngxtext.Browsers{"none": 0, "msie6": ngxtext.BrowserMSIE6, "safari": ngxtext.BrowserSafari}[ngxtext.Lower(arg)]
 		if !ok {
 			return fmt.Errorf("invalid value \"%s\"", arg)
+		}
+		if set&bit != 0 {
+			c.Warnf(d, "duplicate value \"%s\"", arg)
 		}
 		set |= bit
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/compat"
+	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
@@ -52,7 +53,7 @@ func setListen(c *Compiler, d *conf.Directive) error {
 	var o listenOptions
 	for _, arg := range d.Args[1:] {
 		if strings.HasPrefix(arg, "accept_filter=") {
-			c.Warnf(d, "accept filters \"%s\" are not supported on this platform, ignored", arg)
+			c.Logf(errlog.Emerg, d, "accept filters \"%s\" are not supported on this platform, ignored", arg)
 			continue
 		}
 		if err := o.read(arg); err != nil {
@@ -140,7 +141,7 @@ func (o *SocketOptions) read(arg string) error {
 }
 
 // parseKeepAlive reads "on", "off" or "IDLE:INTERVAL:COUNT", of which at least one
-// is given.
+// is given and no 0.
 func parseKeepAlive(s string) (k TCPKeepAlive, ok bool) {
 	k.Set = true
 	switch s {
@@ -150,27 +151,24 @@ func parseKeepAlive(s string) (k TCPKeepAlive, ok bool) {
 	case "off":
 		return k, true
 	}
-	parts := strings.Split(s, ":")
-	if len(parts) != 3 || s == "::" {
-		return k, false
-	}
 	k.On = true
+	parts := strings.SplitN(s+"::", ":", 4)
 	for i, t := range []*time.Duration{&k.Idle, &k.Interval} {
 		if parts[i] == "" {
 			continue
 		}
-		if *t, ok = ngxtext.ParseSeconds(parts[i]); !ok || *t < time.Second || *t > math.MaxInt32*time.Second {
+		if *t, ok = ngxtext.ParseSeconds(parts[i]); !ok || *t > math.MaxInt32*time.Second {
 			return k, false
 		}
 	}
-	if parts[2] != "" {
-		n, ok := ngxtext.ParseDecimal(parts[2])
-		if !ok || n == 0 || n > math.MaxInt32 {
+	if count := strings.TrimSuffix(parts[2], "::"); count != "" {
+		n, ok := ngxtext.ParseDecimal(count)
+		if !ok || n > math.MaxInt32 {
 			return k, false
 		}
 		k.Count = int(n)
 	}
-	return k, true
+	return k, k.Idle != 0 || k.Interval != 0 || k.Count != 0
 }
 
 // listen puts s on an address.
@@ -229,8 +227,11 @@ func listenAddrs(s string) ([]string, error) {
 		if host, ports = s[1:end], s[end+1:]; ports == "" {
 			ports = ":80"
 		}
-		if ports[0] != ':' || net.ParseIP(host) == nil {
+		switch {
+		case ports[0] != ':':
 			return bad("invalid host")
+		case net.ParseIP(host) == nil:
+			return bad("invalid IPv6 address")
 		}
 		ports = ports[1:]
 	} else {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/phases/internal/resolver"
@@ -138,7 +139,8 @@ type Server struct {
 	// Name is the first server_name, what $server_name gives.
 	Name  string
 	names []serverName
-	Loc   *Location // configuration of the server level
+	Loc   *Location       // configuration of the server level
+	Block *conf.Directive // where it is written
 	named map[string]*Location
 
 	confs            []any // configuration of modules, by ServerSlot

@@ -86,6 +86,7 @@ type Request struct {
 	regexInput   regex.Input
 	regexPlaces  []int
 	EmptyArgs    bool // Args is "" and not absent
+	debug        bool // see debugged
 	noServer     bool // a regex of server_name gave up
 
 	// State of the output.
@@ -151,6 +152,7 @@ var requestPool = sync.Pool{New: func() any { return new(Request) }}
 func (c *Cycle) NewRequest(conn Downstream, listen *Listen) *Request {
 	r := requestPool.Get().(*Request)
 	r.Cycle, r.Conn, r.Listen, r.Server = c, conn, listen, listen.Default
+	r.debug = c.Main.debugged.has(conn)
 	r.ContentLength = -1
 	r.Depth = maxSubrequests + 1
 	r.resetVars()
@@ -270,6 +272,17 @@ func (r *Request) Log(level errlog.Level, msg string) {
 
 // Logger is the error log that holds where the request is.
 func (r *Request) Logger() errlog.Logger {
+	log := r.placeLog()
+	if r.debug {
+		if l, ok := log.(*errlog.Log); ok {
+			return debugLog{l}
+		}
+	}
+	return log
+}
+
+// placeLog is Logger for a client that is not debugged.
+func (r *Request) placeLog() errlog.Logger {
 	switch {
 	case r.Loc != nil && r.Loc.ErrorLog.V != nil:
 		return r.Loc.ErrorLog.V

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/resolver"
 )
@@ -15,7 +16,7 @@ func setResolver(c *Compiler, d *conf.Directive) error {
 	if c.Loc.Resolver.Set {
 		return ErrDuplicate
 	}
-	rc, err := resolver.Parse(d.Args)
+	rc, err := resolver.Parse(d.Args, c.Cycle.Stack.Has(compat.ResolverFamilies))
 	if err != nil {
 		return err
 	}

@@ -72,9 +72,27 @@ func (l *Listen) FindServer(r *Request, host string) *Server {
 	return l.Default
 }
 
+// checkName refuses a name that no Host can have, or a wildcard with a star elsewhere than
+// in place of the first or the last label (ngx_hash_add_key).
+func checkName(name, addr string) error {
+	whole := name
+	switch {
+	case strings.HasPrefix(name, "*."):
+		name = name[2:]
+	case strings.HasPrefix(name, ".") && len(name) > 1:
+		name = name[1:]
+	case len(name) > 2:
+		name = strings.TrimSuffix(name, ".*")
+	}
+	if strings.Contains(name, "*") || strings.Contains(whole, "..") {
+		return &conf.Error{Msg: fmt.Sprintf("invalid server name or wildcard \"%s\" on %s", whole, addr)}
+	}
+	return nil
+}
+
 // add gives the names of s to the address; names that are taken stay with the
-// earlier server.
-func (n *serverNames) add(c *Compiler, addr string, s *Server) {
+// earlier server. Those of a server that is alone on it are of no account.
+func (n *serverNames) add(c *Compiler, addr string, s *Server, alone bool) error {
 	if n.exact == nil {
 		n.exact = map[string]*Server{}
 	}
@@ -85,6 +103,11 @@ func (n *serverNames) add(c *Compiler, addr string, s *Server) {
 	}
 	for _, name := range s.names {
 		text := name.text
+		if name.re == nil && !alone {
+			if err := checkName(text, addr); err != nil {
+				return err
+			}
+		}
 		switch {
 		case name.re != nil:
 			n.regexes = append(n.regexes, regexName{name.re, s})
@@ -105,6 +128,7 @@ func (n *serverNames) add(c *Compiler, addr string, s *Server) {
 			n.exact[text] = s
 		}
 	}
+	return nil
 }
 
 // sort puts the more specific wildcards first.
@@ -133,6 +157,7 @@ func (l *Location) IsServer() bool { return l.Kind == MatchServer && l.Server !=
 // setServer compiles a server{} block.
 func setServer(c *Compiler, d *conf.Directive) error {
 	s := c.NewServer()
+	s.Block = d
 	s.Loc = c.NewLevel(Location{Kind: MatchServer, Outer: c.Loc, Server: s})
 	c.Cycle.servers = append(c.Cycle.servers, s)
 	err := c.Within(InServer, d, func() {
@@ -175,8 +200,8 @@ func setServerName(c *Compiler, d *conf.Directive) error {
 				return err
 			}
 			name.re = re
-		} else if strings.Count(arg, "*") > 0 && !strings.HasPrefix(arg, "*.") && !strings.HasSuffix(arg, ".*") {
-			return fmt.Errorf("invalid server name or wildcard \"%s\" on 0.0.0.0:80", arg)
+		} else if strings.HasPrefix(arg, "*") && (len(arg) < 3 || arg[1] != '.') || arg == "." {
+			return fmt.Errorf("server name \"%s\" is invalid", arg)
 		}
 		c.Srv.names = append(c.Srv.names, name)
 	}
@@ -193,10 +218,9 @@ func setLocation(c *Compiler, d *conf.Directive) error {
 		return err
 	}
 	if l.Kind == MatchNamed {
-		if c.Srv.named[l.Name] != nil {
-			return fmt.Errorf("duplicate location \"%s\"", l.Name)
+		if c.Srv.named[l.Name] == nil { // nginx takes two, and finds the first
+			c.Srv.named[l.Name] = l
 		}
-		c.Srv.named[l.Name] = l
 	} else {
 		for _, other := range c.Loc.children {
 			if other.Kind == l.Kind && other.Name == l.Name && l.Kind != MatchRegex ||

@@ -53,6 +53,7 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	}
 	sub := requestPool.Get().(*Request)
 	sub.Cycle, sub.Listen, sub.Server, sub.Conn = r.Cycle, r.Listen, r.Server, r.Conn
+	sub.debug = r.debug
 	sub.Main, sub.parent = r.Main, r
 	sub.Depth = r.Depth - 1
 	sub.Start = time.Now()

@@ -16,6 +16,22 @@ type ThreadPool struct {
 // defaultPoolThreads is the number of threads of the pool that needs no directive.
 const defaultPoolThreads = 32
 
+// poolUse is a directive that names a thread pool, which may come behind it.
+type poolUse struct {
+	name string
+	at   *conf.Directive
+}
+
+// checkPools finds the first directive that names a pool that there is not.
+func (c *Compiler) checkPools() error {
+	for _, use := range c.poolsUsed {
+		if c.Cycle.ThreadPools[use.name] == nil && use.name != "default" {
+			return use.at.Errorf("unknown thread pool \"%s\"", use.name)
+		}
+	}
+	return nil
+}
+
 // setThreadPool reads thread_pool NAME threads=N [max_queue=N].
 func setThreadPool(c *Compiler, d *conf.Directive) error {
 	name := d.Args[0]

@@ -64,7 +64,11 @@ func setTypes(c *Compiler, d *conf.Directive) error {
 			return line.Err
 		}
 		for _, ext := range line.Args {
-			c.Loc.types[ngxtext.Lower(ext)] = line.Name
+			ext = ngxtext.Lower(ext)
+			if before, ok := c.Loc.types[ext]; ok {
+				c.Warnf(line, "duplicate extension \"%s\", content type: \"%s\", previous content type: \"%s\"", ext, line.Name, before)
+			}
+			c.Loc.types[ext] = line.Name
 		}
 	}
 	return nil

@@ -62,7 +62,12 @@ var lines = sync.Pool{New: func() any { b := make([]byte, 0, MaxLine); return &b
 //	2026/11/21 10:49:00 [error] 14037#14037: *2 message
 //
 // The second number is a thread in nginx; here all of them share one process.
-func (l *Log) Output(level Level, conn int64, msg string) {
+func (l *Log) Output(level Level, conn int64, msg string) { l.output(level, conn, msg, false) }
+
+// OutputAll is Output into all files, whatever level they take (debug_connection).
+func (l *Log) OutputAll(level Level, conn int64, msg string) { l.output(level, conn, msg, true) }
+
+func (l *Log) output(level Level, conn int64, msg string, all bool) {
 	buf := lines.Get().(*[]byte)
 	b := append((*buf)[:0], timeText()...)
 	b = append(b, " ["...)
@@ -81,7 +86,7 @@ func (l *Log) Output(level Level, conn int64, msg string) {
 	b = append(b, '\n')
 	console := level <= Warn && l.files.console.Load()
 	for _, s := range l.sinks {
-		if level > s.level || console && s.file.path == StderrPath {
+		if level > s.level && !all || console && s.file.path == StderrPath {
 			continue
 		}
 		if peer := s.file.peer; peer != nil {

@@ -100,9 +100,9 @@ func TestSyslogParameters(t *testing.T) {
 		{"tag=a", "", "no syslog server specified"},
 		{"server=h:0", "", `invalid port in syslog server "h:0"`},
 		{"server=h:x", "", `invalid port in syslog server "h:x"`},
-		{"server=h,facility=x", "", `unknown syslog facility "x"`},
-		{"server=h,severity=x", "", `unknown syslog severity "x"`},
-		{"server=h,tag=" + strings.Repeat("a", 33), "", "syslog tag length exceeds 32"},
+		{"server=127.0.0.1,facility=x", "", `unknown syslog facility "x"`},
+		{"server=127.0.0.1,severity=x", "", `unknown syslog severity "x"`},
+		{"server=127.0.0.1,tag=" + strings.Repeat("a", 33), "", "syslog tag length exceeds 32"},
 	} {
 		p, err := parseSyslog(tt.text)
 		switch {

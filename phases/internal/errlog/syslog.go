@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // Syslog is a log that goes to a syslog server, as datagrams of RFC 3164.
@@ -35,43 +37,71 @@ var syslogSeverities = []string{"emerg", "alert", "crit", "error", "warn", "noti
 func parseSyslog(text string) (*Syslog, error) {
 	host, _ := os.Hostname()
 	p := &Syslog{facility: 23, severity: 6, tag: "nginx", host: host} // local7, info
+	given := map[string]bool{}
 	for _, param := range strings.Split(text, ",") {
 		key, value, _ := strings.Cut(param, "=")
+		if given[key] && key != "nohostname" {
+			return nil, fmt.Errorf("duplicate syslog \"%s\"", key)
+		}
+		given[key] = true
+		var err error
 		switch key {
 		case "server":
-			p.Addr = value
-			if strings.HasPrefix(value, "unix:") {
-				break
-			}
-			_, port, given := strings.Cut(value, ":")
-			if !given {
-				p.Addr += ":514"
-			} else if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-				return nil, fmt.Errorf("invalid port in syslog server \"%s\"", value)
-			}
+			p.Addr, err = syslogServer(value)
 		case "facility":
 			if p.facility = slices.Index(syslogFacilities, value); p.facility < 0 {
-				return nil, fmt.Errorf("unknown syslog facility \"%s\"", value)
+				err = fmt.Errorf("unknown syslog facility \"%s\"", value)
 			}
 		case "severity":
 			if p.severity = slices.Index(syslogSeverities, value); p.severity < 0 {
-				return nil, fmt.Errorf("unknown syslog severity \"%s\"", value)
+				err = fmt.Errorf("unknown syslog severity \"%s\"", value)
 			}
 		case "tag":
-			if len(value) > 32 {
-				return nil, fmt.Errorf("syslog tag length exceeds 32")
-			}
-			p.tag = value
+			p.tag, err = value, checkTag(value)
 		case "nohostname":
 			p.host = ""
 		default:
-			return nil, fmt.Errorf("unknown syslog parameter \"%s\"", param)
+			err = fmt.Errorf("unknown syslog parameter \"%s\"", param)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	if p.Addr == "" {
 		return nil, fmt.Errorf("no syslog server specified")
 	}
 	return p, nil
+}
+
+// syslogServer reads the address of a server. One that is given by name must be found
+// now, by the system's means.
+func syslogServer(text string) (string, error) {
+	a, reason := inet.Parse(text, 514)
+	switch {
+	case reason != "":
+		return "", fmt.Errorf("%s in syslog server \"%s\"", reason, text)
+	case a.Unix:
+		return text, nil
+	}
+	if a.Name {
+		if _, err := net.LookupHost(a.Host); err != nil {
+			return "", fmt.Errorf("host not found in syslog server \"%s\"", text)
+		}
+	}
+	return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)), nil
+}
+
+// checkTag judges a tag: letters, digits and underscores.
+func checkTag(tag string) error {
+	if len(tag) > 32 {
+		return fmt.Errorf("syslog tag length exceeds 32")
+	}
+	for _, c := range []byte(tag) {
+		if c != '_' && (c < '0' || c > '9' && c < 'A' || c > 'Z' && c < 'a' || c > 'z') {
+			return fmt.Errorf("syslog \"tag\" only allows alphanumeric characters and underscore")
+		}
+	}
+	return nil
 }
 
 // Send sends a line of an access log, without its line feed, with the severity that

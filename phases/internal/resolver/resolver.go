@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -182,13 +183,14 @@ func (rc *Resolver) keep(name question, a dnsAnswer) nameAnswer {
 }
 
 // Parse reads what stands behind resolver: ADDRESS... [valid=TIME] [ipv4=on|off] [ipv6=on|off].
-func Parse(args []string) (*Resolver, error) {
+// Without newer ipv4= and local= are names of servers, as all that is no parameter is.
+func Parse(args []string, newer bool) (*Resolver, error) {
 	rc := &Resolver{IPv4: true, IPv6: true}
 	for _, arg := range args {
 		key, value, option := strings.Cut(arg, "=")
 		ok := true
 		switch {
-		case !option:
+		case !option, !newer && (key == "ipv4" || key == "local"), !slices.Contains([]string{"valid", "ipv6", "ipv4", "local"}, key):
 			if err := rc.AddServer(arg); err != nil {
 				return nil, err
 			}
@@ -200,9 +202,6 @@ func Parse(args []string) (*Resolver, error) {
 			rc.IPv4, ok = value == "on", value == "on" || value == "off"
 		case key == "local":
 			rc.Local = value == "on"
-		case key == "status_zone":
-		default:
-			ok = false
 		}
 		if !ok {
 			return nil, fmt.Errorf("invalid parameter: %s", arg)

@@ -8,7 +8,6 @@ import (
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
-	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
 // Module is ngx_http_v2_module.
@@ -76,7 +75,7 @@ func directives() []core.Directive {
 			}
 			return err
 		}},
-		{Name: "http2_recv_buffer_size", In: core.InHTTP, Args: core.Take1, Set: atLeast(33, core.DirectiveError("value is too small"))},
+		{Name: "http2_recv_buffer_size", In: core.InHTTP, Args: core.Take1, Set: atLeast("http2_recv_buffer_size", 33)},
 		{Name: "http2_pool_size", In: where, Args: core.Take1, Set: core.DiscardPool("http2_pool_size")},
 		{Name: "http2_streams_index_size", In: where, Args: core.Take1, Set: discardPowerOfTwo("http2_streams_index_size")},
 		{Name: "http2_max_requests", In: where, Args: core.Take1, Set: obsolete("keepalive_requests")},
@@ -85,8 +84,8 @@ func directives() []core.Directive {
 		{Name: "http2_recv_timeout", In: where, Args: core.Take1, Set: obsolete("client_header_timeout")},
 		{Name: "http2_idle_timeout", In: where, Args: core.Take1, Set: obsolete("keepalive_timeout")},
 		{Name: "http2_max_concurrent_pushes", In: where, Args: core.Take1, Set: noPush(core.DiscardNumber("http2_max_concurrent_pushes"))},
-		{Name: "http2_push", In: core.InHTTPSrvLoc, Args: core.Take1, Set: noPush(core.Inert)},
-		{Name: "http2_push_preload", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: noPush(core.Inert)},
+		{Name: "http2_push", In: core.InHTTPSrvLoc, Args: core.Take1, Set: noPush(push)},
+		{Name: "http2_push_preload", In: core.InHTTPSrvLoc, Args: core.TakeFlag, Set: noPush(preload)},
 	}
 }
 
@@ -97,6 +96,24 @@ func obsolete(now string) core.Setter {
 		c.Warnf(d, "the \"%s\" directive is obsolete, use the \"%s\" directive instead", d.Name, now)
 		return nil
 	}
+}
+
+// preload reads http2_push_preload, which has no effect here.
+func preload(c *core.Compiler, d *conf.Directive) error {
+	on := core.Discarded[bool](d.Name)
+	err := core.SetFlag(on)(c, d)
+	if err == nil && on(c).V {
+		return core.Inert(c, d)
+	}
+	return err
+}
+
+// push reads http2_push URI, which has no effect here, or off.
+func push(c *core.Compiler, d *conf.Directive) error {
+	if d.Args[0] != "off" {
+		return core.Inert(c, d)
+	}
+	return core.Discarded[bool](d.Name)(c).Put(false)
 }
 
 // noPush accepts a directive about pushes, which newer releases do not make any more.
@@ -123,16 +140,14 @@ func discardPowerOfTwo(name string) core.Setter {
 }
 
 // atLeast checks a size that tunes nginx's memory and is not needed here.
-func atLeast(low int64, tooSmall error) core.Setter {
-	return func(_ *core.Compiler, d *conf.Directive) error {
-		n, ok := ngxtext.ParseSize(d.Args[0], false)
-		if !ok {
-			return core.ErrInvalidValue
+func atLeast(name string, low int64) core.Setter {
+	set := core.DiscardSize(name)
+	return func(c *core.Compiler, d *conf.Directive) error {
+		err := set(c, d)
+		if err == nil && core.Discarded[int64](name)(c).V < low {
+			err = core.DirectiveError("value is too small")
 		}
-		if n < low {
-			return tooSmall
-		}
-		return nil
+		return err
 	}
 }
 

@@ -205,7 +205,7 @@ func finish(c *core.Compiler) error {
 		t := Server.Of(l.Default)
 		l.TLS = l.TLS || t.on.V
 		if l.TLS && t.config == nil && !t.reject.V {
-			return &conf.Error{Msg: `no "ssl_certificate" is defined for the "listen ... ssl" directive`}
+			return l.Default.Block.Errorf("no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive")
 		}
 	}
 	return nil

@@ -110,7 +110,7 @@ func setResolver(c *core.Compiler, d *conf.Directive) error {
 	if c.Loc.Resolver.Set {
 		return core.ErrDuplicate
 	}
-	rc, err := resolver.Parse(d.Args)
+	rc, err := resolver.Parse(d.Args, c.Cycle.Stack.Has(compat.ResolverFamilies))
 	if err != nil {
 		return err
 	}
