@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
 
 // HeadWriter is a Downstream that frames responses in its own way: HTTP/2, or
@@ -100,6 +102,25 @@ type Downstream interface {
 	NetConn() net.Conn
 	// TLS reports whether the connection is encrypted.
 	TLS() bool
+}
+
+// TCPInfo is what the system knows of a client's connection (struct tcp_info).
+type TCPInfo struct {
+	RTT, RTTVar uint32 // microseconds
+	SndCwnd     uint32 // segments
+	RcvSpace    uint32 // bytes
+}
+
+// tcpInfo makes the getter of one of the $tcpinfo_ variables.
+func tcpInfo(field func(*TCPInfo) uint32) func(*Request) (string, bool) {
+	return func(r *Request) (string, bool) {
+		if c, ok := r.Downstream().(interface{ TCPInfo() (TCPInfo, bool) }); ok {
+			if info, ok := c.TCPInfo(); ok {
+				return ngxtext.Itoa(int64(field(&info))), true
+			}
+		}
+		return "", false
+	}
 }
 
 // Downstream is the client's connection, also before the request is set up.

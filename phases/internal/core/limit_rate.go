@@ -66,12 +66,9 @@ func (r *Request) SetRate(perSecond int64) {
 	}
 }
 
-func limitRateVar(r *Request) string {
-	if !r.rateSet {
-		r.rate, r.rateSet = r.sizeOf(&r.Loc.limitRate.V), true
-	}
-	return strconv.FormatInt(r.rate, 10)
-}
+// limitRateVar is $limit_rate: what it was set to, and when the answer goes out, what
+// limit_rate said.
+func limitRateVar(r *Request) string { return strconv.FormatInt(r.rate, 10) }
 
 // setLimitRateVar is `set $limit_rate` (ngx_http_variable_set_limit_rate).
 func setLimitRateVar(r *Request, value string, _ bool) {

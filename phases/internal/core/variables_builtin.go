@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 )
@@ -106,8 +107,10 @@ func builtinVariables() []Variable {
 		{Name: "nginx_version", Get: Always(func(r *Request) string { return r.Cycle.Stack.Release })},
 		{Name: "limit_rate", Volatile: true, Changeable: true, Get: Always(limitRateVar), Set: setLimitRateVar},
 		{Name: "connection_time", Volatile: true, Get: Always(func(r *Request) string { return ngxtext.Milliseconds(time.Since(r.Main.Conn.Opened())) })},
-		{Name: "tcpinfo_rtt", Get: noTCPInfo}, {Name: "tcpinfo_rttvar", Get: noTCPInfo},
-		{Name: "tcpinfo_snd_cwnd", Get: noTCPInfo}, {Name: "tcpinfo_rcv_space", Get: noTCPInfo},
+		{Name: "tcpinfo_rtt", Get: tcpInfo(func(i *TCPInfo) uint32 { return i.RTT })},
+		{Name: "tcpinfo_rttvar", Get: tcpInfo(func(i *TCPInfo) uint32 { return i.RTTVar })},
+		{Name: "tcpinfo_snd_cwnd", Get: tcpInfo(func(i *TCPInfo) uint32 { return i.SndCwnd })},
+		{Name: "tcpinfo_rcv_space", Get: tcpInfo(func(i *TCPInfo) uint32 { return i.RcvSpace })},
 	}...)
 }
 
@@ -188,7 +191,7 @@ func (r *Request) FinalStatus() int {
 func realRoot(r *Request) (string, bool) {
 	path, err := filepath.EvalSymlinks(r.DocRoot())
 	if err != nil {
-		r.Logf(errlog.Crit, "realpath() \"%s\" failed (%v)", r.DocRoot(), err)
+		r.Logf(errlog.Crit, "realpath() \"%s\" failed (%s)", r.DocRoot(), conf.Errno(err))
 		return "", false
 	}
 	return path, true
@@ -208,8 +211,5 @@ func binaryRemoteAddr(r *Request) string {
 	}
 	return string(addr.AsSlice())
 }
-
-// noTCPInfo: the kernel's figures of a connection are not read.
-func noTCPInfo(*Request) (string, bool) { return "", false }
 
 // remoteUser is the user name of basic authentication.

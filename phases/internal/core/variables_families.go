@@ -121,7 +121,12 @@ func responseHeaderVar(name string) func(*Request) (string, bool) {
 			return "", false
 		}
 	case "transfer_encoding":
-		return func(r *Request) (string, bool) { return "chunked", r.ChunkedOut }
+		return func(r *Request) (string, bool) {
+			if !r.ChunkedOut {
+				return "", false
+			}
+			return "chunked", true
+		}
 	case "cache_control", "link":
 		return func(r *Request) (string, bool) { return HeaderByVar(r.Out.Headers, name, ", ") }
 	}

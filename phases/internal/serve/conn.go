@@ -414,6 +414,14 @@ func (c *conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 // LocalAddr implements Downstream.
 func (c *conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
 
+// TCPInfo is what the system knows of the connection.
+func (c *conn) TCPInfo() (info core.TCPInfo, ok bool) {
+	if c.watch.raw != nil {
+		_ = c.watch.raw.Control(func(fd uintptr) { info, ok = tcpInfo(fd) })
+	}
+	return info, ok
+}
+
 // Claim implements ClaimedConn.
 func (c *conn) Claim() *core.ClientClaim { return &c.proxy }
 

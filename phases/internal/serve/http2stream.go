@@ -381,6 +381,12 @@ func (s *http2Stream) Requests() int64 { return s.number }
 // RemoteAddr implements Downstream.
 func (s *http2Stream) RemoteAddr() net.Addr { return s.h.c.RemoteAddr() }
 
+// TCPInfo is what the system knows of the connection.
+func (s *http2Stream) TCPInfo() (core.TCPInfo, bool) { return s.h.c.TCPInfo() }
+
+// Claim implements ClaimedConn.
+func (s *http2Stream) Claim() *core.ClientClaim { return &s.h.c.proxy }
+
 // LocalAddr implements Downstream.
 func (s *http2Stream) LocalAddr() net.Addr { return s.h.c.LocalAddr() }
 

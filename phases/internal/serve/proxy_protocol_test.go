@@ -3,6 +3,7 @@ package serve_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moonphase/moonphase/phases/internal/testserver"
 )
@@ -40,5 +41,19 @@ func TestProxyProtocol(t *testing.T) {
 			}
 			s.WantLog(tt.log)
 		})
+	}
+}
+
+// TestProxyProtocolHTTP2: each stream knows what the connection began with, and realip
+// takes it for the client.
+func TestProxyProtocolHTTP2(t *testing.T) {
+	s := testserver.Start(t, `events {} http { access_log off; server { listen ADDR http2 proxy_protocol;
+		set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;
+		location / { return 200 "$proxy_protocol_addr|$proxy_protocol_server_port|$remote_addr|$realip_remote_addr"; } } }`)
+	c := dialHTTP2(t, s.Addr)
+	c.raw("PROXY TCP4 1.2.3.4 5.6.7.8 11 22\r\n").hello().get(1, "/").get(3, "/").send()
+	got := strings.Join(c.events(200*time.Millisecond), "\n")
+	if want := "1.2.3.4|22|1.2.3.4|127.0.0.1"; strings.Count(got, want) != 2 {
+		t.Errorf("no two answers %q in\n%s", want, got)
 	}
 }

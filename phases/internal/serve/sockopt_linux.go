@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moonphase/moonphase/phases/internal/core"
 )
 
@@ -16,6 +18,15 @@ func closeWait(fd uintptr) bool {
 	var info [4]byte
 	binary.NativeEndian.PutUint32(info[:], uint32(v))
 	return err == nil && info[0] == stateCloseWait
+}
+
+// tcpInfo asks for what the system knows of a TCP connection.
+func tcpInfo(fd uintptr) (info core.TCPInfo, ok bool) {
+	v, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return info, false
+	}
+	return core.TCPInfo{RTT: v.Rtt, RTTVar: v.Rttvar, SndCwnd: v.Snd_cwnd, RcvSpace: v.Rcv_space}, true
 }
 
 // dup makes the file descriptor to another one for the file of from.
