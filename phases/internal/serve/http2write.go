@@ -99,14 +99,12 @@ func (h *http2Conn) frameData() {
 			continue
 		}
 		if s.rate.perSecond > 0 && n > 0 {
-			now := time.Now()
-			allowed, wait := s.rate.allow(s.moved, now)
+			allowed, wait := s.rate.take(s.moved, n, n == left, time.Now())
 			if wait > 0 {
 				h.enqueueLater(s, wait)
 				continue
 			}
-			n = int(min(int64(n), allowed))
-			s.rate.note(s.moved, s.moved+int64(n), now)
+			n = allowed
 		}
 		last := n == left && s.fin
 		h.appendData(s, n, last && s.trailers == nil)

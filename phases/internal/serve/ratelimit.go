@@ -9,6 +9,8 @@ type rateLimit struct {
 	after     int64 // bytes that go out before
 	start     int64 // Unix seconds
 	notBefore time.Time
+
+	burst, began int64 // of several writes: what is left of what may be sent, and where it began
 }
 
 // SetRate implements Downstream.
@@ -29,6 +31,24 @@ func (l *rateLimit) allow(sent int64, now time.Time) (n int64, wait time.Duratio
 		return 0, time.Duration(-n*1000/l.perSecond+1) * time.Millisecond
 	}
 	return n, 0
+}
+
+// take is allow for one write of many that go out together, of n bytes; last says that no
+// more is there yet. Only behind them all is there a wait.
+func (l *rateLimit) take(sent int64, n int, last bool, now time.Time) (allowed int, wait time.Duration) {
+	if l.burst == 0 {
+		if l.burst, wait = l.allow(sent, now); wait > 0 {
+			return 0, wait
+		}
+		l.began = sent
+	}
+	allowed = int(min(int64(n), l.burst))
+	l.burst -= int64(allowed)
+	if l.burst == 0 || last {
+		l.burst = 0
+		l.note(l.began, sent+int64(allowed), now)
+	}
+	return allowed, 0
 }
 
 // note is told that a write takes the bytes sent from before to after.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -47,5 +48,32 @@ func TestRateLimit(t *testing.T) {
 		if took := now.Sub(start); took != tt.end {
 			t.Errorf("%s: took %v, want %v", tt.name, took, tt.end)
 		}
+	}
+}
+
+// TestRateLimitTake: what goes out as frames goes out in one breath as far as the rate
+// allows, and then waits as one write would.
+func TestRateLimitTake(t *testing.T) {
+	start := time.Unix(1000, 0)
+	l := rateLimit{perSecond: 20 << 10, start: start.Unix()}
+	now, sent := start, int64(0)
+	var at []time.Duration
+	for left := 60_000; left > 0; {
+		n := min(left, 8<<10)
+		n, wait := l.take(sent, n, n == left, now)
+		if wait > 0 {
+			now = now.Add(wait)
+			continue
+		}
+		left -= n
+		sent += int64(n)
+		at = append(at, now.Sub(start))
+	}
+	want := []time.Duration{0, 0, 0, 1, 1, 1, 2, 2, 2}
+	for i := range want {
+		want[i] *= time.Second
+	}
+	if !slices.Equal(at, want) {
+		t.Errorf("frames go out at %v, want %v", at, want)
 	}
 }

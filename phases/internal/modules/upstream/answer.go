@@ -33,6 +33,9 @@ func (x *Exchange) answer() int {
 	if x.In.Head.Bare {
 		r.HTTPMajor, r.HTTPMinor = 0, 9
 	}
+	if !x.buffering {
+		r.SetRate(0) // limit_rate is for what waits in buffers
+	}
 	if rc := r.SendHeader(); rc != core.OK {
 		return rc
 	}
