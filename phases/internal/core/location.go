@@ -7,6 +7,7 @@ import (
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/listening"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/phases/internal/resolver"
 )
@@ -127,7 +128,7 @@ type Listen struct {
 	Proxy    bool // PROXY protocol
 	Default  *Server
 	explicit bool // Default was written as default_server
-	Socket   SocketOptions
+	Socket   listening.Options
 	// socketSet: a listen directive has said what socket is.
 	socketSet bool
 	servers   []*Server

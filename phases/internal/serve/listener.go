@@ -16,6 +16,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
+	"github.com/moonphase/moonphase/phases/internal/listening"
 	"github.com/moonphase/moonphase/runtime/guard"
 	"github.com/moonphase/moonphase/runtime/sockio"
 )
@@ -151,7 +152,7 @@ func listen(l *core.Listen) (net.Listener, error) {
 
 // setSocketOptions sets the options of a socket that is not bound yet. Connections inherit
 // from it what is theirs.
-func setSocketOptions(fd int, o *core.SocketOptions) error {
+func setSocketOptions(fd int, o *listening.Options) error {
 	set := func(level, option, value int) error { return syscall.SetsockoptInt(fd, level, option, value) }
 	if o.Rcvbuf > 0 {
 		if err := set(syscall.SOL_SOCKET, syscall.SO_RCVBUF, o.Rcvbuf); err != nil {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/listening"
 )
 
 // closeWait tells whether the client has shut its side of a TCP connection down,
@@ -39,7 +40,7 @@ const (
 )
 
 // setSystemOptions sets the options of a socket that are the system's own.
-func setSystemOptions(fd int, o *core.SocketOptions) error {
+func setSystemOptions(fd int, o *listening.Options) error {
 	for _, opt := range [...]struct{ level, option, value int }{
 		{syscall.SOL_SOCKET, soReusePort, asInt(o.ReusePort)},
 		{syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, asInt(o.Deferred)},

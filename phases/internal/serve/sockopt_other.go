@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
+	"github.com/moonphase/moonphase/phases/internal/listening"
 )
 
 // closeWait tells whether the client has shut its side of a TCP connection down
@@ -17,7 +18,7 @@ func closeWait(uintptr) bool { return false }
 func dup(from, to int) error { return syscall.Dup2(from, to) }
 
 // setSystemOptions refuses the options of a socket that only Linux is known to have.
-func setSystemOptions(_ int, o *core.SocketOptions) error {
+func setSystemOptions(_ int, o *listening.Options) error {
 	k := o.KeepAlive
 	if o.ReusePort || o.Deferred || o.FastOpen > 0 || k.Idle > 0 || k.Interval > 0 || k.Count > 0 {
 		return errors.New("reuseport, deferred, fastopen and the times of so_keepalive need Linux")
