@@ -27,7 +27,7 @@ func (k EscapeKind) mustEscape(c byte) bool {
 	case EscapeRefresh:
 		return strings.IndexByte("\"'<>^`{|~", c) >= 0
 	case EscapeText:
-		return strings.IndexByte("\"#%'<>\^`{|}", c) >= 0
+		return strings.IndexByte("\"#%'<>\\^`{|}", c) >= 0
 	case EscapePath, EscapeArgs:
 		switch c {
 		case '"', '#', '%', '<', '>', '?', '\\', '^', '`', '{', '|', '}':
