@@ -44,6 +44,7 @@ var runtimeRooms = []string{".", "internal/lua", "internal/lua/", "internal/test
 var moduleImports = map[string][]string{
 	"internal/modules/proxy":     {"internal/modules/upstream"}, // ngx_http_proxy_module.c is made of ngx_http_upstream.c
 	"internal/modules/fastcgi":   {"internal/modules/upstream"},
+	"internal/modules/memc":      {"internal/modules/upstream"},
 	"internal/modules/memcached": {"internal/modules/upstream"},
 	"internal/lua":               {"internal/modules/upstream", "internal/modules/ssl"}, // balancer_by_lua*, ssl_*_by_lua*
 	"internal/lua/caller":        {"internal/modules/ssl", "internal/modules/upstream"}, // a caller can be a handshake, with a client or an upstream

@@ -92,7 +92,7 @@ var addons = []group{
 		encrypted_session_key set_decrypt_session set_encrypt_session`},
 	{"form-input-nginx-module", true, `set_form_input set_form_input_multi`},
 	{"iconv-nginx-module", true, `iconv_buffer_size iconv_filter set_iconv`},
-	{"memc-nginx-module", true, `memc_buffer_size memc_cmds_allowed memc_connect_timeout
+	{"memc-nginx-module", false, `memc_buffer_size memc_cmds_allowed memc_connect_timeout
 		memc_flags_to_last_modified memc_ignore_client_abort memc_next_upstream memc_pass memc_read_timeout
 		memc_send_timeout memc_upstream_fail_timeout memc_upstream_max_fails`},
 	{"postgres-nginx-module", true, `postgres_escape postgres_keepalive postgres_output postgres_pass

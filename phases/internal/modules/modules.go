@@ -30,6 +30,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/limitreq"
 	"github.com/moonphase/moonphase/phases/internal/modules/log"
 	maps "github.com/moonphase/moonphase/phases/internal/modules/map"
+	"github.com/moonphase/moonphase/phases/internal/modules/memc"
 	"github.com/moonphase/moonphase/phases/internal/modules/memcached"
 	"github.com/moonphase/moonphase/phases/internal/modules/mirror"
 	"github.com/moonphase/moonphase/phases/internal/modules/notmodified"
@@ -133,5 +134,7 @@ func All() []*core.Module {
 		slice.Module,       // what the others see is the whole
 
 		brotlistatic.Module, // before gzip_static, for clients that take both
+
+		memc.Module,
 	}
 }

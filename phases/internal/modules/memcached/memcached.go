@@ -77,7 +77,7 @@ type exchange struct {
 	conf  *config
 	key   string // as it was sent
 	gzip  bool   // the flags say that the value is packed
-	value value
+	value upstream.Trailed
 }
 
 // handler is the content handler of memcached_pass (ngx_http_memcached_handler).
@@ -185,44 +185,6 @@ func (x *exchange) StartBody() {
 	if x.gzip {
 		x.R.Out.Headers.Add("Content-Encoding", "gzip")
 	}
-	x.value = value{x: x, left: h.Length}
+	x.value = upstream.Trailed{X: &x.Exchange, Left: h.Length, Trailer: "\r\nEND\r\n", Wrong: "memcached sent invalid trailer"}
 	x.In.InsideJoined(&x.value)
 }
-
-// value is the upstream.Decoder of a value and of what ends it.
-type value struct {
-	x    *exchange
-	left int64 // of the value
-	had  int   // bytes of the trailer
-	done bool
-}
-
-// trailer stands behind a value.
-const trailer = "\r\nEND\r\n"
-
-// Parse takes the trailer from b (ngx_http_memcached_filter).
-func (v *value) Parse(b []byte) (int, error) {
-	if v.left > 0 || len(b) == 0 {
-		return 0, nil
-	}
-	if !strings.HasPrefix(trailer[v.had:], string(b)) {
-		v.x.R.Log(errlog.Err, "memcached sent invalid trailer")
-		v.x.In.Head.Close, v.done = true, true
-		return len(b), nil
-	}
-	v.had += len(b)
-	v.done = v.had == len(trailer)
-	return len(b), nil
-}
-
-// Data is how many bytes of the value come next.
-func (v *value) Data() int64 { return v.left }
-
-// Took says that n of those were taken.
-func (v *value) Took(n int64) { v.left -= n }
-
-// Need is what must still come.
-func (v *value) Need() int64 { return v.left + int64(len(trailer)-v.had) }
-
-// Done reports whether the trailer was read.
-func (v *value) Done() bool { return v.done }
