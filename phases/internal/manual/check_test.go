@@ -38,7 +38,7 @@ func TestNearest(t *testing.T) {
 		{"serve", core.InHTTP, "server"},
 		{"servername", core.InServer, "server_name"},
 		{"xyzzy", core.InServer, ""},
-		{"dav_method", core.InLocation, "dav_methods"},
+		{"image_filte", core.InLocation, "image_filter"},
 		{"lua_shared_dic", core.InHTTP, "lua_shared_dict"},
 	} {
 		if got, _ := nearest(index, c.name, c.in); got != c.want {
@@ -67,6 +67,19 @@ func TestCheck(t *testing.T) {
 	}
 	if e := found[1]; e.Err.Error() != `unknown directive "geoip_org" in nginx.conf:1` || e.Kind != Absent {
 		t.Errorf("nginx would not say %v", e.Err)
+	}
+}
+
+// TestBuiltin: a directive that is not there is told once of a file that is built in.
+func TestBuiltin(t *testing.T) {
+	tree, err := conf.Parse("params", "/", []byte("perl_set a b; perl_set c d; events {} http {}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree.Files[0].Builtin = true
+	found, err := Check(tree, core.CompileOptions{Prefix: "/", ConfPath: "/nginx.conf"})
+	if err != nil || len(found) != 1 || found[0].Kind != Absent {
+		t.Errorf("%v: %+v", err, found)
 	}
 }
 
