@@ -24,6 +24,11 @@ var Module = &core.Module{
 		return []core.Variable{{Name: "limit_conn_status", Volatile: true, Get: statusVar}}
 	},
 	Conf: []core.ConfSlot{loc},
+	Detach: func(main, twin *core.Request) { // is looked at no more, and holds nothing
+		if v := note.Get(main); v != nil {
+			note.Of(twin).text = v.text
+		}
+	},
 	Build: func(b *core.Builder, l *core.Location) {
 		if loc.Of(l).limits != nil {
 			b.Handle(core.PreaccessPhase, handler)

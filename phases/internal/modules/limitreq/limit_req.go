@@ -26,6 +26,11 @@ var Module = &core.Module{
 		return []core.Variable{{Name: "limit_req_status", Volatile: true, Get: statusVar}}
 	},
 	Conf: []core.ConfSlot{loc},
+	Detach: func(main, twin *core.Request) { // is looked at no more
+		if v := note.Get(main); v != nil {
+			*note.Of(twin) = *v
+		}
+	},
 	Build: func(b *core.Builder, l *core.Location) {
 		if loc.Of(l).limits != nil {
 			b.Handle(core.PreaccessPhase, handler)
