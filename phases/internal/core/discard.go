@@ -77,7 +77,7 @@ func discardHash(name string) Setter {
 		const line, most = 64, 64 << 10 // bytes: of the processor's cache, of a bucket
 		n := Discarded[int](name)(c).V
 		switch rounded := (n + line - 1) / line * line; {
-		case n == 0 && name != "types_hash_max_size": // which nginx does not build for a location
+		case n == 0 && (name != "types_hash_max_size" || c.Level != InLocation): // one without types has no table
 			return &conf.Error{Msg: fmt.Sprintf("could not build %s, you should increase %s: 0", table, name)}
 		case strings.HasSuffix(name, "_bucket_size") && rounded > most-line:
 			return &conf.Error{Msg: fmt.Sprintf("could not build %s, too large %s: %d", table, name, rounded)}

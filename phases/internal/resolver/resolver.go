@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -190,7 +189,7 @@ func Parse(args []string, newer bool) (*Resolver, error) {
 		key, value, option := strings.Cut(arg, "=")
 		ok := true
 		switch {
-		case !option, !newer && (key == "ipv4" || key == "local"), !slices.Contains([]string{"valid", "ipv6", "ipv4", "local"}, key):
+		case !option, !newer && key != "valid" && key != "ipv6":
 			if err := rc.AddServer(arg); err != nil {
 				return nil, err
 			}
@@ -202,6 +201,8 @@ func Parse(args []string, newer bool) (*Resolver, error) {
 			rc.IPv4, ok = value == "on", value == "on" || value == "off"
 		case key == "local":
 			rc.Local = value == "on"
+		default:
+			ok = false
 		}
 		if !ok {
 			return nil, fmt.Errorf("invalid parameter: %s", arg)
