@@ -50,7 +50,7 @@ func TestNearest(t *testing.T) {
 // TestCheck goes on to the end, and complains about no directive twice.
 func TestCheck(t *testing.T) {
 	tree, err := conf.Parse("nginx.conf", "/", []byte(
-		`events { wrong; } http { geoip_org f; server { root a b; location / { flv; echo; include scgi_params; } } }`))
+		`events { wrong; } http { geoip_org f; server { root a b; location / { image_filter off; echo; } } }`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestCheck(t *testing.T) {
 	for _, c := range found {
 		got = append(got, c.At.Name)
 	}
-	if want := "wrong geoip_org root flv scgi_param"; strings.Join(got, " ") != want {
+	if want := "wrong geoip_org root image_filter"; strings.Join(got, " ") != want {
 		t.Errorf("complaints about %v, want %s", got, want)
 	}
 	if e := found[1]; e.Err.Error() != `unknown directive "geoip_org" in nginx.conf:1` || e.Kind != Absent {
