@@ -24,6 +24,8 @@ type Head struct {
 	Line string // the request line without its line end
 	Size int    // bytes of the head that were looked at: all of them, or up to what is wrong
 
+	AsksHead bool // of a line that is refused, where Method is not known: it begins with HEAD
+
 	Method string
 	Target string // of the request line, without scheme and host
 	Path   string // decoded and normalised

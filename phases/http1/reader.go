@@ -123,6 +123,7 @@ func (rd *Reader) ReadHead(h *Head, wait time.Duration) error {
 			perr = h.finish()
 		}
 		if perr != nil {
+			h.AsksHead = bytes.HasPrefix(rd.Buffered(), []byte("HEAD "))
 			if perr == errMethod09 {
 				h.Major, h.Minor = 0, 9
 			}

@@ -40,6 +40,7 @@ type conn struct {
 	wait      clientWait                // for a request: a shutdown may cut the connection then
 	keepMin   time.Duration             // keepalive_min_timeout of the last request
 	held      time.Duration             // for so long nobody may cut the connection
+	discards  bool                      // the current request's body is thrown away
 	late      bool                      // the client was too slow: reset_timedout_connection
 	slotGiven atomic.Bool               // its place among the worker_connections is another's
 	http2     atomic.Pointer[http2Conn] // when it speaks that
@@ -208,7 +209,7 @@ func (c *conn) serve() {
 		linger := lingering{mode: r.Loc.LingeringClose.V, total: r.Loc.LingeringTime.V, each: r.Loc.LingeringTimeout.V}
 		wait, c.keepMin = r.Loc.KeepaliveTimeout.V, r.Loc.KeepaliveMin.V
 		keep := r.KeepAlive && !r.Terminated && !c.taken
-		terminated, discarding := r.Terminated, r.Body.Discarded && !c.taken
+		terminated, discarding := r.Terminated, c.discards && !c.rd.BodyDone() && !c.taken
 		c.late = c.late || r.SendTimedOut
 		c.resetLate(r)
 		c.watch.stop(&c.rd)
@@ -248,6 +249,7 @@ func (c *conn) request() *core.Request {
 	r := b.cycle.NewRequest(c, b.listen)
 	c.req = r
 	c.writer.begin()
+	c.discards = false
 	r.Method, r.URI, r.Args = h.Method, h.Path, h.Args
 	r.RequestURI, r.RequestLine, r.HeaderText = h.Target, h.Line, h.Text
 	r.HTTPMajor, r.HTTPMinor = h.Major, h.Minor
@@ -281,6 +283,7 @@ func (c *conn) refuse(r *core.Request, err error) {
 			msg = strings.Replace(msg, "reading client request line", "reading client pipelined request line", 1)
 		}
 		r.Log(errlog.Info, msg)
+		r.HeaderOnly = c.head.AsksHead
 		r.ServeError(bad.Status)
 		c.linger(lingering{mode: lingerOn, total: 30 * time.Second, each: 5 * time.Second, pending: true})
 	case errors.Is(err, errStopping):
@@ -379,6 +382,7 @@ func (c *conn) ChunkLeft() int64 { return c.rd.ChunkLeft() }
 
 // SkipBody implements Downstream.
 func (c *conn) SkipBody() error {
+	c.discards = true
 	c.watch.pause(&c.rd)
 	defer c.watch.resume(&c.rd)
 	if c.rd.SkipBody() != nil {

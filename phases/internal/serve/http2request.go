@@ -306,7 +306,7 @@ func (h *http2Conn) addField(name, value string) {
 		r.Log(errlog.Info, err.Msg)
 		h.give(http2Refused, err.Status)
 	} else if r.Host == "" && b.head.Host != "" {
-		r.Host = b.head.Host
+		r.Host, r.Port = b.head.Host, b.head.Port
 		r.Server = r.Listen.FindServer(r, r.Host)
 	}
 }
