@@ -26,7 +26,7 @@ func unsafeByte(s string) (byte, bool) {
 func escapeUnsafe(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] >= 0x7F {
+		if s[i] < ' ' || s[i] >= 0x7F || s[i] == '"' || s[i] == '\\' {
 			fmt.Fprintf(&b, "\\x%02X", s[i])
 			continue
 		}
