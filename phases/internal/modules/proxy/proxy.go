@@ -2,6 +2,8 @@
 package proxy
 
 import (
+	"fmt"
+
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
@@ -101,6 +103,9 @@ type config struct {
 	setBody      core.Opt[core.Template]
 	redirects    []redirect
 	redirectSet  redirectKind
+
+	cookieDomains, cookiePaths rules[cookieRule]
+	cookieFlags                rules[cookieFlags]
 }
 
 // setHeader is one proxy_set_header.
@@ -121,6 +126,9 @@ func merge(p, outer *config, isIf bool) {
 	}
 	p.mergeRedirects(outer)
 	p.passTrailers.Merge(outer.passTrailers, false)
+	p.cookieDomains.inherit(outer.cookieDomains)
+	p.cookiePaths.inherit(outer.cookiePaths)
+	p.cookieFlags.inherit(outer.cookieFlags)
 	p.httpVersion.Merge(outer.httpVersion, httpOfRelease)
 	p.method.Merge(outer.method, core.Template{})
 	if !p.setBody.Set {
@@ -138,6 +146,11 @@ func directives() []core.Directive {
 		{Name: "proxy_method", In: where, Args: core.Take1, Set: core.SetTemplate(core.In(loc, func(p *config) *core.Opt[core.Template] { return &p.method }))},
 		{Name: "proxy_set_body", In: where, Args: core.Take1, Set: core.SetTemplate(core.In(loc, func(p *config) *core.Opt[core.Template] { return &p.setBody }))},
 		{Name: "proxy_redirect", In: where, Args: core.Take12, Set: setRedirect},
+		{Name: "proxy_cookie_domain", In: where, Args: core.Take12, Set: setCookieDomain},
+		{Name: "proxy_cookie_path", In: where, Args: core.Take12, Set: setCookiePath},
+		{Name: "proxy_cookie_flags", In: where, Args: core.Take1234, Set: setCookieFlags},
+		{Name: "proxy_headers_hash_max_size", In: where, Args: core.Take1, Set: core.DiscardNumber("proxy_headers_hash_max_size")},
+		{Name: "proxy_headers_hash_bucket_size", In: where, Args: core.Take1, Set: core.DiscardNumber("proxy_headers_hash_bucket_size")},
 		{Name: "proxy_send_lowat", In: where, Args: core.Take1, Set: core.DiscardLowat("proxy_send_lowat")},
 	}
 	return append(list, family.Directives(func(c *core.Compiler) *upstream.Config { return &loc.At(c).Config })...)
@@ -157,6 +170,9 @@ func setHTTPVersion(c *core.Compiler, d *conf.Directive) error {
 	}
 	return core.SetEnum(core.In(loc, func(p *config) *core.Opt[int] { return &p.httpVersion }), "1.0", "1.1")(c, d)
 }
+
+// invalidParameter is the complaint about an argument.
+func invalidParameter(arg string) error { return fmt.Errorf("invalid parameter \"%s\"", arg) }
 
 func setSetHeader(c *core.Compiler, d *conf.Directive) error {
 	value, err := c.Template(d.Args[1])

@@ -38,6 +38,12 @@ type redirecter interface {
 	Redirect(url string) (to string, changed bool)
 }
 
+// cookieRewriter is a Protocol that changes the cookies of a response: the value of
+// Set-Cookie (rewrite_cookie).
+type cookieRewriter interface {
+	RewriteCookie(value string) (to string, changed bool)
+}
+
 // Target is where the request of an exchange goes.
 type Target struct {
 	Up     *Upstream // nil for a name that is still to be looked up

@@ -127,6 +127,12 @@ func (x *Exchange) copyHeader(name string, h *core.Header) {
 			return
 		}
 		o.Headers.Add(h.Name, value)
+	case "set-cookie":
+		value := h.Value
+		if rewriter, ok := x.proto.(cookieRewriter); ok {
+			value, _ = rewriter.RewriteCookie(value)
+		}
+		o.Headers.Add(h.Name, value)
 	case "refresh":
 		value := h.Value
 		if at := strings.Index(ngxtext.Lower(value), "url="); at >= 0 {
