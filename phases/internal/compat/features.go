@@ -23,6 +23,7 @@ const (
 	ExpiryInAnyOrder
 	GeoVolatile
 	ResolverFamilies
+	UpstreamRate
 )
 
 // features tells since when a stack has each of them: both versions must be reached,
@@ -47,6 +48,7 @@ var features = [...]struct {
 	LongErrorLines:      {patched, 0, "lines of the error log are cut at 4096 bytes and not at 2048"},
 	ResolveServers:      {1027003, 0, "server of an upstream has resolve and service="},
 	ResolverFamilies:    {1023001, 0, "resolver has ipv4=, and local= of OpenResty's"},
+	UpstreamRate:        {1027000, 0, "proxy_limit_rate and its kin may have variables"},
 	Sticky:              {1029006, 0, "upstream has sticky, its servers have route= and drain"},
 	GeoVolatile:         {1029003, 0, "volatile in a geo block"},
 }

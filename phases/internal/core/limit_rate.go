@@ -32,8 +32,8 @@ const noSize = "0"
 
 var noRate = Template{Lit: noSize}
 
-// sizeOf is the value of a size, 0 when it is none.
-func (r *Request) sizeOf(t *Template) int64 {
+// SizeOf is the value of a size, 0 when it is none.
+func (r *Request) SizeOf(t *Template) int64 {
 	text := t.Eval(r)
 	n, ok := ngxtext.ParseSize(text, false)
 	if !ok {
@@ -50,10 +50,10 @@ func (r *Request) startRate() {
 		return
 	}
 	if !r.rateSet {
-		r.rate, r.rateSet = r.sizeOf(&l.limitRate.V), true
+		r.rate, r.rateSet = r.SizeOf(&l.limitRate.V), true
 	}
 	if r.rate > 0 {
-		r.Conn.SetRate(r.rate, r.sizeOf(&l.limitRateAfter.V), r.Start)
+		r.Conn.SetRate(r.rate, r.SizeOf(&l.limitRateAfter.V), r.Start)
 	}
 }
 
@@ -62,7 +62,7 @@ func (r *Request) startRate() {
 func (r *Request) SetRate(perSecond int64) {
 	r.rate, r.rateSet = perSecond, true
 	if r == r.Main && r.HeadersSent {
-		r.Conn.SetRate(perSecond, r.sizeOf(&r.Loc.limitRateAfter.V), r.Start)
+		r.Conn.SetRate(perSecond, r.SizeOf(&r.Loc.limitRateAfter.V), r.Start)
 	}
 }
 

@@ -38,6 +38,7 @@ type Client struct {
 	crl         core.Opt[string]
 	certificate core.Opt[string]
 	key         core.Opt[string]
+	passwords   []string
 	commands    [][2]string
 
 	*Setup // after build
@@ -55,6 +56,18 @@ func Directives(prefix string, field func(c *core.Compiler) *Client) []core.Dire
 	file := func(f func(t *Client) *core.Opt[string]) core.Setter {
 		return core.SetPath(func(c *core.Compiler) *core.Opt[string] { return f(field(c)) })
 	}
+	return append(PeerDirectives(prefix, field), []core.Directive{
+		{Name: prefix + "certificate", In: core.InHTTPSrvLoc, Args: core.Take1, Set: file(func(t *Client) *core.Opt[string] { return &t.certificate })},
+		{Name: prefix + "certificate_key", In: core.InHTTPSrvLoc, Args: core.Take1, Set: file(func(t *Client) *core.Opt[string] { return &t.key })},
+		{Name: prefix + "password_file", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.Refused("keys with a password")},
+	}...)
+}
+
+// PeerDirectives are those of them that do not say which certificate this server shows.
+func PeerDirectives(prefix string, field func(c *core.Compiler) *Client) []core.Directive {
+	file := func(f func(t *Client) *core.Opt[string]) core.Setter {
+		return core.SetPath(func(c *core.Compiler) *core.Opt[string] { return f(field(c)) })
+	}
 	return []core.Directive{
 		{Name: prefix + "protocols", In: core.InHTTPSrvLoc, Args: core.TakeMore1, Set: func(c *core.Compiler, d *conf.Directive) error {
 			return PutProtocols(&field(c).protocols, d.Args)
@@ -63,14 +76,26 @@ func Directives(prefix string, field func(c *core.Compiler) *Client) []core.Dire
 		{Name: prefix + "verify_depth", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.SetNumber(func(c *core.Compiler) *core.Opt[int] { return &field(c).depth })},
 		{Name: prefix + "trusted_certificate", In: core.InHTTPSrvLoc, Args: core.Take1, Set: file(func(t *Client) *core.Opt[string] { return &t.Trusted })},
 		{Name: prefix + "crl", In: core.InHTTPSrvLoc, Args: core.Take1, Set: file(func(t *Client) *core.Opt[string] { return &t.crl })},
-		{Name: prefix + "certificate", In: core.InHTTPSrvLoc, Args: core.Take1, Set: file(func(t *Client) *core.Opt[string] { return &t.certificate })},
-		{Name: prefix + "certificate_key", In: core.InHTTPSrvLoc, Args: core.Take1, Set: file(func(t *Client) *core.Opt[string] { return &t.key })},
-		{Name: prefix + "password_file", In: core.InHTTPSrvLoc, Args: core.Take1, Set: core.Refused("keys with a password")},
 		{Name: prefix + "conf_command", In: core.InHTTPSrvLoc, Args: core.Take2, Set: func(c *core.Compiler, d *conf.Directive) error {
 			t := field(c)
 			t.commands = append(t.commands, [2]string{d.Args[0], d.Args[1]})
 			return nil
 		}},
+	}
+}
+
+// Show makes the certificate in a file the one that this server shows.
+func (t *Client) Show(certificate, key string, passwords []string) {
+	t.certificate = core.Opt[string]{V: certificate, Set: true}
+	t.key = core.Opt[string]{V: key, Set: true}
+	t.passwords = passwords
+}
+
+// Trust makes what Verifier judges by what the files say only where somebody asks it:
+// others need not be there.
+func (t *Client) Trust(asked bool) {
+	if !asked {
+		t.Trusted.V, t.crl.V = "", ""
 	}
 }
 
@@ -123,7 +148,7 @@ func (t *Client) setup(prefix string) (*Setup, error) {
 		if t.key.V == "" {
 			return nil, &conf.Error{Msg: fmt.Sprintf("no \"%scertificate_key\" is defined for certificate \"%s\"", prefix, t.certificate.V)}
 		}
-		pair, err := LoadKeyPair(t.certificate.V, t.key.V)
+		pair, err := LoadKeyPair(t.certificate.V, t.key.V, t.passwords...)
 		if err != nil {
 			return nil, err
 		}

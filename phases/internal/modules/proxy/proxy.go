@@ -50,6 +50,7 @@ func build(b *core.Builder, l *core.Location) {
 			p.httpVersion.V = http11
 		}
 	}
+	p.Plain = p.pass == nil || p.pass.isPlain(b.Cycle)
 	family.Build(b, l, &p.Config)
 	if p.pass != nil && l.Handler == nil && l.IsLimited() {
 		l.Handler = handler
@@ -130,7 +131,9 @@ func merge(p, outer *config, isIf bool) {
 	p.cookiePaths.inherit(outer.cookiePaths)
 	p.cookieFlags.inherit(outer.cookieFlags)
 	p.httpVersion.Merge(outer.httpVersion, httpOfRelease)
-	p.method.Merge(outer.method, core.Template{})
+	if !p.method.Set {
+		p.method = outer.method
+	}
 	if !p.setBody.Set {
 		p.setBody = outer.setBody
 	}

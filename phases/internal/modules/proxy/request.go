@@ -30,10 +30,10 @@ func (x *exchange) CacheKey() string { return x.t.scheme() + x.t.host + uriOf(x.
 func (x *exchange) Create() int {
 	r, p := x.R, x.conf
 	method := r.Method
-	if m := p.method.V.Eval(r); x.AsGet {
+	if x.AsGet {
 		method = "GET"
-	} else if m != "" {
-		method = m
+	} else if p.method.Set {
+		method = p.method.V.Eval(r)
 	}
 	x.isHead = ngxtext.EqualFold(method, "HEAD")
 	x.State.URI = uriOf(r, x.t)

@@ -11,6 +11,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/modules/upstream"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
+	"github.com/moonphase/moonphase/runtime/inet"
 )
 
 // target is what proxy_pass names.
@@ -28,10 +29,18 @@ type target struct {
 }
 
 func (t *target) scheme() string {
+	n := len("http://")
 	if t.tls {
-		return "https://"
+		n = len("https://")
 	}
-	return "http://"
+	return t.url[:n] // as it is written
+}
+
+// isPlain tells whether TLS is not spoken with the target whatever happens: variables and
+// balancers may want it.
+func (t *target) isPlain(c *core.Cycle) bool {
+	u := upstream.Named(c, t.server)
+	return t.vars.IsStatic() && !t.tls && (u == nil || u.Balancer == nil)
 }
 
 // parse reads the URL of a target.
@@ -46,8 +55,9 @@ func (t *target) parse(url string) error {
 	default:
 		return errURLPrefix
 	}
-	if path, ok := strings.CutPrefix(rest, "unix:"); ok { // http://unix:/path/to/socket:/uri
-		path, t.uri, _ = strings.Cut(path, ":")
+	if inet.IsUnix(rest) { // http://unix:/path/to/socket:/uri
+		path := ""
+		path, t.uri, _ = strings.Cut(rest[len("unix:"):], ":")
 		if path == "" {
 			return fmt.Errorf("no path in the unix domain socket in upstream \"%s\"", rest)
 		}
@@ -58,14 +68,11 @@ func (t *target) parse(url string) error {
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
 		t.host, t.uri = rest[:i], rest[i:]
 	}
-	t.server, t.own = upstream.SplitHostPort(t.host)
-	if t.server == "" {
-		return fmt.Errorf("no host in upstream \"%s\"", rest)
+	if _, reason := inet.Parse(t.host, 1); reason != "" {
+		return fmt.Errorf("%s in upstream \"%s\"", reason, rest)
 	}
-	if t.own != "" || strings.HasSuffix(t.host, ":") {
-		if n, ok := ngxtext.ParseDecimal(t.own); !ok || n < 1 || n > 65535 {
-			return fmt.Errorf("invalid port in upstream \"%s\"", rest)
-		}
+	t.server, t.own = upstream.SplitHostPort(t.host)
+	if t.own != "" {
 		if t.own == t.port {
 			t.host = t.server
 		}
@@ -117,7 +124,7 @@ func resolveTarget(c *core.Compiler, d *conf.Directive, t *target) error {
 		t.up = u
 		return nil
 	}
-	addrs, err := upstream.Addrs(c, d, t.address(), t.port, t.written())
+	addrs, err := upstream.Addrs(c, d, t.address(), t.port, t.server)
 	if err != nil {
 		return err
 	}
@@ -133,9 +140,6 @@ func (t *target) address() string {
 	return t.server + ":" + t.own
 }
 
-// written is the URL without its scheme, as messages name it.
-func (t *target) written() string { return t.url[len(t.scheme()):] }
-
 // targetOf works out where a request goes. A target whose up is nil has a name
 // that is still to be looked up.
 func targetOf(r *core.Request, p *config) (*target, int) {
@@ -146,7 +150,7 @@ func targetOf(r *core.Request, p *config) (*target, int) {
 	dyn := &target{vars: t.vars}
 	text := t.vars.Eval(r)
 	if err := dyn.parse(text); err != nil {
-		if err == errURLPrefix {
+		if err == errURLPrefix || len(text) == len(dyn.scheme()) {
 			r.Logf(errlog.Err, "invalid URL prefix in \"%s\"", text)
 		} else {
 			r.Log(errlog.Err, err.Error())

@@ -106,12 +106,12 @@ func TestTLSErrors(t *testing.T) {
 		{`listen 127.0.0.1:1; ssl_protocols TLSv9;`, `invalid value "TLSv9" in DIR/conf/nginx.conf:1`},
 		{`listen 127.0.0.1:1; ssl_protocols TLSv1.1 TLSv1.3;`, `"TLSv1.2" cannot be left out between two others in DIR/conf/nginx.conf:1`},
 		{`listen 127.0.0.1:1; ssl_protocols SSLv3;`, `none of the protocols is supported in DIR/conf/nginx.conf:1`},
-		{`listen 127.0.0.1:1; lua_ssl_crl none.crl;`, `X509_LOOKUP_load_file("DIR/conf/none.crl") failed`},
-		{`listen 127.0.0.1:1; lua_ssl_trusted_certificate none.crt;`, `SSL_CTX_load_verify_locations("DIR/conf/none.crt") failed`},
+		{`listen 127.0.0.1:1; lua_ssl_crl none.crl;`, `X509_LOOKUP_load_file("DIR/conf/none.crl") failed (SSL: error:80000002:system library::No such file or directory:calling fopen(DIR/conf/none.crl, r) error:10000080:BIO routines::no such file error:05880002:x509 certificate routines::system lib)`},
+		{`listen 127.0.0.1:1; lua_ssl_trusted_certificate none.crt;`, `SSL_CTX_load_verify_locations("DIR/conf/none.crt") failed (SSL: error:80000002:system library::No such file or directory:calling fopen(DIR/conf/none.crt, r) error:10000080:BIO routines::no such file error:05880002:x509 certificate routines::system lib)`},
 		{`listen 127.0.0.1:1; lua_ssl_ciphers none;`, `SSL_CTX_set_cipher_list("none") failed (SSL: error:0A0000B9:SSL routines::no cipher match)`},
 		{`listen 127.0.0.1:1; lua_ssl_conf_command VerifyMode Peer;`, `SSL_CONF_cmd("VerifyMode", "Peer") failed: not supported`},
-		{`listen 127.0.0.1:1; location / { proxy_ssl_certificate c.crt; }`, `no "proxy_ssl_certificate_key" is defined for certificate "DIR/conf/c.crt"`},
-		{`listen 127.0.0.1:1; proxy_ssl_verify on;`, `no proxy_ssl_trusted_certificate for proxy_ssl_verify`},
+		{`listen 127.0.0.1:1; location / { proxy_pass https://127.0.0.1:1; proxy_ssl_certificate c.crt; }`, `no "proxy_ssl_certificate_key" is defined for certificate "c.crt"`},
+		{`listen 127.0.0.1:1; location / { proxy_pass https://127.0.0.1:1; proxy_ssl_verify on; }`, `no proxy_ssl_trusted_certificate for proxy_ssl_verify`},
 		{`listen 127.0.0.1:1; ssl_ocsp on;`, `"ssl_ocsp" directive is not supported: revoked client certificates would be accepted in DIR/conf/nginx.conf:1`},
 	}
 	for _, tt := range tests {

@@ -139,8 +139,11 @@ func (x *Exchange) copyBody() int {
 	if x.buffering {
 		x.action(" while reading upstream")
 	}
-	pipe := x.newBodyPipe(flags)
+	pipe, pace := x.newBodyPipe(flags), x.newRate()
 	for {
+		if rc := pace.wait(x); rc != core.OK {
+			return rc
+		}
 		var piece []byte
 		var err error
 		received := x.In.Received
@@ -192,8 +195,9 @@ const atOnce = 5 * time.Millisecond
 // already go on as one, be there chunks around each of them. There may be some beside an
 // error.
 func (x *Exchange) nextPieces() ([]byte, error) {
-	piece, err := x.In.Next(x.buffering)
-	if !x.buffering || err != nil || len(x.In.Ahead()) == 0 {
+	gather := x.buffering && x.In.allowed < 0
+	piece, err := x.In.Next(gather)
+	if !gather || err != nil || len(x.In.Ahead()) == 0 {
 		return piece, err
 	}
 	x.held = append(x.held[:0], piece...)

@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
@@ -13,19 +15,20 @@ import (
 
 // bind is the local address of connections to upstreams; the zero value is
 // bind off.
-type bind struct{ value core.Template }
+type bind struct {
+	value       core.Template
+	transparent bool // it need not be ours
+}
 
 // setBind reads bind ADDRESS [transparent] | off.
 func (f *Family) setBind(at func(c *core.Compiler) *Config) core.Setter {
 	return func(c *core.Compiler, d *conf.Directive) error {
-		if len(d.Args) == 2 {
-			if d.Args[1] != "transparent" {
-				return fmt.Errorf("invalid parameter \"%s\"", d.Args[1])
-			}
-			return fmt.Errorf("\"%s\" directive is not supported with \"transparent\"", d.Name)
+		field := &at(c).bind
+		if field.Set {
+			return core.ErrDuplicate
 		}
-		if d.Args[0] == "off" {
-			return at(c).bind.Put(bind{})
+		if len(d.Args) == 1 && d.Args[0] == "off" {
+			return field.Put(bind{})
 		}
 		t, err := c.Template(d.Args[0])
 		if err != nil {
@@ -36,7 +39,10 @@ func (f *Family) setBind(at func(c *core.Compiler) *Config) core.Setter {
 				return fmt.Errorf("invalid address \"%s\"", t.Lit)
 			}
 		}
-		return at(c).bind.Put(bind{t})
+		if len(d.Args) == 2 && d.Args[1] != "transparent" {
+			return invalidParameter(d.Args[1])
+		}
+		return field.Put(bind{t, len(d.Args) == 2})
 	}
 }
 
@@ -54,16 +60,36 @@ func (b *bind) address(r *core.Request) net.Addr {
 	return addr
 }
 
-// localAddr reads an address, with or without a port.
-func localAddr(text string) (addr net.Addr, ok bool) {
-	host, port := SplitHostPort(text)
-	if net.ParseIP(text) != nil {
-		host, port = text, ""
+// control prepares a socket for an address that is not ours.
+func (b *bind) control(network, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) { failed = setTransparent(int(fd), network == "tcp6") })
+	if failed != nil {
+		return transparentError{failed}
 	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	n, ok := ngxtext.ParseDecimal(port)
-	given := port != "" || strings.HasSuffix(text, ":") && net.ParseIP(text) == nil
-	if ip == nil || given && (!ok || n < 1 || n > 65535) {
+	return err
+}
+
+// transparentError is a socket that could not be prepared.
+type transparentError struct{ error }
+
+func (e transparentError) Unwrap() error { return e.error }
+
+// isTransparent tells such an error from others.
+func isTransparent(err error) bool { return errors.As(err, new(transparentError)) }
+
+// localAddr reads an address, with or without a port (ngx_parse_addr_port).
+func localAddr(text string) (addr net.Addr, ok bool) {
+	host, port := text, ""
+	if ip := net.ParseIP(text); ip == nil {
+		if host, port = SplitHostPort(text); port == "" {
+			return nil, false
+		}
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	ip := net.ParseIP(host)
+	n, number := ngxtext.ParseDecimal(port)
+	if ip == nil || port != "" && (!number || n < 1 || n > 65535) {
 		return nil, false
 	}
 	return &net.TCPAddr{IP: ip, Port: int(n)}, true

@@ -70,6 +70,7 @@ type Config struct {
 	maxTemp          core.Opt[int64] // max_temp_file_size
 	tempWrite        core.Opt[int64] // temp_file_write_size
 	bind             core.Opt[bind]
+	limitRate        core.Opt[core.Template]
 	forceRanges      core.Opt[bool]
 	cache            cacheConf
 	store            storeConf
@@ -78,7 +79,14 @@ type Config struct {
 	sslServerName core.Opt[bool]
 	sslVerify     core.Opt[bool]
 	sslReuse      core.Opt[bool]
+	sslCert       core.Opt[core.Template] // ssl_certificate
+	sslKey        core.Opt[core.Template] // ssl_certificate_key
+	sslPasswords  core.Opt[[]string]      // of the file ssl_password_file
 	ssl           tlsclient.Client
+
+	// Plain is set where the protocol is not spoken under TLS whatever happens: nothing is
+	// loaded for that.
+	Plain bool
 }
 
 // Merge takes over from the level around p what p does not say, and puts in defaults.
@@ -105,6 +113,7 @@ func (f *Family) Merge(p, outer *Config) {
 	p.read.Merge(outer.read, time.Minute)
 	p.next.Merge(outer.next, nextError|nextTimeout)
 	p.nextTries.Merge(outer.nextTries, 0)
+	p.limitRate.Merge(outer.limitRate, core.Template{})
 	p.nextTimeout.Merge(outer.nextTimeout, 0)
 	p.forceRanges.Merge(outer.forceRanges, f.ForceRanges)
 	p.store.merge(&outer.store, &p.cache)
@@ -117,6 +126,13 @@ func (f *Family) Merge(p, outer *Config) {
 	p.sslServerName.Merge(outer.sslServerName, false)
 	p.sslVerify.Merge(outer.sslVerify, false)
 	p.sslReuse.Merge(outer.sslReuse, true)
+	if !p.sslCert.Set {
+		p.sslCert = outer.sslCert
+	}
+	if !p.sslKey.Set {
+		p.sslKey = outer.sslKey
+	}
+	p.sslPasswords.Merge(outer.sslPasswords, nil)
 	p.ssl.Merge(&outer.ssl)
 }
 
@@ -137,8 +153,8 @@ func (f *Family) Build(b *core.Builder, l *core.Location, p *Config) {
 			b.Warnf(p.cache.place, "no \"%scache_key\" for \"%scache\"", f.Prefix, f.Prefix)
 		}
 	}
-	if f.Has&TLS != 0 {
-		if err := f.buildTLS(b.Compiler, p); err != nil {
+	if f.Has&TLS != 0 && !p.Plain {
+		if err := f.buildTLS(b.Compiler, p, Hooks.Of(l).Verify != nil); err != nil {
 			b.Fail(err)
 		}
 	}

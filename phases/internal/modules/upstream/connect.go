@@ -25,6 +25,9 @@ func (x *Exchange) connect(addr string) (nextKind, int) {
 		case core.IsConnLimit(err):
 			x.R.Log(errlog.Alert, err.Error())
 			return 0, 500
+		case isTransparent(err):
+			x.R.Logf(errlog.Alert, "setsockopt(IP_TRANSPARENT) failed (%s)", conf.Errno(err))
+			return 0, 500
 		case core.IsTimeout(err):
 			return nextTimeout, core.OK
 		}
@@ -78,6 +81,9 @@ func (x *Exchange) dial(ctx context.Context, addr string) (*Conn, error) {
 	}
 	if network == "tcp" {
 		d.LocalAddr = x.local
+		if b := &x.Conf.bind.V; b.transparent && x.local != nil {
+			d.Control = b.control
+		}
 		if x.State.Local != nil {
 			d.LocalAddr = x.State.Local
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/moonphase/moonphase/phases/conf"
+	"github.com/moonphase/moonphase/phases/internal/compat"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
@@ -93,7 +94,7 @@ func (s setters) streams() []core.Directive {
 		{Name: "busy_buffers_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.busy })},
 		{Name: "max_temp_file_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.maxTemp })},
 		{Name: "temp_file_write_size", Args: core.Take1, Set: s.size(func(p *Config) *core.Opt[int64] { return &p.tempWrite })},
-		{Name: "limit_rate", Args: core.Take1, Set: refuseRate},
+		{Name: "limit_rate", Args: core.Take1, Set: s.setRate},
 		{Name: "force_ranges", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.forceRanges })},
 	}
 }
@@ -103,31 +104,63 @@ func (s setters) tls() []core.Directive {
 		{Name: "ssl_name", Args: core.Take1, Set: core.SetTemplate(func(c *core.Compiler) *core.Opt[core.Template] { return &s.at(c).sslName })},
 		{Name: "ssl_server_name", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.sslServerName })},
 		{Name: "ssl_verify", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.sslVerify })},
+		{Name: "ssl_certificate", Args: core.Take1, Set: core.SetTemplate(func(c *core.Compiler) *core.Opt[core.Template] { return &s.at(c).sslCert })},
+		{Name: "ssl_certificate_key", Args: core.Take1, Set: core.SetTemplate(func(c *core.Compiler) *core.Opt[core.Template] { return &s.at(c).sslKey })},
+		{Name: "ssl_password_file", Args: core.Take1, Set: s.setPasswords},
 		{Name: "ssl_session_reuse", Args: core.TakeFlag, Set: s.flag(func(p *Config) *core.Opt[bool] { return &p.sslReuse })},
 	}
-	return append(list, tlsclient.Directives("ssl_", func(c *core.Compiler) *tlsclient.Client { return &s.at(c).ssl })...)
+	return append(list, tlsclient.PeerDirectives("ssl_", func(c *core.Compiler) *tlsclient.Client { return &s.at(c).ssl })...)
 }
 
 // setIgnore reads ignore_headers NAME...
 func (s setters) setIgnore(c *core.Compiler, d *conf.Directive) error {
-	for _, arg := range d.Args {
-		if !ignorableHeaders[ngxtext.Lower(arg)] {
-			return fmt.Errorf("invalid value \"%s\"", arg)
-		}
-	}
 	p := s.at(c)
-	p.ignoreHeaders = append(p.ignoreHeaders, d.Args...)
+	for _, arg := range d.Args {
+		switch {
+		case !ignorableHeaders[ngxtext.Lower(arg)]:
+			return fmt.Errorf("invalid value \"%s\"", arg)
+		case ngxtext.ContainsFold(p.ignoreHeaders, arg):
+			c.Warnf(d, "duplicate value \"%s\"", arg)
+		}
+		p.ignoreHeaders = append(p.ignoreHeaders, arg)
+	}
 	return nil
 }
 
-// refuseRate reads limit_rate RATE.
-func refuseRate(c *core.Compiler, d *conf.Directive) error {
-	n, ok := ngxtext.ParseSize(d.Args[0], false)
-	switch {
-	case !ok:
+// setRate reads limit_rate RATE, which may have variables with the newer nginx.
+func (s setters) setRate(c *core.Compiler, d *conf.Directive) error {
+	if core.HasVariables(d.Args[0]) && !c.Cycle.Stack.Has(compat.UpstreamRate) {
 		return core.ErrInvalidValue
-	case n > 0:
-		return core.Refused("upstreams would be read from as fast as they send")(c, d)
+	}
+	return core.SetSizeTemplate(func(c *core.Compiler) *core.Opt[core.Template] { return &s.at(c).limitRate })(c, d)
+}
+
+// setPasswords reads ssl_password_file FILE.
+func (s setters) setPasswords(c *core.Compiler, d *conf.Directive) error {
+	p := s.at(c)
+	if p.sslPasswords.Set {
+		return core.ErrDuplicate
+	}
+	list, err := tlsclient.ReadPasswords(c.FullConfPath(d.Args[0]))
+	if err != nil {
+		return c.Missing(d, "%v", err)
+	}
+	return p.sslPasswords.Put(list)
+}
+
+// setMask reads words of which each stands once (ngx_conf_set_bitmask_slot). find tells
+// what a word stands for, and whether it is known.
+func setMask[T ~uint32](c *core.Compiler, d *conf.Directive, field *core.Opt[T], find func(word string) (T, bool)) error {
+	field.Set = true
+	for _, word := range d.Args {
+		bit, ok := find(word)
+		switch {
+		case !ok:
+			return fmt.Errorf("invalid value \"%s\"", word)
+		case bit != 0 && field.V&bit != 0:
+			c.Warnf(d, "duplicate value \"%s\"", word)
+		}
+		field.V |= bit
 	}
 	return nil
 }

@@ -271,7 +271,7 @@ func (x *Exchange) talk(addr string) (nextKind, int) {
 	x.action(" while reading response header from upstream")
 	x.In.Start(x.conn)
 	err := x.In.ReadHead(int(x.Conf.bufferSize.V), x.proto)
-	x.account()
+	x.try().Received = x.In.Received // how much was sent is noted at the end
 	if x.In.Received > 0 {
 		x.cached = false
 	}

@@ -159,7 +159,11 @@ func (x *Exchange) keepBody(file sink) int {
 	r := x.R
 	x.action(" while reading upstream")
 	k := &keeper{x: x, file: file, keep: true, pipe: x.newBodyPipe(0)}
+	pace := x.newRate()
 	for {
+		if rc := pace.wait(x); rc != core.OK {
+			return rc
+		}
 		var piece []byte
 		var err error
 		r.Wait(func() {

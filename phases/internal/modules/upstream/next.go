@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -69,14 +68,7 @@ func (k nextKind) status() int {
 // setNext reads next_upstream WORD...
 func (f *Family) setNext(at func(c *core.Compiler) *Config) core.Setter {
 	return func(c *core.Compiler, d *conf.Directive) error {
-		var kinds nextKind
-		for _, word := range d.Args {
-			if !slices.Contains(f.Next, word) {
-				return fmt.Errorf("invalid value \"%s\"", word)
-			}
-			kinds |= nextWords[word]
-		}
-		return at(c).next.Put(kinds)
+		return setMask(c, d, &at(c).next, func(word string) (nextKind, bool) { return nextWords[word], slices.Contains(f.Next, word) })
 	}
 }
 

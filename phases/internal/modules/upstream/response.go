@@ -31,6 +31,7 @@ type ResponseReader struct {
 	BodyRead int64   // bytes of the body that came, with their framing
 	Preread  int64   // those of them that came with the head
 	EOF      bool    // the upstream has closed
+	allowed  int64   // bytes that may be read now (limit_rate), -1 for any number
 }
 
 // framing says how the end of a body is known.
@@ -97,7 +98,7 @@ func (r *ResponseReader) Start(src io.Reader) {
 	if room == nil {
 		room = responseRooms.Get().(*responseRoom)
 	}
-	*r = ResponseReader{src: src, room: room, buf: room.buf[:], lines: headParser{lines: room.lines[:0]}}
+	*r = ResponseReader{src: src, room: room, buf: room.buf[:], lines: headParser{lines: room.lines[:0]}, allowed: -1}
 }
 
 // Release gives the memory back. What Next delivered is no longer valid.
@@ -120,9 +121,15 @@ func (e HeadError) Error() string { return string(e) }
 
 // fill reads more bytes behind those that are buffered, up to limit in all.
 func (r *ResponseReader) fill(limit int) error {
+	if r.allowed >= 0 {
+		limit = r.w + int(min(int64(limit-r.w), max(r.allowed, 1)))
+	}
 	n, err := r.src.Read(r.buf[r.w:limit])
 	r.w += n
 	r.Received += int64(n)
+	if r.allowed >= 0 {
+		r.allowed = max(r.allowed-int64(n), 0)
+	}
 	if n > 0 {
 		return nil
 	}

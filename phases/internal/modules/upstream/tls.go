@@ -3,7 +3,9 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
+	"path/filepath"
 
 	"github.com/moonphase/moonphase/phases/conf"
 	"github.com/moonphase/moonphase/phases/internal/core"
@@ -11,15 +13,41 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/tlsclient"
 )
 
-// buildTLS loads what the ssl_ directives of a location name.
-func (f *Family) buildTLS(c *core.Compiler, p *Config) error {
-	if err := c.Outside(p.ssl.Build(c, f.Prefix+"ssl_")); err != nil {
-		return err
+// buildTLS loads what the ssl_ directives of a location name. judged tells that a hook wants
+// to know what is wrong with certificates.
+func (f *Family) buildTLS(c *core.Compiler, p *Config, judged bool) error {
+	if cert := p.sslCert; cert.Set {
+		switch key := p.sslKey; {
+		case !key.Set:
+			return &conf.Error{Msg: fmt.Sprintf("no \"%sssl_certificate_key\" is defined for certificate \"%s\"", f.Prefix, cert.V.Lit)}
+		case cert.V.IsStatic() && key.V.IsStatic() && cert.V.Lit != "":
+			p.ssl.Show(c.FullConfPath(cert.V.Lit), c.FullConfPath(key.V.Lit), p.sslPasswords.V)
+		}
 	}
+	p.ssl.Trust(judged || p.sslVerify.V)
 	if p.sslVerify.V && p.ssl.Trusted.V == "" {
 		return &conf.Error{Msg: "no " + f.Prefix + "ssl_trusted_certificate for " + f.Prefix + "ssl_verify"}
 	}
-	return nil
+	return c.Outside(p.ssl.Build(c, f.Prefix+"ssl_"))
+}
+
+// showCertificate loads a certificate whose name has variables
+// (ngx_http_upstream_ssl_certificate).
+func (x *Exchange) showCertificate(cfg *tls.Config) error {
+	p, r := x.Conf, x.R
+	if !p.sslCert.Set || p.sslCert.V.IsStatic() && p.sslKey.V.IsStatic() {
+		return nil
+	}
+	cert, key := p.sslCert.V.Eval(r), p.sslKey.V.Eval(r)
+	if cert == "" {
+		return nil
+	}
+	dir := filepath.Dir(r.Cycle.ConfPath) + "/"
+	pair, err := tlsclient.LoadKeyPair(core.FullPath(dir, cert), core.FullPath(dir, key), p.sslPasswords.V...)
+	if err == nil {
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return err
 }
 
 // tlsKind identifies the settings of a TLS connection among those of an upstream:
@@ -27,6 +55,7 @@ func (f *Family) buildTLS(c *core.Compiler, p *Config) error {
 type tlsKind struct {
 	setup  *tlsclient.Setup
 	name   string
+	cert   string // that it was made with, where that has variables
 	sni    bool
 	verify bool
 }
@@ -37,7 +66,11 @@ func (x *Exchange) tlsKind() any {
 		return nil
 	}
 	p := x.Conf
-	return tlsKind{p.ssl.Setup, x.tlsName(), p.sslServerName.V, p.sslVerify.V}
+	kind := tlsKind{setup: p.ssl.Setup, name: x.tlsName(), sni: p.sslServerName.V, verify: p.sslVerify.V}
+	if p.sslCert.Set && !p.sslCert.V.IsStatic() {
+		kind.cert = p.sslCert.V.Eval(x.R)
+	}
+	return kind
 }
 
 // tlsName is the name that the upstream must prove to have, and is told by SNI.
@@ -65,6 +98,10 @@ func (x *Exchange) handshake() (nextKind, int) {
 	}
 	if p.sslReuse.V {
 		cfg.ClientSessionCache = p.ssl.Sessions
+	}
+	if err := x.showCertificate(cfg); err != nil {
+		r.Log(errlog.Err, err.Error())
+		return 0, 500
 	}
 	verdict := x.hookTLS(cfg)
 	c := tls.Client(x.conn.Conn, cfg)
