@@ -204,29 +204,18 @@ func signedFor(r *ocsp.Response, issuer *x509.Certificate) bool {
 	return false
 }
 
-// statusRequest is the extension by which clients ask for a response.
-const statusRequest = 5
-
 // ocspStaple is set_ocsp_status_resp(response): the client gets it with the certificate,
 // if it has asked for one.
 func ocspStaple(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	response := th.CheckString(args, 0)
 	c := caller.Of(th)
-	if connectionOf(th) == nil {
-		return lib.Fail(th, "bad request")
-	}
-	if c.Handshake == nil || c.Handshake.Hello == nil || !asksForStatus(c.Handshake.Hello.Extensions) {
+	switch conn := connectionOf(th); {
+	case conn == nil:
+		return lib.Fail(th, badRequest)
+	case c.Phase == caller.PhaseSSLClientHello || !conn.AsksForStatus: // OpenSSL reads on behind the hello's phase
 		return th.Return2(rt.True, rt.String("no status req"))
+	case c.Handshake != nil:
+		c.Handshake.Staple = []byte(response)
 	}
-	c.Handshake.Staple = []byte(response)
 	return rt.True, 1
-}
-
-func asksForStatus(extensions []uint16) bool {
-	for _, id := range extensions {
-		if id == statusRequest {
-			return true
-		}
-	}
-	return false
 }

@@ -43,7 +43,7 @@ func random(th *rt.Thread, args []rt.Value, of func(*ssl.Connection) []byte) (rt
 	c := connectionOf(th)
 	switch {
 	case c == nil:
-		return lib.Fail(th, "bad request")
+		return lib.Fail(th, badRequest)
 	case n == 0:
 		return rt.Int(ssl.RandomLen), 1
 	}
@@ -53,7 +53,7 @@ func random(th *rt.Thread, args []rt.Value, of func(*ssl.Connection) []byte) (rt
 // masterKey is get_session_master_key(): package tls keeps it to itself.
 func masterKey(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	if connectionOf(th) == nil {
-		return lib.Fail(th, "bad request")
+		return lib.Fail(th, badRequest)
 	}
 	return lib.Fail(th, "the master key of a session is not available: crypto/tls does not tell it")
 }
@@ -68,7 +68,7 @@ func exportKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	c := connectionOf(th)
 	switch {
 	case c == nil:
-		return lib.Fail(th, "bad request")
+		return lib.Fail(th, badRequest)
 	case c.State == nil:
 		return lib.Fail(th, "bad ssl connection")
 	case n < 0 || n > maxExport:
@@ -90,7 +90,7 @@ func exportEarlyKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	th.CheckInt(args, 0)
 	th.CheckString(args, 1)
 	if connectionOf(th) == nil {
-		return lib.Fail(th, "bad request")
+		return lib.Fail(th, badRequest)
 	}
 	return lib.Fail(th, "SSL_export_keying_material_early() failed")
 }
@@ -102,7 +102,7 @@ type pointer struct{ connection *ssl.Connection }
 func requestPointer(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	c := connectionOf(th)
 	if c == nil {
-		return lib.Fail(th, "bad request")
+		return lib.Fail(th, badRequest)
 	}
 	return rt.Opaque(&pointer{c}), 1
 }
@@ -132,7 +132,7 @@ func sharedCiphers(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	filter := rt.ArgAt(args, 0)
 	c := connectionOf(th)
 	if c == nil {
-		return lib.Fail(th, "bad request")
+		return lib.Fail(th, badRequest)
 	}
 	known := append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
 	var ids []uint16

@@ -21,35 +21,42 @@ var sessions = lib.Functions{
 	{"set_serialized_session", setSerialized},
 }
 
-// sessionOf is the session of the running code, nil outside its phases.
-func sessionOf(th *rt.Thread) *ssl.Session {
+// sessionOf is the session of the running code, nil where there is none; failure is the
+// error's text where there can be none.
+func sessionOf(th *rt.Thread) (s *ssl.Session, failure string) {
 	c := caller.Of(th)
-	if c.Phase == caller.PhaseInit {
-		th.Errorf(caller.NoRequest)
+	switch {
+	case connectionOf(th) == nil:
+		return nil, badRequest
+	case c.Handshake == nil:
+		return nil, "bad lua context"
 	}
-	if c.Handshake == nil {
-		return nil
-	}
-	return c.Handshake.Session
+	return c.Handshake.Session, ""
 }
 
 func sessionID(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	s := sessionOf(th)
-	if s == nil {
+	s, failure := sessionOf(th)
+	switch {
+	case failure != "":
+		return lib.Fail(th, failure)
+	case s == nil:
 		return lib.Fail(th, "uninitialized session id len in lua context")
 	}
 	return rt.String(hex.EncodeToString(s.ID)), 1
 }
 
 func serialized(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	s := sessionOf(th)
-	if s == nil || s.Stored == nil {
+	s, failure := sessionOf(th)
+	switch {
+	case failure != "":
+		return lib.Fail(th, failure)
+	case s == nil || s.Stored == nil:
 		return lib.Fail(th, "bad session in lua context")
 	}
 	text, err := s.Stored.Bytes()
 	switch {
 	case err != nil:
-		return lib.Fail(th, "failed to serialize session")
+		return lib.Fail(th, "i2d_SSL_SESSION() failed")
 	case len(text) > sessionMax:
 		return lib.Fail(th, "session too big to serialize")
 	}
@@ -57,12 +64,18 @@ func serialized(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 }
 
 func setSerialized(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	s := sessionOf(th)
-	state, err := tls.ParseSessionState([]byte(th.CheckString(args, 0)))
-	if err != nil {
-		return lib.Fail(th, "failed to de-serialize session")
+	text := th.CheckString(args, 0)
+	s, failure := sessionOf(th)
+	if failure == badRequest {
+		return lib.Fail(th, failure)
 	}
-	if s != nil {
+	state, err := tls.ParseSessionState([]byte(text))
+	switch {
+	case err != nil:
+		return lib.Fail(th, "failed to de-serialize session")
+	case failure != "":
+		return lib.Fail(th, failure)
+	case s != nil:
 		s.Fetched = state
 	}
 	return rt.True, 1

@@ -3,6 +3,7 @@
 package ngxssl
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/lua/caller"
@@ -97,19 +99,42 @@ func handshakeOf(th *rt.Thread, phases ...caller.Phase) *ssl.Handshake {
 	return c.Handshake
 }
 
+// settable is the TLS of the caller's client and its handshake, which is nil behind the
+// handshake: what is set then has no effect, as in nginx. Without TLS both are nil.
+func settable(th *rt.Thread) (*ssl.Connection, *ssl.Handshake) {
+	return connectionOf(th), caller.Of(th).Handshake
+}
+
+const (
+	badRequest = "bad request" // no TLS
+	badDERCert = "d2i_X509_bio() failed"
+	badDERKey  = "d2i_PrivateKey_bio() failed"
+)
+
 func clearCerts(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, caller.PhaseSSLCert)
-	t.Chain, t.Key, t.Cleared = nil, nil, true
+	c, h := settable(th)
+	if c == nil {
+		return lib.Fail(th, badRequest)
+	}
+	if h != nil {
+		h.Chain, h.Key, h.Cleared = nil, nil, true
+	}
 	return rt.True, 1
 }
 
 func setDERCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, caller.PhaseSSLCert)
-	certs, err := x509.ParseCertificates([]byte(th.CheckString(args, 0)))
-	if err != nil || len(certs) == 0 {
-		return lib.Fail(th, "d2i_X509_bio() failed")
+	der := []byte(th.CheckString(args, 0))
+	c, h := settable(th)
+	if c == nil {
+		return lib.Fail(th, badRequest)
 	}
-	t.Chain = rawCerts(certs)
+	certs, err := x509.ParseCertificates(der)
+	if err != nil || len(certs) == 0 {
+		return lib.Fail(th, badDERCert)
+	}
+	if h != nil {
+		h.Chain = rawCerts(certs)
+	}
 	return rt.True, 1
 }
 
@@ -122,12 +147,18 @@ func rawCerts(certs []*x509.Certificate) [][]byte {
 }
 
 func setDERKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, caller.PhaseSSLCert)
-	key, ok := parseKey([]byte(th.CheckString(args, 0)))
-	if !ok {
-		return lib.Fail(th, "d2i_PrivateKey_bio() failed")
+	der := []byte(th.CheckString(args, 0))
+	c, h := settable(th)
+	if c == nil {
+		return lib.Fail(th, badRequest)
 	}
-	t.Key = key
+	private, ok := parseKey(der)
+	if !ok {
+		return lib.Fail(th, badDERKey)
+	}
+	if h != nil {
+		h.Key = private
+	}
 	return rt.True, 1
 }
 
@@ -146,11 +177,35 @@ func parseKey(der []byte) (any, bool) {
 }
 
 func certToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	der := pemToDER(th.CheckString(args, 0), "CERTIFICATE", true)
-	if der == nil {
-		return lib.Fail(th, "PEM_read_bio_X509_AUX() failed")
+	certs, failure := readChain(th.CheckString(args, 0))
+	if failure != "" {
+		return lib.Fail(th, failure)
 	}
-	return rt.String(string(der)), 1
+	return rt.String(string(bytes.Join(rawCerts(certs), nil))), 1
+}
+
+// readChain reads certificates in PEM. What stands behind the last one does not matter
+// unless it looks like another one.
+func readChain(text string) (certs []*x509.Certificate, failure string) {
+	failure = "PEM_read_bio_X509_AUX() failed"
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, failure
+		}
+		certs, failure = append(certs, cert), "PEM_read_bio_X509() failed"
+	}
+	if len(certs) == 0 || strings.Count(text, "-----BEGIN CERTIFICATE-----") > len(certs) { // one is no PEM
+		return nil, failure
+	}
+	return certs, ""
 }
 
 func keyToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
@@ -164,27 +219,22 @@ func keyToDER(th *rt.Thread, args []rt.Value) (rt.Value, int) {
 	return rt.String(string(der)), 1
 }
 
-// pemToDER gives the blocks of a kind in a PEM text, one behind the other, or the
-// first only.
-func pemToDER(text, kind string, all bool) []byte {
-	var der []byte
+// pemToDER gives the first block of a kind in a PEM text.
+func pemToDER(text, kind string) []byte {
 	for rest := []byte(text); ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return der
+			return nil
 		}
-		if block.Type != kind {
-			continue
-		}
-		if der = append(der, block.Bytes...); !all {
-			return der
+		if block.Type == kind {
+			return block.Bytes
 		}
 	}
 }
 
 func keyPEM(text string) []byte {
 	for _, kind := range []string{"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"} {
-		if der := pemToDER(text, kind, false); der != nil {
+		if der := pemToDER(text, kind); der != nil {
 			return der
 		}
 	}
@@ -204,7 +254,11 @@ func (c *chain) DER() [][]byte { return c.certs }
 func (k *key) Key() crypto.PrivateKey { return k.private }
 
 func parsePEMCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	return parsedChain(th, pemToDER(th.CheckString(args, 0), "CERTIFICATE", true), "PEM_read_bio_X509() failed")
+	certs, failure := readChain(th.CheckString(args, 0))
+	if failure != "" {
+		return lib.Fail(th, failure)
+	}
+	return rt.Opaque(&chain{rawCerts(certs)}), 1
 }
 
 func parseDERCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
@@ -236,46 +290,57 @@ func parsedKey(th *rt.Thread, der []byte, message string) (rt.Value, int) {
 }
 
 func setCert(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, caller.PhaseSSLCert)
-	if len(args) > 0 && args[0].IsCData() {
-		if c, ok := args[0].CData().Object.(*chain); ok {
-			t.Chain = c.certs
-			return rt.True, 1
-		}
+	c, h := settable(th)
+	if c == nil {
+		return lib.Fail(th, badRequest)
 	}
-	return lib.Fail(th, "invalid certificate chain")
+	v := rt.ArgAt(args, 0)
+	if !v.IsCData() {
+		return lib.Fail(th, "invalid certificate chain")
+	}
+	given, ok := v.CData().Object.(*chain)
+	if !ok {
+		return lib.Fail(th, "invalid certificate chain")
+	}
+	if h != nil {
+		h.Chain = given.certs
+	}
+	return rt.True, 1
 }
 
 func setKey(th *rt.Thread, args []rt.Value) (rt.Value, int) {
-	t := handshakeOf(th, caller.PhaseSSLCert)
-	if len(args) > 0 && args[0].IsCData() {
-		if k, ok := args[0].CData().Object.(*key); ok {
-			t.Key = k.private
-			return rt.True, 1
-		}
+	c, h := settable(th)
+	if c == nil {
+		return lib.Fail(th, badRequest)
 	}
-	return lib.Fail(th, "invalid private key")
-}
-
-// helloName is the server name that the client asked for: of the running code's
-// handshake, or of its request's connection.
-func helloName(th *rt.Thread) (string, bool) {
-	c := caller.Of(th)
-	if c.Handshake != nil {
-		return c.Handshake.Hello.ServerName, true
+	const bad = "invalid private key failed"
+	v := rt.ArgAt(args, 0)
+	if !v.IsCData() {
+		return lib.Fail(th, bad)
 	}
-	if c.Request != nil {
-		if s, ok := ssl.State(c.Request); ok {
-			return s.ServerName, true
-		}
-	}
-	return "", false
-}
-
-func serverName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	name, ok := helloName(th)
+	given, ok := v.CData().Object.(*key)
 	if !ok {
-		return lib.Fail(th, "bad ssl conn")
+		return lib.Fail(th, bad)
+	}
+	if h != nil {
+		h.Key = given.private
+	}
+	return rt.True, 1
+}
+
+// serverName is server_name(): what the client has asked for. OpenSSL has not read that
+// when the hello's own phase runs.
+func serverName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	c := caller.Of(th)
+	name := ""
+	switch conn := connectionOf(th); {
+	case conn == nil:
+		return lib.Fail(th, badRequest)
+	case c.Phase == caller.PhaseSSLClientHello:
+	case c.Handshake != nil:
+		name = c.Handshake.Hello.ServerName
+	case conn.State != nil:
+		name = conn.State().ServerName
 	}
 	if name == "" {
 		return rt.Nil, 1
@@ -283,37 +348,48 @@ func serverName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 	return rt.String(name), 1
 }
 
-// clientConn is the connection of the running code.
+// clientConn is the connection of the caller's client, nil without TLS.
 func clientConn(th *rt.Thread) core.Downstream {
 	c := caller.Of(th)
 	switch {
+	case connectionOf(th) == nil:
+		return nil
 	case c.Handshake != nil:
 		return c.Handshake.Conn
-	case c.Request != nil:
-		return c.Request.Main.Conn
 	}
-	th.Errorf("API disabled in the current context")
-	return nil
+	return c.Request.Main.Conn
 }
 
 func serverPort(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	if a, ok := clientConn(th).LocalAddr().(*net.TCPAddr); ok {
+	conn := clientConn(th)
+	if conn == nil {
+		return lib.Fail(th, badRequest)
+	}
+	if a, ok := conn.LocalAddr().(*net.TCPAddr); ok {
 		return rt.Int(a.Port), 1
 	}
 	return lib.Fail(th, "unix domain has no port")
 }
 
 func serverAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
-	return rawAddr(th, clientConn(th).LocalAddr())
+	conn := clientConn(th)
+	if conn == nil {
+		return th.Return3(rt.Nil, rt.Nil, rt.String(badRequest))
+	}
+	return rawAddr(th, conn.LocalAddr())
 }
 
 func clientAddr(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	conn := clientConn(th)
+	if conn == nil {
+		return th.Return3(rt.Nil, rt.Nil, rt.String(badRequest))
+	}
 	if c := caller.Of(th); c.Handshake == nil && c.Request != nil {
 		if ip, _ := c.Request.ClientIP(); ip.IsValid() {
 			return rawIP(th, ip)
 		}
 	}
-	return rawAddr(th, clientConn(th).RemoteAddr())
+	return rawAddr(th, conn.RemoteAddr())
 }
 
 func rawIP(th *rt.Thread, ip netip.Addr) (rt.Value, int) {
@@ -357,6 +433,9 @@ func connVersion(th *rt.Thread) (uint16, bool) {
 }
 
 func version(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	if connectionOf(th) == nil {
+		return lib.Fail(th, badRequest)
+	}
 	v, ok := connVersion(th)
 	if !ok {
 		return lib.Fail(th, "bad ssl conn")
@@ -365,6 +444,9 @@ func version(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
 }
 
 func versionName(th *rt.Thread, _ []rt.Value) (rt.Value, int) {
+	if connectionOf(th) == nil {
+		return lib.Fail(th, badRequest)
+	}
 	v, ok := connVersion(th)
 	if !ok {
 		return lib.Fail(th, "bad ssl conn")

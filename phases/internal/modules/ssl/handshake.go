@@ -29,6 +29,7 @@ type Connection struct {
 	// Randoms of client and server, and what ciphers the client offers.
 	ClientRandom, ServerRandom [RandomLen]byte
 	Offered                    []uint16
+	AsksForStatus              bool                  // the client wants an OCSP response with the certificate
 	Signatures                 []tls.SignatureScheme // that it takes from the server
 }
 
@@ -102,6 +103,7 @@ var errRejected = errors.New("handshake rejected")
 func (h *Handshake) ConfigFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	h.Hello, h.Server = hello, h.Listen.Default
 	h.SSL.Offered, h.SSL.Signatures = hello.CipherSuites, hello.SignatureSchemes
+	h.SSL.AsksForStatus = slices.Contains(hello.Extensions, statusRequest)
 	first := Server.Of(h.Server)
 	if hook := first.OnClientHello; hook != nil {
 		if err := hook(h); err != nil {

@@ -21,6 +21,8 @@ const (
 	messageClientHello = 1
 	messageServerHello = 2
 
+	statusRequest = 5 // the extension by which clients ask for an OCSP response
+
 	randomAt  = 5 + 4 + 2 // behind the headers of record and message, and the version
 	RandomLen = 32
 )
