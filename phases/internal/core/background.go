@@ -16,9 +16,8 @@ import (
 // a twin of the main request as it was then, which shares nothing that changes: neither
 // sees the other's variables and headers, and what the subrequest answers goes nowhere.
 
-// Background runs a subrequest of a main request in the background. The main request
-// does not end, and its connection takes no other, before that
-// (NGX_HTTP_SUBREQUEST_BACKGROUND).
+// Background runs a subrequest in the background. The main request does not end, and its
+// connection takes no other, before that (NGX_HTTP_SUBREQUEST_BACKGROUND).
 func (r *Request) Background(o SubrequestOptions) int {
 	twin := r.detach()
 	o.ShareVars, o.KeepBody, o.HeaderOnly, o.Unwatched = true, true, true, true
@@ -27,11 +26,13 @@ func (r *Request) Background(o SubrequestOptions) int {
 		twin.Release()
 		return Error
 	}
-	if r.background == nil {
-		r.background = new(sync.WaitGroup)
+	sub.Detached = true
+	m := r.Main
+	if m.background == nil {
+		m.background = new(sync.WaitGroup)
 	}
-	done := r.background.Done
-	r.background.Add(1)
+	done := m.background.Done
+	m.background.Add(1)
 	guard.Go(func() {
 		defer done()
 		sub.runBackground()
@@ -51,7 +52,7 @@ func (r *Request) runBackground() {
 	r.RunSubrequest()
 }
 
-// detach makes the twin of a main request.
+// detach makes the twin of a request, which is a main request.
 func (r *Request) detach() *Request {
 	t := requestPool.Get().(*Request)
 	t.Method, t.URI, t.Args, t.EmptyArgs = r.Method, r.URI, r.Args, r.EmptyArgs
@@ -59,9 +60,11 @@ func (r *Request) detach() *Request {
 	t.Protocol, t.HTTPMajor, t.HTTPMinor = r.Protocol, r.HTTPMajor, r.HTTPMinor
 	t.In, t.Host, t.HeaderBytes, t.Pipelined = append(t.In[:0], r.In...), r.Host, r.HeaderBytes, r.Pipelined
 	t.ContentLength, t.Chunked, t.BodyReceived = r.ContentLength, r.Chunked, r.BodyReceived
-	t.Body = RequestBody{Data: r.Body.Data, File: r.Body.File, Read: r.Body.Read, KeepFile: true}
+	body := r.RequestBody()
+	t.Body = RequestBody{Data: body.Data, File: body.File, Read: body.Read, KeepFile: true}
 	t.Cycle, t.Listen, t.Server, t.Loc = r.Cycle, r.Listen, r.Server, r.Loc
-	t.Main, t.Conn, t.client = t, mute{r.Downstream()}, r.client
+	t.Main, t.Conn, t.client = t, mute{r.Downstream()}, r.Main.client
+	t.ValidLocation, t.ValidUnparsedURI = r.ValidLocation, r.ValidUnparsedURI
 	t.Start, t.Depth, t.uriChanges = r.Start, r.Depth, r.uriChanges
 	t.Captures, t.Vars = append(t.Captures[:0], r.Captures...), slices.Clone(r.Vars)
 	t.HeaderOnly, t.InMemory, t.HeadersSent = true, true, true

@@ -91,6 +91,8 @@ type Request struct {
 
 	// State of the output.
 	InMemory    bool // the response of a subrequest that goes to no client
+	Detached    bool // a subrequest in the background
+	cloned      bool // see SubrequestOptions.Clone
 	OutputEnded bool
 	Logging     bool // the log phase: the answer is done and, for nginx, keep-alive spent
 	// FilterFinalized: a header filter answered with an error page; the

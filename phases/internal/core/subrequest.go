@@ -38,6 +38,10 @@ type SubrequestOptions struct {
 	// Unwatched: that the client goes away is the business of who made it.
 	Unwatched bool
 
+	// Clone: it begins where its parent is, with the content of that location
+	// (NGX_HTTP_SUBREQUEST_CLONE).
+	Clone bool
+
 	// ShareVars lets both see the same variables; CopyVars gives the
 	// subrequest its own copy. Neither: variables start empty.
 	ShareVars, CopyVars bool
@@ -89,6 +93,11 @@ func (r *Request) Subrequest(o SubrequestOptions) *Request {
 	default:
 		sub.resetVars()
 	}
+	if o.Clone {
+		sub.cloned, sub.handler, sub.Loc = true, r.Loc.Handler, r.Loc
+		sub.ValidLocation, sub.ValidUnparsedURI = r.ValidLocation, r.ValidUnparsedURI
+		sub.Captures = append(sub.Captures[:0], r.Captures...)
+	}
 	return sub
 }
 
@@ -130,8 +139,12 @@ func (r *Request) RunSubrequest() {
 		r.Baton.Acquire()
 		defer r.Baton.Release()
 	}
-	r.UpdateLocation()
-	r.run(ServerRewritePhase)
+	if r.cloned {
+		r.run(ContentPhase)
+	} else {
+		r.UpdateLocation()
+		r.run(ServerRewritePhase)
+	}
 	if r.Loc.logSubrequest.V {
 		r.logPhase()
 	}

@@ -84,6 +84,7 @@ type node struct {
 	exists     bool // there is a file
 	updating   bool // a request asks for it anew
 	deleting   bool
+	turn       uint64    // number of that update
 	lockUntil  time.Time // others wait until then for the one that asks
 	freed      chan struct{}
 	bodyStart  int
@@ -173,6 +174,20 @@ func (s *store) forget(n *node) {
 	n.detach()
 	delete(s.nodes, n.key)
 	s.memory.Free(nodeSize)
+}
+
+// begin begins an update; its number is for end.
+func (n *node) begin() (turn uint64) {
+	n.updating = true
+	n.turn++
+	return n.turn
+}
+
+// end ends an update, unless another one has begun since.
+func (n *node) end(turn uint64) {
+	if turn != 0 && turn == n.turn {
+		n.release()
+	}
 }
 
 // release ends an update, and tells those who wait for that.

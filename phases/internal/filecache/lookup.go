@@ -59,8 +59,7 @@ type Lookup struct {
 
 	waitUntil time.Time // for another request's answer, zero before the first wait
 	timedOut  bool
-	updating  bool // this request asks
-	lockUntil time.Time
+	turn      uint64 // of the update that is this request's, 0 when it is another's
 	freed     bool
 }
 
@@ -185,10 +184,10 @@ func (l *Lookup) read() (v Verdict, again bool) {
 	l.StaleError = l.Valid+l.Error >= now
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
-	if n := l.node; n.updating && !l.updating {
+	if n := l.node; n.updating && n.turn != l.turn {
 		return Updating, false
 	}
-	l.node.updating, l.updating, l.lockUntil = true, true, l.node.lockUntil
+	l.turn = l.node.begin()
 	return Stale, false
 }
 
@@ -230,10 +229,8 @@ func (l *Lookup) letGo() {
 	defer c.mu.Unlock()
 	n := l.node
 	n.count--
-	if l.updating && n.lockUntil.Equal(l.lockUntil) {
-		n.release()
-	}
-	l.node, l.updating = nil, false
+	n.end(l.turn)
+	l.node, l.turn = nil, 0
 }
 
 // variantOf is the key of the response for this request, where responses hang on the headers
@@ -260,8 +257,7 @@ func (l *Lookup) lock() Verdict {
 	defer c.mu.Unlock()
 	now := c.now()
 	if !n.updating || !now.Before(n.lockUntil) {
-		n.updating, n.lockUntil = true, now.Add(l.LockAge)
-		l.updating, l.lockUntil = true, n.lockUntil
+		l.turn, n.lockUntil = n.begin(), now.Add(l.LockAge)
 		return Missing
 	}
 	if l.LockTimeout == 0 || l.timedOut {
@@ -365,10 +361,8 @@ func (l *Lookup) Free() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n.count--
-	if l.updating && n.lockUntil.Equal(l.lockUntil) {
-		n.release()
-	}
-	l.updating = false
+	n.end(l.turn)
+	l.turn = 0
 	switch {
 	case l.Status != 0 && l.Valid != 0:
 		n.status, n.valid = l.Status, l.Valid

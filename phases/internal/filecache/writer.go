@@ -164,7 +164,7 @@ func (w *Writer) Commit() error {
 	n.exists, n.blocks = true, c.blocksOf(w.at)
 	c.blocks += n.blocks
 	n.release()
-	l.updating = false
+	l.turn = 0
 	if c.MinFree > 0 || c.tooMuch() {
 		c.poke()
 	}

@@ -5,7 +5,6 @@ package slice
 import (
 	"strings"
 
-	"github.com/moonphase/moonphase/phases/internal/clone"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/ngxtext"
@@ -209,14 +208,18 @@ func (s *state) bound(r *core.Request, size int64) {
 // ask asks for the next part and sends it.
 func ask(r *core.Request, s *state, size int64) int {
 	_ = r.Conn.Push() // what there is need not wait for a part that may not come
-	sub := clone.Request(r, false)
+	rc := core.OK
+	sub := r.Subrequest(core.SubrequestOptions{
+		URI: r.URI, Args: r.Args, EmptyArgs: r.EmptyArgs, Method: r.Method, Clone: true, KeepBody: true, CopyVars: true,
+		Post: func(_ *core.Request, code int) { rc = code },
+	})
 	if sub == nil {
 		return core.Error
 	}
 	defer sub.Release()
 	s.begin(size)
 	note.Of(sub).state = s
-	rc := clone.Answer(sub)
+	sub.RunSubrequest()
 	switch {
 	case rc >= 300:
 		sub.Logf(errlog.Err, "unexpected status code %d in slice response", rc)

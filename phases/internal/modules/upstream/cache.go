@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moonphase/moonphase/phases/internal/clone"
 	"github.com/moonphase/moonphase/phases/internal/core"
 	"github.com/moonphase/moonphase/phases/internal/errlog"
 	"github.com/moonphase/moonphase/phases/internal/filecache"
@@ -137,8 +136,7 @@ func (x *Exchange) lookUp() (rc int, answered bool) {
 	if err != nil {
 		return 500, true
 	}
-	background := Note.Of(r).background
-	serveOld := (p.useStale&nextUpdating != 0 && p.useStale&nextOff == 0 || c.look.StaleUpdating) && !background
+	serveOld := (p.useStale&nextUpdating != 0 && p.useStale&nextOff == 0 || c.look.StaleUpdating) && !r.Detached
 	switch verdict {
 	case filecache.Remembered:
 		x.State.CacheStatus = cacheHit
@@ -370,25 +368,20 @@ func (x *Exchange) endCaching(rc int) {
 	c.look.Free()
 }
 
-// updateLater has the response asked for anew when the client has its answer
+// updateLater has the response asked for anew while the client gets what there is
 // (ngx_http_upstream_cache_background_update).
 func (x *Exchange) updateLater() bool {
 	r := x.R
-	if r.Loc.Handler == nil {
+	o := core.SubrequestOptions{
+		URI: r.URI, Args: r.Args, EmptyArgs: r.EmptyArgs, Method: r.Method, Clone: true,
+		Post: func(*core.Request, int) {},
+	}
+	if r.Loc.Handler == nil || r.Background(o) != core.OK {
 		return false
 	}
-	sub := clone.Request(r, true)
-	if sub == nil {
-		return false
-	}
-	Note.Of(sub).background = true
 	look := x.cache.look
 	x.cache.background = true
-	r.OnEnd(func(*core.Request) {
-		defer look.Free()
-		defer sub.Release()
-		clone.Answer(sub)
-	})
+	r.OnEnd(func(*core.Request) { look.Free() })
 	return true
 }
 

@@ -21,8 +21,6 @@ var Note = core.NewNote(func(u *Record) {
 type Record struct {
 	State State
 	Tries []Try
-
-	background bool // the request brings a cache up to date, for no client
 }
 
 // NewRecord begins another upstream of the request.
