@@ -41,6 +41,7 @@ import (
 	"github.com/moonphase/moonphase/phases/internal/modules/referer"
 	"github.com/moonphase/moonphase/phases/internal/modules/rewrite"
 	"github.com/moonphase/moonphase/phases/internal/modules/securelink"
+	"github.com/moonphase/moonphase/phases/internal/modules/setmisc"
 	"github.com/moonphase/moonphase/phases/internal/modules/slice"
 	"github.com/moonphase/moonphase/phases/internal/modules/splitclients"
 	"github.com/moonphase/moonphase/phases/internal/modules/ssi"
@@ -136,5 +137,6 @@ func All() []*core.Module {
 		brotlistatic.Module, // before gzip_static, for clients that take both
 
 		memc.Module,
+		setmisc.Module,
 	}
 }

@@ -9,7 +9,7 @@ import (
 // nginxOrder is ngx_module_names of Debian's nginx 1.22.1 with ngx_lua, echo and
 // headers-more, read out of the running binary, without the words ngx_, http_ and
 // _module. The three dynamic ones say of themselves that they go before copy_filter, the
-// filter of ngx_brotli before postpone_filter; brotli_static and memc say nothing.
+// filter of ngx_brotli before postpone_filter; brotli_static, memc and set_misc say nothing.
 // What newer releases have besides, upstream_least_time and upstream_sticky, stands beside its kin.
 const nginxOrder = `core errlog conf openssl regex events event_core epoll thread_pool http
 http_core log header_count upstream v2
@@ -23,7 +23,7 @@ write_filter header_filter chunked_filter v2_filter range_header_filter gzip_fil
 postpone_filter ssi_filter charset_filter sub_filter addition_filter gunzip_filter
 userid_filter headers_filter echo lua headers_more_filter echo_body copy_filter
 range_body_filter not_modified_filter slice_filter
-brotli_static memc`
+brotli_static memc set_misc`
 
 // TestOrder compares the list with nginx's. In echo, lua and headers_more it is
 // OpenResty's; echo_body has its place from what bodies look like.
