@@ -122,7 +122,9 @@ func (f *Family) Merge(p, outer *Config) {
 	if !p.bind.Set {
 		p.bind = outer.bind
 	}
-	p.sslName.Merge(outer.sslName, core.Template{})
+	if !p.sslName.Set {
+		p.sslName = outer.sslName
+	}
 	p.sslServerName.Merge(outer.sslServerName, false)
 	p.sslVerify.Merge(outer.sslVerify, false)
 	p.sslReuse.Merge(outer.sslReuse, true)

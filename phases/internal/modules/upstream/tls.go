@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -29,6 +30,14 @@ func (f *Family) buildTLS(c *core.Compiler, p *Config, judged bool) error {
 		return &conf.Error{Msg: "no " + f.Prefix + "ssl_trusted_certificate for " + f.Prefix + "ssl_verify"}
 	}
 	return c.Outside(p.ssl.Build(c, f.Prefix+"ssl_"))
+}
+
+// handshakeText words the failure of a handshake, as OpenSSL does where both have one word.
+func handshakeText(err error) string {
+	if errors.As(err, new(tls.RecordHeaderError)) {
+		return "error:0A00010B:SSL routines::wrong version number"
+	}
+	return err.Error()
 }
 
 // showCertificate loads a certificate whose name has variables
@@ -78,9 +87,9 @@ func (x *Exchange) tlsName() string {
 	if x.State.Host != "" {
 		return x.State.Host
 	}
-	name := x.Conf.sslName.V.Eval(x.R)
-	if name == "" {
-		name = x.target.Name
+	name := x.target.Name
+	if own := &x.Conf.sslName; own.Set {
+		name = own.V.Eval(x.R)
 	}
 	host, _ := SplitHostPort(name)
 	return host
@@ -90,7 +99,6 @@ func (x *Exchange) tlsName() string {
 // sessions too.
 func (x *Exchange) handshake() (nextKind, int) {
 	r, p := x.R, x.Conf
-	x.action(" while SSL handshaking to upstream")
 	name := x.tlsName()
 	cfg := p.ssl.Config.Clone()
 	if (p.sslServerName.V || x.State.Host != "") && net.ParseIP(name) == nil {
@@ -103,6 +111,7 @@ func (x *Exchange) handshake() (nextKind, int) {
 		r.Log(errlog.Err, err.Error())
 		return 0, 500
 	}
+	x.action(" while SSL handshaking to upstream")
 	verdict := x.hookTLS(cfg)
 	c := tls.Client(x.conn.Conn, cfg)
 	ctx, cancel := context.WithTimeout(x.watch.context(), x.State.Connect)
@@ -112,7 +121,7 @@ func (x *Exchange) handshake() (nextKind, int) {
 		case core.IsTimeout(err), ctx.Err() == context.DeadlineExceeded:
 			return nextTimeout, core.OK
 		case !x.watch.gone():
-			r.Logf(errlog.Err, "SSL_do_handshake() failed (SSL: %v)", err)
+			r.Logf(errlog.Err, "SSL_do_handshake() failed (SSL: %s)", handshakeText(err))
 		}
 		return nextError, core.OK
 	}
