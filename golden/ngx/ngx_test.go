@@ -304,19 +304,14 @@ func diff(t *testing.T, what, got, want string) {
 		return
 	}
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
-	for i := 0; i < len(g) || i < len(w); i++ {
-		gl, wl := "(end)", "(end)"
-		if i < len(g) {
-			gl = g[i]
-		}
-		if i < len(w) {
-			wl = w[i]
-		}
-		if gl != wl {
-			t.Errorf("%s line %d:\n got %q\nwant %q", what, i+1, gl, wl)
-			return
-		}
+	i := 0
+	for i < len(g) && i < len(w) && g[i] == w[i] {
+		i++
 	}
+	around := func(lines []string) string {
+		return strings.Join(lines[max(i-3, 0):min(i+6, len(lines))], "\n")
+	}
+	t.Errorf("%s line %d, got\n%s\nwant\n%s", what, i+1, around(g), around(w))
 }
 
 var sections = regexp.MustCompile(`^(conf|(newest\.)?(http|server|upstream|request)|log|(want|newest)\.(conf|response|log)|` +
@@ -347,17 +342,30 @@ func loadCases(t *testing.T, newest bool) []*testCase {
 		if !c.whole() {
 			t.Fatalf("%s: needs the sections server and request, or conf", path)
 		}
-		if c.holder, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.holder.Close() })
+		texts := string(txtar.Format(archive))
+		c.holder = takePort(t, texts)
 		c.port = c.holder.Addr().(*net.TCPAddr).Port
 		if script := c.section("upstream"); script != "" {
-			c.behind = startUpstream(t, script)
+			c.behind = startUpstream(takePort(t, texts), script)
 		}
 		cases = append(cases, c)
 	}
 	return cases
+}
+
+// takePort listens on a port whose number does not stand in the texts of a case, where
+// mask would hide it.
+func takePort(t *testing.T, texts string) net.Listener {
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		if !strings.Contains(texts, fmt.Sprint(l.Addr().(*net.TCPAddr).Port)) {
+			return l
+		}
+	}
 }
 
 // whole tells whether there is something to be asked, and all that it takes.

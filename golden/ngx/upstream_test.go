@@ -7,7 +7,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -32,12 +31,7 @@ type upstream struct {
 	entries  map[string][]string
 }
 
-func startUpstream(t *testing.T, script string) *upstream {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+func startUpstream(l net.Listener, script string) *upstream {
 	u := &upstream{listener: l, entries: map[string][]string{}}
 	path := ""
 	for line := range strings.Lines(script) {

@@ -161,16 +161,18 @@ func echo(th *rt.Thread, args []rt.Value, newline bool) (rt.Value, int) {
 	}
 	api := apiOf(th)
 	b := api.outBuf[:0]
+	api.outBuf = nil // a filter may run more Lua before it has passed b on
 	for i, v := range args {
 		b = api.appendOutput(th, b, v, i)
 	}
 	if newline {
 		b = append(b, '\n')
 	}
+	sent := write(r, b)
 	if cap(b) <= maxOutBuf {
 		api.outBuf = b[:0]
 	}
-	if !write(r, b) {
+	if !sent {
 		return lib.Fail(th, "nginx output filter error")
 	}
 	return lib.One()
