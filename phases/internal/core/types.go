@@ -80,18 +80,21 @@ var defaultTypes = map[string]string{"html": "text/html", "gif": "image/gif", "j
 // SetContentType gives the response the type of the URI's extension
 // (ngx_http_set_content_type).
 func (r *Request) SetContentType() {
-	if r.Out.ContentType != "" {
-		return
+	if r.Out.ContentType == "" {
+		r.Out.ContentType = r.TypeOfURI()
 	}
+}
+
+// TypeOfURI is the type of the URI's extension, or else default_type.
+func (r *Request) TypeOfURI() string {
 	l := r.Loc
 	for i := len(r.URI) - 1; i > 0 && r.URI[i] != '/'; i-- {
 		if r.URI[i] == '.' {
 			if t, ok := l.types[ngxtext.Lower(r.URI[i+1:])]; ok {
-				r.Out.ContentType = t
-				return
+				return t
 			}
 			break
 		}
 	}
-	r.Out.ContentType = l.defaultType.V
+	return l.defaultType.V
 }

@@ -136,10 +136,17 @@ func destination(r *core.Request, c *config, m *known) (n named, rc int) {
 	switch {
 	case !c.charset.V.on:
 		return n, nothing
-	case o.Charset != "" && !c.override.V, o.Charset == "" && !c.types.Has(o.ContentType):
+	case o.Charset != "" && !c.override.V, o.Charset == "" && (!c.types.Has(o.ContentType) || hasOwnParameters(r)):
 		return n, nothing
 	}
 	return c.charset.V.of(r, m)
+}
+
+// hasOwnParameters tells a type of the configuration that has parameters: nginx looks for
+// all of it among charset_types. Of a type that a script or an upstream names it looks up
+// to the parameters.
+func hasOwnParameters(r *core.Request) bool {
+	return strings.IndexByte(r.Out.ContentType, ';') >= 0 && r.Out.ContentType == r.TypeOfURI()
 }
 
 // ofMain is the charset of the main request's answer, which subrequests' are to have too

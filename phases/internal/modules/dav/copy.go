@@ -123,7 +123,7 @@ func (t *transfer) run() int {
 	case err != nil && !errors.Is(err, syscall.ENOENT):
 		return failed(t.r, err, 404, "lstat()", t.to)
 	case err == nil && !t.overwrite:
-		t.r.Logf(errlog.Err, "\"%s\" could not be created (%s)", t.to, conf.Errno(syscall.EEXIST))
+		t.r.Logf(errlog.Err, "\"%s\" could not be created (%s)", strings.TrimSuffix(t.to, "/"), conf.Errno(syscall.EEXIST))
 		return 412
 	}
 	exists := err == nil
@@ -135,7 +135,7 @@ func (t *transfer) run() int {
 		return t.file(info)
 	}
 	if !isFolder(t.r.URI) {
-		t.r.Logf(errlog.Err, "\"%s\" is collection (%s)", t.r.URI, conf.Errno(syscall.EISDIR))
+		t.r.Logf(errlog.Err, "\"%s\" is collection", t.r.URI)
 		return 400
 	}
 	if exists {
@@ -183,7 +183,7 @@ func (t *transfer) folder(info fs.FileInfo) int {
 		return 201
 	}
 	if err := syscall.Mkdir(to, uint32(info.Mode().Perm())); err != nil {
-		return failed(t.r, err, 404, "mkdir()", t.to)
+		return failed(t.r, err, 404, "mkdir()", to)
 	}
 	if !t.tree(from, to) {
 		return 500
