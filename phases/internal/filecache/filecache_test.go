@@ -225,8 +225,10 @@ func TestLock(t *testing.T) {
 	go func() { woken <- third.Wait(nil) }()
 	f.clock = time.Now()
 	f.keep(first, f.until(60), "x")
-	if !<-woken || !<-woken {
-		t.Error("a wait was given up")
+	for range 2 {
+		if !<-woken {
+			t.Error("a wait was given up")
+		}
 	}
 	f.open(second, Fresh)
 	f.open(third, Fresh)

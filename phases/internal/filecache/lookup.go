@@ -305,7 +305,7 @@ func (l *Lookup) Body() File { return l.file }
 // CloseFile closes what was found.
 func (l *Lookup) CloseFile() {
 	if l.file != nil {
-		l.file.Close()
+		_ = l.file.Close() // it was read
 		l.file = nil
 	}
 }
@@ -322,7 +322,7 @@ func (l *Lookup) Refresh(m Meta) {
 		}
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // what counts is what WriteAt says
 	info, err := f.Stat()
 	if err != nil {
 		return

@@ -189,7 +189,7 @@ func (w *Writer) rename(final string) error {
 	if err != nil {
 		return err
 	}
-	defer to.Close()
+	defer func() { _ = to.Close() }() // what counts is what Write and Rename say
 	_, err = io.Copy(&offsetWriter{to, 0}, io.NewSectionReader(w.file, 0, w.at))
 	if err == nil {
 		err = fs.Rename(beside, final)
@@ -219,7 +219,7 @@ func (w *Writer) Abort() { _ = w.l.c.fs.Remove(w.name) }
 // Close ends the reading.
 func (w *Writer) Close() {
 	if w.file != nil {
-		w.file.Close()
+		_ = w.file.Close() // what was written counts from Commit on
 		w.file = nil
 	}
 }

@@ -29,7 +29,9 @@ func Pages() map[string]string {
 		vars[v.module] = append(vars[v.module], v)
 	}
 	for m := range vars {
-		byModule[m] = byModule[m] // a module can have variables alone
+		if _, ok := byModule[m]; !ok {
+			byModule[m] = nil // a module can have variables alone: it gets its page
+		}
 	}
 	pages := map[string]string{}
 	for module, entries := range byModule {

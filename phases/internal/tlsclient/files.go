@@ -46,7 +46,7 @@ func openKey(text []byte, passwords []string) ([]byte, error) {
 		if !openssl.IsEncrypted(block) {
 			continue
 		}
-		var err error = errNoPassword
+		err := errNoPassword
 		for _, password := range passwords {
 			var plain *pem.Block
 			if plain, err = openssl.DecryptKey(block, []byte(password)); err == nil && isKey(plain) {

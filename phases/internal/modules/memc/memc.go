@@ -118,7 +118,7 @@ func setAllowed(c *core.Compiler, d *conf.Directive) error {
 	p := loc.At(c)
 	for _, name := range d.Args {
 		if commands[name] == nil {
-			return fmt.Errorf("Unknown memcached command \"%s\" used in \"memc_cmds_allowed\"", name)
+			return fmt.Errorf("Unknown memcached command \"%s\" used in \"memc_cmds_allowed\"", name) //nolint:staticcheck // memc's own words
 		}
 		p.allowed = append(p.allowed, name)
 	}

@@ -85,12 +85,18 @@ func TestCacheServer(t *testing.T) {
 	size := os.Getenv("MOONPHASE_CACHE_FSIZE") // the server takes the environment for its own
 	testserver.Run(t, nil, "-p", dir, "-e", "logs/error.log")
 	if limit, err := strconv.ParseUint(size, 10, 64); err == nil {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+		var both syscall.Rlimit
+		setLimit(&both.Cur, limit)
+		setLimit(&both.Max, limit)
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &both); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed
 }
+
+// setLimit sets a limit, whose type systems do not agree on.
+func setLimit[T int64 | uint64](to *T, n uint64) { *to = T(n) }
 
 // cacheProcess runs TestCacheServer until the test ends or kill is called.
 type cacheProcess struct {

@@ -44,9 +44,11 @@ func (x *Exchange) UsesCache() bool { return x.cache != nil }
 // what the client says of what it has itself.
 func (x *Exchange) Cacheable() bool { return x.keeps() }
 
-// CachedTag and CachedDate are what the cache has of the response whose time is over, "" where
-// it is not to be asked for anew with that (cache_revalidate).
-func (x *Exchange) CachedTag() string  { tag, _ := x.State.cachedTag(); return tag }
+// CachedTag is the ETag of the response in the cache whose time is over, "" where it is not
+// to be asked for anew with that (cache_revalidate).
+func (x *Exchange) CachedTag() string { tag, _ := x.State.cachedTag(); return tag }
+
+// CachedDate is its Last-Modified likewise.
 func (x *Exchange) CachedDate() string { date, _ := x.State.cachedDate(); return date }
 
 // fromCache looks for the response in the cache. answered says that the request has its
