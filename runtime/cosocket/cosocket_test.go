@@ -61,6 +61,7 @@ type script struct {
 func inRequest(t *testing.T, st *rt.State, h *testHost, f func(s *script)) rt.Abort {
 	t.Helper()
 	lib := NewLib(func(th *rt.Thread) Host { return th.Host.(*testHost) }, func(*rt.Thread) string { return "" })
+	lib.AddAccess()
 	st.Baton.Acquire()
 	defer st.Baton.Release()
 	th := st.NewThread()

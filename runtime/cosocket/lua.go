@@ -41,16 +41,14 @@ func NewLib(host func(*rt.Thread) Host, gate func(*rt.Thread) string) *Lib {
 	reading := []method{
 		{"receive", l.receive}, {"receiveany", l.receiveAny}, {"receiveuntil", l.receiveUntil},
 		{"settimeout", l.setTimeout}, {"settimeouts", l.setTimeouts},
-		{"getoption", l.getOption}, {"setoption", l.setOption}, {"getfd", l.getFD},
+		{"getoption", l.getOption}, {"setoption", l.setOption},
 	}
 	l.body = metatable(reading)
 	l.raw = metatable(append(reading[:len(reading):len(reading)], method{"send", l.send}))
 	l.tcp = metatable(append(reading[:len(reading):len(reading)],
 		method{"connect", l.connect}, method{"bind", l.bind}, method{"send", l.send}, method{"close", l.close},
 		method{"setkeepalive", l.setKeepalive}, method{"getreusedtimes", l.getReusedTimes},
-		method{"sslhandshake", l.sslHandshake}, method{"setclientcert", l.setClientCert},
-		method{"settrustedstore", l.setTrustedStore}, method{"getsslsession", l.getSSLSession},
-		method{"getsslpointer", l.getSSLPointer}, method{"getsslctx", l.getSSLContext}))
+		method{"sslhandshake", l.sslHandshake}, method{"setclientcert", l.setClientCert}))
 	l.udp = metatable([]method{
 		{"setpeername", l.setPeerName}, {"send", l.udpSend}, {"receive", l.udpReceive},
 		{"settimeout", l.udpSetTimeout}, {"bind", l.udpBind}, {"close", l.udpClose},
@@ -58,13 +56,29 @@ func NewLib(host func(*rt.Thread) Host, gate func(*rt.Thread) string) *Lib {
 	return l
 }
 
+// AddAccess gives stream sockets the methods of newer ngx_lua that lead to what is below
+// them.
+func (l *Lib) AddAccess() {
+	for _, t := range []*rt.Table{l.tcp, l.body, l.raw} {
+		addMethods(t, []method{{"getfd", l.getFD}})
+	}
+	addMethods(l.tcp, []method{
+		{"settrustedstore", l.setTrustedStore}, {"getsslsession", l.getSSLSession},
+		{"getsslpointer", l.getSSLPointer}, {"getsslctx", l.getSSLContext},
+	})
+}
+
 func metatable(methods []method) *rt.Table {
 	t := rt.NewTable(0, len(methods)+1)
+	addMethods(t, methods)
+	t.SetStr("__index", rt.TableValue(t))
+	return t
+}
+
+func addMethods(t *rt.Table, methods []method) {
 	for _, m := range methods {
 		t.SetStr(m.name, rt.NewGoFunction(m.name, m.f))
 	}
-	t.SetStr("__index", rt.TableValue(t))
-	return t
 }
 
 // TCP is ngx.socket.tcp and ngx.socket.stream.

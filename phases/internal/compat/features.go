@@ -18,6 +18,7 @@ const (
 	CaptureHeaders
 	SocketUpstreams
 	CheckedSockets
+	SocketAccess
 	ResolveServers
 	Sticky
 	ExpiryInAnyOrder
@@ -44,6 +45,7 @@ var features = [...]struct {
 	CaptureHeaders:      {0, 10027, "ngx.location.capture takes the option headers"},
 	SocketUpstreams:     {0, 10030, "error lines of cosockets say whom they speak to"},
 	CheckedSockets:      {0, 10027, "setkeepalive and bind of cosockets check their arguments"},
+	SocketAccess:        {0, 10030, "cosockets have getfd, getsslsession, settrustedstore and kin"},
 	ExpiryInAnyOrder:    {1023000, 0, "X-Accel-Expires overrules Cache-Control and Expires of an upstream in front of it too"},
 	LongErrorLines:      {patched, 0, "lines of the error log are cut at 4096 bytes and not at 2048"},
 	ResolveServers:      {1027003, 0, "server of an upstream has resolve and service="},

@@ -28,6 +28,9 @@ func (api *ngxAPI) openSockets() {
 	l := cosocket.NewLib(
 		func(th *rt.Thread) cosocket.Host { return socketHostOf(th) },
 		func(th *rt.Thread) string { return caller.Of(th).Refusal(caller.Wait, caller.NoRequest) })
+	if api.worker.cycle.Stack.Has(compat.SocketAccess) {
+		l.AddAccess()
+	}
 	api.sockets = l
 	tcp := rt.NewGoFunction("tcp", l.TCP)
 	t := rt.NewTable(0, 4)
