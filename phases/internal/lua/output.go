@@ -30,7 +30,11 @@ func sendHeader(r *core.Request) bool {
 		return true
 	}
 	l.headTried = true
-	return r.SendHeader() == core.OK
+	rc := r.SendHeader()
+	if !r.HeadersSent {
+		r.KeepAlive = false // the client would wait for an answer that does not come
+	}
+	return rc == core.OK
 }
 
 // contentType gives the response a type unless the script set or removed
