@@ -31,7 +31,7 @@ func sendHeader(r *core.Request) bool {
 	}
 	l.headTried = true
 	rc := r.SendHeader()
-	if !r.HeadersSent {
+	if rc != core.OK && rc != core.Done && !r.HeadersSent {
 		r.KeepAlive = false // the client would wait for an answer that does not come
 	}
 	return rc == core.OK
